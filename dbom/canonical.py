@@ -1,0 +1,103 @@
+"""One way from a value to bytes, and one careful way back.
+
+Writing is RFC 8785 (JSON Canonicalization Scheme). Reading is stricter than the standard library's: a duplicate key,
+a NaN or infinity, a text that isn't UTF-8, a document that is too large or nested too deeply is refused, because two
+programs would read it as two things.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TypeAlias
+
+from dbom.errors import DocumentError
+from dbom.printable import printable
+from dbom.rules.documents import JSON_MALFORMED
+
+__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_BYTES", "Json", "JsonObject", "canonical_json", "json_object", "load_json"]
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+"""What JSON can hold."""
+
+JsonObject: TypeAlias = dict[str, Json]
+"""A JSON object."""
+
+MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
+"""The largest document that is read, in bytes."""
+
+MAX_DEPTH = 200
+"""The deepest nesting of objects and arrays that is read."""
+
+
+def canonical_json(value: Json) -> bytes:
+    """Return the RFC 8785 bytes of `value`.
+
+    Raises `DocumentError` for what JSON of that kind can't hold: NaN, infinities, integers beyond 2^53.
+    """
+    import rfc8785  # noqa: PLC0415  only what signs or compares pays for it
+
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        raise DocumentError(JSON_MALFORMED, f"can't be written as canonical JSON: {error}") from error
+
+
+def load_json(data: bytes, *, where: str, limit: int = MAX_DOCUMENT_BYTES) -> Json:
+    """Read a JSON document from at most `limit` bytes; `where` names it in messages.
+
+    Raises `DocumentError` where the text is too large, not UTF-8, not JSON, nested deeper than `MAX_DEPTH`, or where
+    an object has one key twice.
+    """
+    if len(data) > limit:
+        raise DocumentError(
+            JSON_MALFORMED, "too large", where=where, got=f"{len(data)} bytes", expected=f"at most {limit}"
+        )
+    try:
+        text = data.decode("utf-8")
+        value: Json = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
+    except (UnicodeDecodeError, json.JSONDecodeError, _RefusedValueError) as error:
+        raise DocumentError(JSON_MALFORMED, f"not JSON: {printable(str(error))}", where=where) from error
+    except RecursionError as error:
+        raise DocumentError(JSON_MALFORMED, "nested too deeply", where=where) from error
+    if _deeper_than(value, MAX_DEPTH):
+        raise DocumentError(JSON_MALFORMED, "nested too deeply", where=where, expected=f"at most {MAX_DEPTH} levels")
+    return value
+
+
+def json_object(data: bytes, *, where: str, limit: int = MAX_DOCUMENT_BYTES) -> JsonObject:
+    """Read a JSON document that must be an object; otherwise as `load_json`."""
+    value = load_json(data, where=where, limit=limit)
+    if not isinstance(value, dict):
+        raise DocumentError(JSON_MALFORMED, "not a JSON object", where=where, got=type(value).__name__)
+    return value
+
+
+class _RefusedValueError(ValueError):
+    """A value that the JSON reader won't take; only ever seen by `load_json`."""
+
+
+def _without_duplicates(pairs: list[tuple[str, Json]]) -> JsonObject:
+    value: JsonObject = {}
+    for key, item in pairs:
+        if key in value:
+            raise _RefusedValueError(f"the key {key!r} stands twice in one object")
+        value[key] = item
+    return value
+
+
+def _no_constant(name: str) -> Json:
+    raise _RefusedValueError(f"{name} is no JSON number")
+
+
+def _deeper_than(value: Json, depth: int) -> bool:
+    level: list[Json] = [value]
+    for _ in range(depth + 1):
+        level = [
+            item
+            for container in level
+            if isinstance(container, (dict, list))
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,188 @@
+"""The table of commands, and the program that finds one, runs it and turns its end into an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from dbom.cli.failure import show_crash, show_error
+from dbom.cli.session import with_session_flags
+from dbom.errors import CancelledError, DbomError
+from dbom.rules.everyday import CANCELLED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["COMMANDS", "Group", "Leaf", "leaves", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A command: the module and function that carry it out, and its line in the overview."""
+
+    target: str
+    line: str
+    panel: str = "Commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A command that holds commands."""
+
+    line: str
+    commands: Mapping[str, Leaf]
+    panel: str = "Commands"
+
+
+_PIPELINE, _CLUSTER, _EVERYDAY = "In a pipeline", "In a cluster, and for auditors", "Every day"
+
+COMMANDS: Mapping[str, Leaf | Group] = {
+    "fingerprint": Leaf(
+        "fingerprint:fingerprint", "Digest files and trees so that anybody can reproduce it.", _PIPELINE
+    ),
+    "generate": Leaf("generate:generate", "Describe a dataset or a model in a CycloneDX data BOM.", _PIPELINE),
+    "sign": Leaf("sign:sign", "Sign what an artifact is, and put the evidence beside it.", _PIPELINE),
+    "verify": Leaf("verify:verify", "Check an artifact's bytes against signed evidence.", _PIPELINE),
+    "run": Leaf("run:run", "Run a command and record its inputs and outputs as signed provenance.", _PIPELINE),
+    "attest": Group(
+        "Look at signed statements.",
+        {"show": Leaf("attest:show", "Say who signed what and when, before anyone trusts it.")},
+        _PIPELINE,
+    ),
+    "keys": Group(
+        "Make signing keys.", {"generate": Leaf("keys:generate", "Make a key pair to sign with.")}, _PIPELINE
+    ),
+    "trust": Group(
+        "What others need to verify what you signed.",
+        {"export": Leaf("trust:export", "Write the trust root that verifies what this machine signs.")},
+        _PIPELINE,
+    ),
+    "lineage": Group(
+        "Ask what came from what, and how we know.",
+        {
+            "ancestors": Leaf("lineage:ancestors", "Show everything that an artifact came from."),
+            "descendants": Leaf("lineage:descendants", "Show everything that came from an artifact."),
+            "why": Leaf("lineage:why", "Show each path, and its proof, from an artifact to an ancestor."),
+        },
+        _CLUSTER,
+    ),
+    "policy": Group(
+        "Write and check provenance policies.",
+        {
+            "init": Leaf("policy:init", "Write a policy to start from."),
+            "check": Leaf("policy:check", "Report every fault of a policy file."),
+        },
+        _CLUSTER,
+    ),
+    "admission": Group(
+        "Decide which pods may start.",
+        {
+            "review": Leaf("admission:review", "Judge a pod or workload file as the webhook would."),
+            "serve": Leaf("admission:serve", "Serve the validating admission webhook over TLS."),
+            "manifests": Leaf("admission:manifests", "Print the Kubernetes manifests that install the webhook."),
+        },
+        _CLUSTER,
+    ),
+    "audit": Group(
+        "Reports for people who don't have to trust us.",
+        {"report": Leaf("audit:report", "Write one page about every artifact and bundle of a store.")},
+        _CLUSTER,
+    ),
+    "demo": Leaf("demo:demo", "Watch the whole chain work, offline, in a minute.", _EVERYDAY),
+    "doctor": Leaf("doctor:doctor", "Say what is installed, what is trusted and who would sign.", _EVERYDAY),
+    "explain": Leaf("explain:explain", "Explain a rule such as DBOM-101.", _EVERYDAY),
+    "config": Group(
+        "Look at the settings in force.",
+        {"show": Leaf("config:show", "Show each setting, and with --origin where it comes from.")},
+        _EVERYDAY,
+    ),
+    "version": Leaf("version:version", "Print the version.", _EVERYDAY),
+}
+
+
+def leaves() -> list[tuple[tuple[str, ...], Leaf]]:
+    """Return every command with the words that call it."""
+    found: list[tuple[tuple[str, ...], Leaf]] = []
+    for name, entry in COMMANDS.items():
+        if isinstance(entry, Leaf):
+            found.append(((name,), entry))
+        else:
+            found.extend(((name, word), leaf) for word, leaf in entry.commands.items())
+    return found
+
+
+class _Commands(TyperGroup):
+    """A group that shows its commands from the table and imports only the one that is called."""
+
+    def __init__(self, name: str | None, line: str, table: Mapping[str, Leaf | Group], panel: str = "Commands") -> None:
+        super().__init__(name=name, help=line, no_args_is_help=True, rich_help_panel=panel)
+        for word, entry in table.items():
+            self.add_command(_shown(word, entry))
+        self._table = table
+
+    def resolve_command(self, ctx, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  typer keeps the types of its click private
+        name, command, rest = super().resolve_command(ctx, args)
+        entry = self._table.get(name) if name is not None else None
+        if name is not None and isinstance(entry, Leaf):
+            command = _loaded(name, entry)
+        return name, command, rest
+
+
+def _shown(word: str, entry: Leaf | Group) -> TyperCommand | TyperGroup:
+    if isinstance(entry, Group):
+        return _Commands(word, entry.line, entry.commands, entry.panel)
+    return TyperCommand(word, help=entry.line, rich_help_panel=entry.panel)
+
+
+def _loaded(name: str, leaf: Leaf) -> TyperCommand | TyperGroup:
+    module, _, function = leaf.target.partition(":")
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command(name, no_args_is_help=False)(
+        with_session_flags(getattr(importlib.import_module(f"dbom.cli.{module}"), function))
+    )
+    return typer.main.get_command(single)  # type: ignore[return-value]  # it returns what typer.core defines
+
+
+def _root() -> _Commands:
+    holder = typer.Typer(add_completion=True, pretty_exceptions_enable=False)
+
+    @holder.callback(invoke_without_command=True)
+    def dbom() -> None:
+        """Stand-in that gives the root its completion options."""
+
+    options = [param for param in typer.main.get_command(holder).params if "completion" in str(param.name)]
+    root = _Commands(
+        "dbom",
+        "Provenance for data and models: fingerprints, data BOMs, signatures, lineage, and a gate for pods.\n\n"
+        "Start with `dbom demo`. Exit codes: 0 checked and true, 1 checked and false,"
+        " 2 usage or input, 3 could not tell.",
+        COMMANDS,
+    )
+    root.params.extend(options)
+    return root
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command that `arguments` name and return its exit code. No exception leaves, whatever happens."""
+    debug = "--debug" in arguments
+    try:
+        result = _root().main(args=list(arguments), prog_name="dbom", standalone_mode=False)
+    except DbomError as error:
+        if debug:
+            raise
+        return show_error(error, arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return show_error(CancelledError(CANCELLED, "interrupted"), arguments)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        return show_crash(error, arguments)
+    return result if isinstance(result, int) else 0

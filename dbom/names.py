@@ -1,0 +1,121 @@
+"""Every name that goes over a wire or into a file, in one place.
+
+They are identifiers and are never fetched. What others chose (in-toto, SLSA, CycloneDX, Sigstore, OMS) stands beside
+what we chose, so that a reader sees which is which.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "ANNOTATION_IGNORE",
+    "ANNOTATION_RELATION",
+    "API_VERSION",
+    "BUNDLE_MEDIA_TYPES",
+    "BUNDLE_SUFFIX",
+    "BUNDLE_V03",
+    "BUNDLE_V03_ALT",
+    "CRD_GROUP",
+    "DEFAULT_IGNORES",
+    "DSSE_PAYLOAD_TYPE",
+    "LOCAL_CA_ORGANIZATION",
+    "LOCAL_ISSUER_PREFIX",
+    "POD_ANNOTATION_PREFIX",
+    "POLICY_KIND",
+    "PREDICATE_BOM",
+    "PREDICATE_BREAK_GLASS",
+    "PREDICATE_LOCATION",
+    "PREDICATE_OMS",
+    "PREDICATE_PROVENANCE",
+    "PREDICATE_REVOCATION",
+    "PREDICATE_VSA",
+    "PROPERTY_PREFIX",
+    "RUN_BUILDER_ID",
+    "RUN_BUILD_TYPE",
+    "SIDECAR_BOM",
+    "SIDECAR_MANIFEST",
+    "SIDECAR_SUFFIX",
+    "STATEMENT_V01",
+    "STATEMENT_V1",
+    "TREE_MEDIA_TYPE",
+    "TRUSTED_ROOT_V01",
+    "schema_name",
+    "short_predicate",
+]
+
+# in-toto and DSSE
+STATEMENT_V1: Final = "https://in-toto.io/Statement/v1"
+STATEMENT_V01: Final = "https://in-toto.io/Statement/v0.1"
+DSSE_PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+
+# Sigstore
+BUNDLE_V03: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
+BUNDLE_V03_ALT: Final = "application/vnd.dev.sigstore.bundle+json;version=0.3"
+BUNDLE_MEDIA_TYPES: Final = (
+    "application/vnd.dev.sigstore.bundle+json;version=0.1",
+    "application/vnd.dev.sigstore.bundle+json;version=0.2",
+    BUNDLE_V03_ALT,
+    BUNDLE_V03,
+)
+TRUSTED_ROOT_V01: Final = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
+
+# Predicates: theirs, then ours
+PREDICATE_BOM: Final = "https://cyclonedx.org/bom"
+PREDICATE_PROVENANCE: Final = "https://slsa.dev/provenance/v1"
+PREDICATE_OMS: Final = "https://model_signing/signature/v1.0"
+PREDICATE_VSA: Final = "https://slsa.dev/verification_summary/v1"
+PREDICATE_LOCATION: Final = "https://dbom.dev/location/v1"
+PREDICATE_REVOCATION: Final = "https://dbom.dev/revocation/v1"
+PREDICATE_BREAK_GLASS: Final = "https://dbom.dev/break-glass/v1"
+
+_SHORT_PREDICATES: Final = {
+    PREDICATE_BOM: "bom",
+    PREDICATE_PROVENANCE: "provenance",
+    PREDICATE_OMS: "oms",
+    PREDICATE_VSA: "vsa",
+    PREDICATE_LOCATION: "location",
+    PREDICATE_REVOCATION: "revocation",
+    PREDICATE_BREAK_GLASS: "break-glass",
+}
+
+# Identity of bytes
+TREE_MEDIA_TYPE: Final = "application/vnd.dbom.tree.v1"
+ANNOTATION_IGNORE: Final = "dbom:ignore"
+ANNOTATION_RELATION: Final = "dbom:relation"
+PROPERTY_PREFIX: Final = "dbom:"
+DEFAULT_IGNORES: Final = ("/.cache/huggingface/", "/.git/", ".DS_Store", "*.dbom/")
+
+# The sidecar of an artifact X is the folder X.dbom/
+SIDECAR_SUFFIX: Final = ".dbom"
+SIDECAR_BOM: Final = "bom.cdx.json"
+SIDECAR_MANIFEST: Final = "manifest.sha256"
+BUNDLE_SUFFIX: Final = ".sigstore.json"
+
+# A recorded run, in the words of SLSA provenance v1
+RUN_BUILD_TYPE: Final = "https://dbom.dev/run/v1"
+RUN_BUILDER_ID: Final = "https://dbom.dev/run/v1/local"
+
+# The embedded local Sigstore: its CA certificates carry this organisation, and as common name the one issuer that
+# they may vouch for, which is this prefix and the first 32 hex digits of the sha256 of the root's SubjectPublicKeyInfo.
+LOCAL_CA_ORGANIZATION: Final = "dbom embedded local Sigstore"
+LOCAL_ISSUER_PREFIX: Final = "https://local.dbom.dev/"
+
+# Kubernetes
+CRD_GROUP: Final = "dbom.dev"
+API_VERSION: Final = "dbom.dev/v1alpha1"
+POLICY_KIND: Final = "ProvenancePolicy"
+POD_ANNOTATION_PREFIX: Final = "dbom.dev/"
+
+
+def short_predicate(predicate_type: str) -> str:
+    """Return the short name of a predicate type, `other` for one that isn't ours to know.
+
+    It stands in file names of a sidecar and in text output, never in anything that is signed.
+    """
+    return _SHORT_PREDICATES.get(predicate_type, "other")
+
+
+def schema_name(command: str) -> str:
+    """Return the name that the JSON output of a command carries in `schema`, such as `dbom.dev/verify/v1`."""
+    return f"dbom.dev/{command}/v1"

@@ -1,0 +1,1 @@
+"""Rules about policies, references, reviews and the gate (DBOM-5nn)."""

@@ -1,0 +1,1 @@
+"""Rules about lineage graphs and their edges (DBOM-4nn)."""
