@@ -17,3 +17,10 @@ IDENTITY_MALFORMED = Rule(
     " claimed by any issuer, an issuer alone by anybody with an account there.",
     "give --identity together with --issuer",
 )
+LOCATION_UNPINNED = Rule(
+    "DBOM-303",
+    "location without a pin",
+    "A statement that binds a place to a digest needs a place that can't change its bytes: an OCI digest, a hub commit,"
+    " an object version. A tag, a branch or a bare URL can serve other bytes tomorrow.",
+    "give the location with its digest, commit or version",
+)
