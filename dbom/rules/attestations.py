@@ -24,3 +24,148 @@ LOCATION_UNPINNED = Rule(
     " an object version. A tag, a branch or a bare URL can serve other bytes tomorrow.",
     "give the location with its digest, commit or version",
 )
+BUNDLE_MALFORMED = Rule(
+    "DBOM-304",
+    "malformed bundle",
+    "The file isn't a Sigstore bundle (v0.1 to v0.3) with one signed DSSE envelope that every program reads alike, so"
+    " it is evidence of nothing. A cut-off download, a hand edit and an attack look the same here.",
+    "fetch the bundle again from whoever signed it, or sign again",
+)
+SIGNATURE_INVALID = Rule(
+    "DBOM-305",
+    "signature does not hold",
+    "The signature in the bundle isn't one of this payload by the key or certificate that the bundle names: payload,"
+    " signature or certificate was changed after signing.",
+    "fetch the bundle again from whoever signed it, or sign again",
+)
+SIGNER_UNEXPECTED = Rule(
+    "DBOM-306",
+    "signed by somebody nobody asked for",
+    "The bundle is well formed, but none of the expected identities or keys signed it. That somebody signed these bytes"
+    " says nothing; what counts is whether it was somebody you expect.",
+    "check --identity and --issuer, or --key; see who claims to have signed with `dbom attest show`",
+)
+ISSUER_OUT_OF_SCOPE = Rule(
+    "DBOM-307",
+    "issuer that this root may not vouch for",
+    "A trust root of an embedded local Sigstore vouches for its own issuer alone. A certificate under it that names"
+    " another issuer was minted by whoever holds that machine, not by the issuer.",
+    "verify with the trust root of the issuer that the certificate names",
+)
+MATERIAL_INVALID = Rule(
+    "DBOM-308",
+    "certificate, log entry or time stamp does not hold",
+    "Beside the signature, a keyless bundle carries a short-lived certificate, its SCT, a transparency log entry and"
+    " times. One of them doesn't hold under the expected authority's own trust root, so nobody vouches for the signer.",
+    "fetch the bundle again from whoever signed it, and check that the trust root is that signer's",
+)
+TRUST_ROOT_EXPIRED = Rule(
+    "DBOM-309",
+    "trust root expired",
+    "The validity that the trust root gives its certificate authorities and logs doesn't reach to now, or to the time"
+    " of this signature. An old root can't say what has been revoked or replaced since, so nothing is decided.",
+    "get the authority's present trusted_root.json",
+)
+TRUST_ROOT_MALFORMED = Rule(
+    "DBOM-310",
+    "malformed trust root",
+    "The file isn't a Sigstore trusted root (trusted_root.json, version 0.1) with certificate authorities and logs, or"
+    " it mixes a local Sigstore with others.",
+    "give the trusted_root.json that `dbom trust export` or the authority's TUF repository wrote",
+)
+NOBODY_EXPECTED = Rule(
+    "DBOM-311",
+    "nobody to expect",
+    "Verifying needs to know whose signature would do. Without an expected identity, key or policy any signature would"
+    " pass, an attacker's among them.",
+    "give --identity and --issuer with --trusted-root, or --key, or --local",
+)
+NO_EVIDENCE = Rule(
+    "DBOM-312",
+    "no evidence",
+    "No bundle was found beside the artifact, in the given files or in the given stores. Nothing was decided.",
+    "sign the artifact, or say where its bundles are with --bundle or --store",
+)
+NOT_ABOUT_THESE_BYTES = Rule(
+    "DBOM-313",
+    "statement about other bytes",
+    "No subject of the statement is this artifact by kind and sha256. A name that matches is no match: names can be"
+    " given to any bytes.",
+    "compare the digests; if the artifact was changed on purpose, describe and sign it again",
+)
+KINDS_DIFFER = Rule(
+    "DBOM-314",
+    "kinds differ",
+    "The digits of the digest are the same, but one is the digest of a file and the other of a tree. A signed manifest"
+    " file says nothing about a directory, nor a signed tree about a file.",
+    "ask the signer for a statement whose subject is of the artifact's kind",
+)
+BYTES_CHANGED = Rule(
+    "DBOM-315",
+    "bytes differ from what was signed",
+    "An expected signer stated the digest of this artifact, and the bytes that are here now have another. They were"
+    " changed after signing, or they are another artifact.",
+    "restore the signed bytes; if the change is meant, sign again",
+)
+BOM_DIFFERS = Rule(
+    "DBOM-316",
+    "BOM file differs from the signed BOM",
+    "The BOM file beside the artifact isn't the document that an expected signer signed about these bytes, so whoever"
+    " reads it reads something unsigned.",
+    "restore the signed BOM, or sign again with the one that is meant",
+)
+NO_CONTENT_STATEMENT = Rule(
+    "DBOM-317",
+    "no statement of content",
+    "Bundles were found, but none of them is a BOM, provenance or OMS statement by an expected signer about these"
+    " bytes. A statement of where the bytes can be had says nothing about what they are.",
+    "see what was found and why it doesn't count; sign the artifact, or name the signer to expect",
+)
+KEY_UNUSABLE = Rule(
+    "DBOM-318",
+    "key not usable for verifying",
+    "The file isn't a public key in PEM that signatures are checked with here: ECDSA on P-256, P-384 or P-521, Ed25519,"
+    " or RSA of at least 3072 bits.",
+    "give the public key (a file such as dbom.pub), not the private one",
+)
+SIDECAR_PLACE = Rule(
+    "DBOM-319",
+    "no place for a sidecar",
+    "Evidence lies beside the artifact, in a folder of the artifact's name with .dbom behind it. A root, a bucket or a"
+    " read-only parent has no place for it.",
+    "use --store to say where the evidence is",
+)
+TRUST_ROOT_MISSING = Rule(
+    "DBOM-320",
+    "no trust root at hand",
+    "A keyless signature is checked against the trust root of the authority that vouches for the signer. There is none"
+    " at hand for it, so nothing can be said.",
+    "give it with --trusted-root, or have this machine make a local identity with `dbom sign --local`",
+)
+IGNORED_PRESENT = Rule(
+    "DBOM-321",
+    "ignored and yet there",
+    "The signed statement leaves these paths out of the tree's digest, so nothing vouches for their bytes. Whatever"
+    " loads the artifact may read them all the same.",
+    "look at them, or remove them before the artifact is used",
+)
+SUBJECT_UNUSABLE = Rule(
+    "DBOM-322",
+    "no usable subject",
+    "The statement names its subjects by no sha256 of 64 lower-case hex digits, so it identifies no bytes.",
+    "ask the signer for a statement whose subject has a sha256",
+)
+BYTES_NOT_CHECKED = Rule(
+    "DBOM-323",
+    "bytes not checked",
+    "Only the signature and the digest it speaks of were checked. Whether some bytes have that digest is for whoever"
+    " has them to check.",
+    "run `dbom verify` on the artifact itself",
+)
+STORED_BUNDLE_BROKEN = Rule(
+    "DBOM-324",
+    "broken bundle in a shared store",
+    "A store is written by many, so a bundle in it that doesn't hold is reported and counts for nothing; it doesn't"
+    " make the verdict no.",
+    "tell whoever keeps the store",
+)

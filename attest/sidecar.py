@@ -1,0 +1,106 @@
+"""The sidecar: the folder beside an artifact in which its evidence lies.
+
+For an artifact X it is `X.dbom/`, with the BOM, the manifest and one bundle a statement. Bundles are only added; the
+BOM and the manifest are rewritten for the bytes that are there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from attest.store import MAX_BUNDLE_BYTES, StoredBundle, bundle_name
+from dbom.errors import PathError, UsageError
+from dbom.names import BUNDLE_SUFFIX, SIDECAR_BOM, SIDECAR_MANIFEST, SIDECAR_SUFFIX
+from dbom.printable import printable
+from dbom.rules.artifacts import PATH_UNREADABLE
+from dbom.rules.attestations import SIDECAR_PLACE
+from dbom.storage import open_folder
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from attest.statement import Statement
+
+__all__ = ["Sidecar"]
+
+_MAX_FILE_BYTES: Final = 256 * 1024 * 1024
+_NAME_DIGITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """The folder `X.dbom/` of an artifact X; it needn't be there yet. What it holds is evidence only once verified."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the sidecar of the artifact at `path`. Raises `UsageError` for a root: it has no place beside it."""
+        resolved = Path(path).resolve()
+        if not resolved.name:
+            raise UsageError(SIDECAR_PLACE, "a root has no place for a sidecar", where=str(resolved))
+        return cls(resolved.with_name(resolved.name + SIDECAR_SUFFIX))
+
+    def bundles(self) -> Iterator[StoredBundle]:
+        """Yield the bundles, ordered by name. Raises `PathError` for one that can't be read or is too large."""
+        for path in self._files():
+            if path.name.endswith(BUNDLE_SUFFIX):
+                yield StoredBundle.of(_read(path, limit=MAX_BUNDLE_BYTES), where=str(path))
+
+    def bom(self) -> bytes | None:
+        """Return the BOM file, or None where there is none."""
+        return self._optional(SIDECAR_BOM)
+
+    def manifest(self) -> bytes | None:
+        """Return the manifest file, or None where there is none."""
+        return self._optional(SIDECAR_MANIFEST)
+
+    def write_bom(self, data: bytes) -> Path:
+        """Write the BOM file, whole or not at all."""
+        return self._replace(SIDECAR_BOM, data)
+
+    def write_manifest(self, data: bytes) -> Path:
+        """Write the manifest file, whole or not at all."""
+        return self._replace(SIDECAR_MANIFEST, data)
+
+    def add_bundle(self, raw: bytes, statement: Statement) -> Path:
+        """Add a bundle under `<short predicate name>-<first 16 hex of its sha256>.sigstore.json`."""
+        name = bundle_name(raw, statement.predicate_type, digits=_NAME_DIGITS)
+        open_folder(str(self.folder)).add(name, raw)
+        return self.folder / name
+
+    def _files(self) -> list[Path]:
+        try:
+            return sorted(self.folder.iterdir(), key=lambda path: path.name.encode("utf-8", "surrogateescape"))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise _unreadable(self.folder, error) from error
+
+    def _optional(self, name: str) -> bytes | None:
+        path = self.folder / name
+        return _read(path, limit=_MAX_FILE_BYTES) if path.exists() else None
+
+    def _replace(self, name: str, data: bytes) -> Path:
+        open_folder(str(self.folder)).replace(name, data)
+        return self.folder / name
+
+
+def _read(path: Path, *, limit: int) -> bytes:
+    if not path.is_file():
+        raise PathError(PATH_UNREADABLE, "not a regular file", where=printable(str(path)))
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if len(data) > limit:
+        raise PathError(PATH_UNREADABLE, "too large", where=printable(str(path)), expected=f"at most {limit} bytes")
+    return data
+
+
+def _unreadable(path: Path, error: OSError) -> PathError:
+    return PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(str(path)))

@@ -1,0 +1,76 @@
+"""Stores of attestations: any folder or fsspec URL that holds bundles, their raw bytes untouched.
+
+The layout is specified in docs/formats/store.md. What is read is any `*.sigstore.json` at any depth, so that a folder
+of sidecars is a store too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from dbom.names import BUNDLE_SUFFIX, short_predicate
+from dbom.storage import open_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attest.statement import Statement
+    from dbom.storage import Folder
+
+__all__ = ["MAX_BUNDLE_BYTES", "Store", "StoredBundle", "bundle_name", "open_store"]
+
+MAX_BUNDLE_BYTES: Final = 64 * 1024 * 1024
+"""The largest bundle that is read, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBundle:
+    """The raw bytes of a bundle, where they were found, and their sha256 in hex."""
+
+    raw: bytes = field(repr=False)
+    where: str
+    sha256: str
+
+    @classmethod
+    def of(cls, raw: bytes, *, where: str) -> StoredBundle:
+        """Return the bundle with its digest computed."""
+        return cls(raw, where, hashlib.sha256(raw).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A store of attestations. Who may write to it may put anything there: what it holds counts once verified."""
+
+    folder: Folder
+
+    @property
+    def url(self) -> str:
+        """Where the store is."""
+        return self.folder.url
+
+    def bundles(self) -> Iterator[StoredBundle]:
+        """Yield every bundle, at any depth, ordered by name. Raises `StoreError` where the store can't be read."""
+        for name in self.folder.names():
+            if name.endswith(BUNDLE_SUFFIX):
+                raw = self.folder.read(name, limit=MAX_BUNDLE_BYTES)
+                yield StoredBundle.of(raw, where=f"{self.url.rstrip('/')}/{name}")
+
+    def add(self, raw: bytes, statement: Statement) -> str:
+        """Add a bundle under its content-addressed name and return that name; the same bundle twice is one."""
+        digest = next((subject.digest for subject in statement.subjects if subject.digest is not None), None)
+        place = f"{digest.kind}/{digest.hex}" if digest is not None else "unidentified"
+        name = f"{place}/{bundle_name(raw, statement.predicate_type, digits=64)}"
+        self.folder.add(name, raw)
+        return name
+
+
+def open_store(url: str, *, offline: bool = False) -> Store:
+    """Open the store at a path or fsspec URL. Raises `StoreError` where that isn't possible."""
+    return Store(open_folder(url, offline=offline))
+
+
+def bundle_name(raw: bytes, predicate_type: str, *, digits: int) -> str:
+    """Return the file name of a bundle: its short predicate name and the first `digits` hex digits of its sha256."""
+    return f"{short_predicate(predicate_type)}-{hashlib.sha256(raw).hexdigest()[:digits]}{BUNDLE_SUFFIX}"
