@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # what type checkers take for True; importing typing would be half of start-up
 
 if TYPE_CHECKING:
     from dbom.api import fingerprint, generate, sign, verify

@@ -31,6 +31,10 @@ def _foreign(package: str, expected: Path) -> str | None:
     origin = Path(spec.origin)
     if origin.parent.parent.resolve() != expected:
         return f"the package '{package}' is not dbom's: got {origin}, expected {expected / package}"
-    if MARKER not in origin.read_text(encoding="utf-8", errors="replace"):
+    try:
+        text = origin.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return f"the package '{package}' can't be checked: {origin}: {error.strerror}"
+    if MARKER not in text:
         return f"the package '{package}' is not dbom's: {origin} has no dbom marker line"
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Session", "current_session", "with_session_flags"]
+    from dbom.settings import Settings, Value
+
+__all__ = ["Session", "current_session", "current_settings", "with_session_flags"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,22 @@ _SESSION: ContextVar[Session] = ContextVar("dbom_session")
 def current_session() -> Session:
     """Return the flags of the command that is running."""
     return _SESSION.get(Session())
+
+
+def current_settings(**flags: Value | None) -> Settings:
+    """Return the settings in force, where `flags` are those of the command line: `trusted_root=…` for --trusted-root.
+
+    None and an empty tuple are flags that weren't given.
+    """
+    from dbom.settings import load_settings, user_settings_file
+
+    return load_settings(
+        flags={name.replace("_", "-"): value for name, value in flags.items()},
+        environment=os.environ,
+        config=current_session().config,
+        folder=Path.cwd(),
+        user_file=user_settings_file(os.environ),
+    )
 
 
 _FLAGS = {
