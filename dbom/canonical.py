@@ -8,6 +8,7 @@ programs would read it as two things.
 from __future__ import annotations
 
 import json
+import re
 from typing import TypeAlias
 
 from dbom.errors import DocumentError
@@ -54,8 +55,12 @@ def load_json(data: bytes, *, where: str, limit: int = MAX_DOCUMENT_BYTES) -> Js
         )
     try:
         text = data.decode("utf-8")
-        value: Json = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
-    except (UnicodeDecodeError, json.JSONDecodeError, _RefusedValueError) as error:
+        value: Json = json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant, parse_float=_finite
+        )
+        if _SURROGATE.search(text) is not None:
+            json.dumps(value, ensure_ascii=False).encode()
+    except ValueError as error:
         raise DocumentError(JSON_MALFORMED, f"not JSON: {printable(str(error))}", where=where) from error
     except RecursionError as error:
         raise DocumentError(JSON_MALFORMED, "nested too deeply", where=where) from error
@@ -70,6 +75,9 @@ def json_object(data: bytes, *, where: str, limit: int = MAX_DOCUMENT_BYTES) -> 
     if not isinstance(value, dict):
         raise DocumentError(JSON_MALFORMED, "not a JSON object", where=where, got=type(value).__name__)
     return value
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class _RefusedValueError(ValueError):
@@ -87,6 +95,13 @@ def _without_duplicates(pairs: list[tuple[str, Json]]) -> JsonObject:
 
 def _no_constant(name: str) -> Json:
     raise _RefusedValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise _RefusedValueError(f"{text} is beyond what a double can hold")
+    return number
 
 
 def _deeper_than(value: Json, depth: int) -> bool:

@@ -19,3 +19,30 @@ YAML_MALFORMED = Rule(
     " multiply without bound.",
     "write each key once and in quotes where it isn't a word, and write merged values out",
 )
+BOM_MALFORMED = Rule(
+    "DBOM-203",
+    "malformed BOM",
+    "The document isn't a CycloneDX BOM that the official schema accepts, or its references don't meet. What it says"
+    " about an artifact can't be relied on.",
+    "generate the BOM again, or correct the faults that are listed",
+)
+BOM_REF_TWICE = Rule(
+    "DBOM-204",
+    "bom-ref given twice",
+    "Two parts of the BOM carry the same bom-ref, so a reference to it could mean either. CycloneDX wants each to be"
+    " unique within its document.",
+    "give each part a bom-ref of its own",
+)
+BOM_REF_DANGLING = Rule(
+    "DBOM-205",
+    "reference to nothing",
+    "The BOM refers to a bom-ref that isn't in it, so part of what it says is missing.",
+    "add the missing part, or refer to the other document by a BOM-Link",
+)
+BOM_ARTIFACT_UNIDENTIFIED = Rule(
+    "DBOM-206",
+    "BOM about no bytes",
+    "The BOM names what it describes, and doesn't give its SHA-256: it could be about any bytes of that name, and no"
+    " verdict can rest on it.",
+    "generate the BOM from the artifact itself",
+)
