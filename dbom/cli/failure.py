@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from typing import TYPE_CHECKING
@@ -64,7 +65,7 @@ def wants_json(arguments: Sequence[str]) -> bool:
     words = list(arguments)
     if "--" in words:
         words = words[: words.index("--")]
-    pairs = zip(words, [*words[1:], ""], strict=True)
+    pairs = itertools.pairwise([*words, ""])
     return any(
         (word in ("-f", "--format") and following == "json") or word in ("-fjson", "-f=json", "--format=json")
         for word, following in pairs

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 import dbom
 from dbom.installation import MARKER, PACKAGES, foreign_packages
+
+if TYPE_CHECKING:
+    import pytest
 
 HOME = Path(dbom.__file__).resolve().parent.parent
 
@@ -46,7 +48,7 @@ def test_a_foreign_package_earlier_on_the_path_is_refused_and_never_run(tmp_path
 
 
 def _copy(tmp_path: Path) -> Path:
-    """An installation with the parts that start-up needs."""
+    """Return an installation with the parts that start-up needs."""
     site = tmp_path / "site"
     for package in PACKAGES:
         (site / package).mkdir(parents=True)
