@@ -17,3 +17,118 @@ PATH_UNREADABLE = Rule(
     " else, so nothing is said about the whole.",
     "give this user the right to read it",
 )
+NAME_REFUSED = Rule(
+    "DBOM-103",
+    "name that a manifest can't hold",
+    "A tree's digest is the sha256 of `sha256sum` lines, and this name has no single way to stand in one: sha256sum"
+    " escapes newlines, carriage returns and backslashes while in-toto's dirHash doesn't, it reads `-` as its standard"
+    " input, and a name that isn't UTF-8 can't stand in a JSON statement.",
+    "rename it, or leave its folder out with --ignore",
+)
+LINK_REFUSED = Rule(
+    "DBOM-104",
+    "link that leads nowhere or out of the tree",
+    "Links inside a tree are read as what they point to. One that dangles or leads back to itself has nothing to read,"
+    " and one that leads out of the tree makes the digest depend on something that isn't moved with it.",
+    "replace the link by what it points to, or accept links out of the tree with --follow-links",
+)
+SPECIAL_FILE = Rule(
+    "DBOM-105",
+    "special file",
+    "A pipe, a socket or a device has no bytes that stay the same, so it can't be part of an artifact.",
+    "remove it, or leave it out with --ignore",
+)
+CHANGED_WHILE_READ = Rule(
+    "DBOM-106",
+    "changed while it was read",
+    "Something wrote to the artifact between the first and the last look at it. A digest over such a mixture would be"
+    " true of no state that ever was.",
+    "wait until nothing writes there any more, or fingerprint a copy",
+)
+EMPTY_TREE = Rule(
+    "DBOM-107",
+    "tree without files",
+    "Folders don't count, so a tree without files has an empty manifest, and its digest that of an empty file.",
+    "check that the data is there, and that --ignore doesn't leave out all of it",
+)
+TOO_MANY_LINKED = Rule(
+    "DBOM-108",
+    "links that multiply the tree",
+    "Folders that are linked inside linked folders multiply at each level: a few dozen links can stand for more files"
+    " than any disk holds. What is reached through links is bounded.",
+    "replace links to folders by the folders, or leave them out with --ignore",
+)
+NAMES_COLLIDE = Rule(
+    "DBOM-109",
+    "names that some disks can't tell apart",
+    "The names differ only in upper and lower case, or in how Unicode composes an accent. On macOS and Windows one of"
+    " them overwrites the other, and the copy then has another digest.",
+    "rename one of them",
+)
+LINK_FOLLOWED = Rule(
+    "DBOM-110",
+    "link out of the tree followed",
+    "As --follow-links asks, a link that leads out of the tree was read as what it points to. Whoever copies the tree"
+    " without that place has other bytes.",
+    "replace the link by what it points to before you publish the tree",
+)
+NOT_A_SIDECAR = Rule(
+    "DBOM-111",
+    "folder named like a sidecar that isn't one",
+    "A folder X.dbom is left out as evidence about X only while it holds nothing but a BOM, a manifest and bundles."
+    " This one holds something else, so it is a part of the tree like any other folder: otherwise data could be hidden"
+    " in it.",
+    "move what doesn't belong there",
+)
+MANIFEST_MALFORMED = Rule(
+    "DBOM-112",
+    "malformed manifest",
+    "A manifest is made of lines as sha256sum writes them: 64 lower-case hex digits, two spaces, a path relative to the"
+    " tree. A line that reads otherwise, or a path that stands twice, could be taken for two different trees.",
+    "write it again with dbom fingerprint --manifest",
+)
+WRITES_INTO_ARTIFACT = Rule(
+    "DBOM-113",
+    "result written into its own artifact",
+    "The file to write lies inside the artifact that it describes. Writing it would change the artifact, so the digest"
+    " would be false as soon as it is there.",
+    "write it outside the artifact",
+)
+IGNORE_MALFORMED = Rule(
+    "DBOM-114",
+    "malformed ignore pattern",
+    "An ignore pattern is a path with / between its segments, where * and ? stand for characters of one segment. This"
+    " one could never match a file, or could be read in two ways.",
+    "see docs/formats/tree.md for what a pattern may be",
+)
+STORE_UNREACHABLE = Rule(
+    "DBOM-115",
+    "store that can't be reached",
+    "The store could not be listed, read or written. That nothing was found there says nothing about what is there.",
+    "check the address, the network and the credentials",
+)
+STORE_NAME_REFUSED = Rule(
+    "DBOM-116",
+    "name that a store must not have",
+    "A name in a store is a relative path. An empty segment, `.` or `..`, a leading slash or a name that isn't UTF-8"
+    " could lead out of the store, or to two entries for one name.",
+    "remove or rename the entry",
+)
+STORE_CONFLICT = Rule(
+    "DBOM-117",
+    "another entry has this name",
+    "Entries of a store are only ever added. One with this name and other bytes is there already.",
+    "look at what is there; nothing was overwritten",
+)
+STORE_ENTRY_TOO_LARGE = Rule(
+    "DBOM-118",
+    "entry too large",
+    "What a store holds is read up to a bound, so that a stranger's entry can't fill the memory.",
+    "remove the entry if it doesn't belong there",
+)
+STORE_URL_REFUSED = Rule(
+    "DBOM-119",
+    "store address not usable",
+    "A store is a local folder or a URL of a protocol that fsspec knows.",
+    "give a folder, or a URL such as s3://bucket/prefix",
+)

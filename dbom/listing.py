@@ -1,0 +1,234 @@
+"""The files of a tree on a local disk: their paths, what links lead to, and what is left out."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbom.errors import DbomError, NameRefusedError, PathError
+from dbom.hashing import FileState
+from dbom.ignores import Ignores, is_sidecar
+from dbom.model import Finding, Severity
+from dbom.pathname import path_fault, path_order, segment_fault
+from dbom.printable import printable
+from dbom.rules.artifacts import (
+    LINK_FOLLOWED,
+    LINK_REFUSED,
+    NAME_REFUSED,
+    NOT_A_SIDECAR,
+    PATH_UNREADABLE,
+    SPECIAL_FILE,
+    TOO_MANY_LINKED,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MAX_LINKED_ENTRIES", "MAX_LINK_DEPTH", "Listed", "Listing", "list_tree"]
+
+MAX_LINKED_ENTRIES = 100_000
+"""How many entries of a tree may be reached through links to folders."""
+
+MAX_LINK_DEPTH = 40
+"""How many links to folders may lie one below another on the way to an entry (what Linux follows in one path)."""
+
+_MAX_FAULTS = 20
+
+_HUB_SNAPSHOT = re.compile(r"(?P<repository>.*)/snapshots/[0-9a-f]{40}(?:/.*)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One file of a tree: where its bytes really are, and the state they were listed in."""
+
+    real: str
+    state: FileState
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a tree by their paths in it, what was left out, and what was remarkable."""
+
+    files: dict[str, Listed]
+    ignored: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def list_tree(root: str, ignores: Ignores, *, follow_links: bool = False) -> Listing:
+    """List the files below `root`, an absolute path without links.
+
+    Raises `NameRefusedError` or `PathError` for what no digest can be made of (all such faults together, up to a
+    number), and `PathError` for a folder that can't be read.
+    """
+    walk = _Walk(root, ignores, follow_links)
+    pending = [_Folder("", root, None, 0)]
+    while pending:
+        pending.extend(walk.enter(pending.pop()))
+    return walk.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder to be entered: its path in the tree, its real path, how it was come to, through how many links."""
+
+    path: str
+    real: str
+    parent: _Folder | None
+    links: int
+
+    def is_loop(self) -> bool:
+        above = self.parent
+        while above is not None:
+            if above.real == self.real:
+                return True
+            above = above.parent
+        return False
+
+
+@dataclass(slots=True)
+class _Walk:
+    root: str
+    ignores: Ignores
+    follow_links: bool
+    files: dict[str, Listed] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    faults: list[DbomError] = field(default_factory=list)
+    linked: int = 0
+
+    def enter(self, folder: _Folder) -> Iterator[_Folder]:
+        """Look at each child of `folder`; yield those that are folders to enter."""
+        for child in self._children(folder):
+            path = f"{folder.path}/{child.name}" if folder.path else child.name
+            if folder.links:
+                self._count_linked(path)
+            try:
+                inner = self._look(folder, child, path)
+            except (NameRefusedError, PathError) as error:
+                self._note_fault(error)
+                continue
+            if inner is not None:
+                yield inner
+
+    def result(self) -> Listing:
+        if self.faults:
+            raise self._fault()
+        findings = sorted(self.findings, key=lambda finding: (path_order(finding.where), finding.rule))
+        return Listing(self.files, tuple(sorted(self.ignored, key=path_order)), tuple(findings))
+
+    def _children(self, folder: _Folder) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder.real) as children:
+                return sorted(children, key=lambda child: os.fsencode(child.name))
+        except OSError as error:
+            raise PathError(
+                PATH_UNREADABLE, f"can't be listed: {error.strerror}", where=printable(folder.path or self.root)
+            ) from error
+
+    def _look(self, folder: _Folder, child: os.DirEntry[str], path: str) -> _Folder | None:
+        """Take one child: note a file, return a folder to enter, leave out what is ignored, refuse the rest."""
+        fault = segment_fault(child.name) if folder.path else path_fault(path)
+        if fault is not None:
+            raise NameRefusedError(NAME_REFUSED, f"the name {fault}", where=printable(path))
+        if self.ignores.match(path, folder=False):
+            self.ignored.append(path + "/" if Path(child.path).is_dir() else path)
+            return None
+        real, status = self._resolved(folder, child, path)
+        if stat.S_ISDIR(status.st_mode):
+            return self._folder(folder, child, path, real)
+        if not stat.S_ISREG(status.st_mode):
+            raise PathError(SPECIAL_FILE, "is a pipe, a socket or a device", where=printable(path))
+        self.files[path] = Listed(real, FileState.of(status))
+        return None
+
+    def _folder(self, above: _Folder, child: os.DirEntry[str], path: str, real: str) -> _Folder | None:
+        if self.ignores.match(path, folder=True) or self._left_out_as_sidecar(child, path):
+            self.ignored.append(path + "/")
+            return None
+        folder = _Folder(path, real, above, above.links + child.is_symlink())
+        if folder.links and folder.is_loop():
+            raise NameRefusedError(LINK_REFUSED, "the link leads back to a folder above it", where=printable(path))
+        if folder.links > MAX_LINK_DEPTH:
+            raise _too_many(path, f"more than {MAX_LINK_DEPTH} links to folders one below another")
+        return folder
+
+    def _left_out_as_sidecar(self, child: os.DirEntry[str], path: str) -> bool:
+        if not self.ignores.may_be_sidecar(path):
+            return False
+        if not child.is_symlink() and is_sidecar(self._children(_Folder(path, child.path, None, 0))):
+            return True
+        self._note(NOT_A_SIDECAR.id, Severity.WARNING, "is no sidecar, so it is a part of the tree", path)
+        return False
+
+    def _resolved(self, folder: _Folder, child: os.DirEntry[str], path: str) -> tuple[str, os.stat_result]:
+        try:
+            if not child.is_symlink():
+                return str(Path(folder.real, child.name)), child.stat(follow_symlinks=False)
+            real = os.path.realpath(child.path, strict=True)
+            status = Path(real).lstat()
+        except OSError as error:
+            raise _unresolved(path, error) from error
+        self._demand_allowed(folder, path, real, status)
+        return real, status
+
+    def _demand_allowed(self, folder: _Folder, path: str, real: str, status: os.stat_result) -> None:
+        if real == self.root or real.startswith(self.root.rstrip("/") + "/"):
+            return
+        if stat.S_ISREG(status.st_mode) and _is_hub_blob(folder.real, real):
+            return
+        if not self.follow_links:
+            raise NameRefusedError(
+                LINK_REFUSED, "the link leads out of the tree", where=printable(path), got=printable(real)
+            )
+        self._note(LINK_FOLLOWED.id, Severity.WARNING, f"a link out of the tree, read at {printable(real)}", path)
+
+    def _count_linked(self, path: str) -> None:
+        self.linked += 1
+        if self.linked > MAX_LINKED_ENTRIES:
+            raise _too_many(path, f"more than {MAX_LINKED_ENTRIES} entries are reached through links to folders")
+
+    def _note(self, rule: str, severity: Severity, message: str, path: str) -> None:
+        self.findings.append(Finding(rule, severity, message, path))
+
+    def _note_fault(self, error: DbomError) -> None:
+        if error.rule in (TOO_MANY_LINKED, PATH_UNREADABLE):
+            raise error
+        self.faults.append(error)
+        if len(self.faults) == _MAX_FAULTS:
+            raise self._fault()
+
+    def _fault(self) -> DbomError:
+        first, rest = self.faults[0], self.faults[1:]
+        if not rest:
+            return first
+        return type(first)(
+            first.rule,
+            f"{len(self.faults)} entries of this tree can't be fingerprinted",
+            where=printable(self.root),
+            faults=tuple(str(fault) for fault in self.faults),
+        )
+
+
+def _is_hub_blob(link_folder: str, target: str) -> bool:
+    """Return whether a link in `link_folder` to `target` is one of the Hugging Face cache's own."""
+    snapshot = _HUB_SNAPSHOT.fullmatch(link_folder)
+    return snapshot is not None and str(Path(target).parent) == f"{snapshot['repository']}/blobs"
+
+
+def _unresolved(path: str, error: OSError) -> DbomError:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return NameRefusedError(
+            LINK_REFUSED, "the link dangles: there is nothing where it leads", where=printable(path)
+        )
+    if error.errno == errno.ELOOP:
+        return NameRefusedError(LINK_REFUSED, "the link leads back to itself", where=printable(path))
+    return PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(path))
+
+
+def _too_many(path: str, what: str) -> PathError:
+    return PathError(TOO_MANY_LINKED, what, where=printable(path))
