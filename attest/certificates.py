@@ -1,0 +1,114 @@
+"""Signing certificates: the identity that one names, and the key in it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Final
+
+from attest.identity import Identity
+from dbom.errors import EvidenceError
+from dbom.printable import printable
+from dbom.rules.attestations import MATERIAL_INVALID
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate, Extensions, SubjectAlternativeName
+
+__all__ = ["identity_of", "load_certificate"]
+
+# sigstore/fulcio docs/oid-info.md
+_ISSUER_V1: Final = "1.3.6.1.4.1.57264.1.1"
+_ISSUER_V2: Final = "1.3.6.1.4.1.57264.1.8"
+_OTHER_NAME: Final = "1.3.6.1.4.1.57264.1.7"
+
+
+def load_certificate(der: bytes, *, where: str) -> Certificate:
+    """Read a certificate. Raises `EvidenceError` where it isn't one, or its extensions or key can't be read."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  heavy
+    from cryptography.x509 import (  # noqa: PLC0415  heavy
+        DuplicateExtension,
+        UnsupportedGeneralNameType,
+        load_der_x509_certificate,
+    )
+
+    try:
+        # The library only warns of names that no standard allows; here they are refused.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            certificate = load_der_x509_certificate(der)
+            _ = certificate.extensions, certificate.issuer, certificate.subject, certificate.not_valid_after_utc
+            certificate.public_key()
+    except (
+        ValueError,
+        TypeError,
+        Warning,
+        UnsupportedAlgorithm,
+        DuplicateExtension,
+        UnsupportedGeneralNameType,
+    ) as error:
+        raise EvidenceError(
+            MATERIAL_INVALID, f"the certificate can't be read: {printable(str(error))}", where=where
+        ) from error
+    return certificate
+
+
+def identity_of(certificate: Certificate, *, where: str) -> Identity:
+    """Return the one identity that a Fulcio-style certificate names, and the issuer that vouched for it.
+
+    Raises `EvidenceError` where it names none, several, or no issuer, or where its two issuer extensions disagree.
+    """
+    from cryptography.x509 import ExtensionNotFound, SubjectAlternativeName  # noqa: PLC0415  heavy
+
+    try:
+        names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
+        subjects = _subjects(names)
+        issuers = _issuers(certificate.extensions)
+    except ExtensionNotFound as error:
+        raise EvidenceError(MATERIAL_INVALID, "the certificate names no identity", where=where) from error
+    except ValueError as error:
+        raise EvidenceError(MATERIAL_INVALID, "the certificate's identity can't be read", where=where) from error
+    if len(list(names)) != 1 or len(subjects) != 1:
+        raise EvidenceError(
+            MATERIAL_INVALID,
+            "the certificate doesn't name exactly one identity",
+            where=where,
+            got=printable(", ".join(subjects) or "none"),
+        )
+    if len(issuers) != 1 or not subjects[0]:
+        raise EvidenceError(
+            MATERIAL_INVALID,
+            "the certificate doesn't name exactly one issuer",
+            where=where,
+            got=printable(", ".join(sorted(issuers)) or "none"),
+        )
+    return Identity(subjects[0], next(iter(issuers)))
+
+
+def _subjects(names: SubjectAlternativeName) -> list[str]:
+    from cryptography.hazmat import asn1  # noqa: PLC0415  heavy
+    from cryptography.x509 import OtherName, RFC822Name, UniformResourceIdentifier  # noqa: PLC0415  heavy
+
+    others = [
+        asn1.decode_der(str, name.value)
+        for name in names.get_values_for_type(OtherName)
+        if name.type_id.dotted_string == _OTHER_NAME
+    ]
+    return [
+        *names.get_values_for_type(RFC822Name),
+        *names.get_values_for_type(UniformResourceIdentifier),
+        *others,
+    ]
+
+
+def _issuers(extensions: Extensions) -> set[str]:
+    from cryptography.hazmat import asn1  # noqa: PLC0415  heavy
+    from cryptography.x509 import UnrecognizedExtension  # noqa: PLC0415  heavy
+
+    found: set[str] = set()
+    for extension in extensions:
+        if not isinstance(extension.value, UnrecognizedExtension):
+            continue
+        if extension.oid.dotted_string == _ISSUER_V1:
+            found.add(extension.value.value.decode())
+        if extension.oid.dotted_string == _ISSUER_V2:
+            found.add(asn1.decode_der(str, extension.value.value))
+    return found - {""}
