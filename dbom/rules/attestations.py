@@ -169,3 +169,101 @@ STORED_BUNDLE_BROKEN = Rule(
     " make the verdict no.",
     "tell whoever keeps the store",
 )
+LOCAL_LOCKED = Rule(
+    "DBOM-340",
+    "the local log is busy",
+    "The embedded local Sigstore's log has one writer at a time, and another program has held it for too long. Nothing"
+    " was signed.",
+    "wait for the other dbom to end, then sign again",
+)
+LOCAL_LOG_DAMAGED = Rule(
+    "DBOM-341",
+    "the local log is damaged",
+    "A transparency log only grows. This one no longer holds what it acknowledged (cut short, changed, or an older"
+    " copy was put back), so a new entry would prove nothing. Bundles that are out already verify as before.",
+    "restore the folder from its newest copy, or move it away to start a new local identity",
+)
+LOCAL_STATE = Rule(
+    "DBOM-342",
+    "the local Sigstore isn't usable",
+    "The folder with the embedded local Sigstore's keys and certificates is unreadable, incomplete, open to other"
+    " users, or its parts don't belong together. Signing with it would make evidence that nobody can verify.",
+    "restore the folder from its newest copy, or move it away to start a new local identity",
+)
+CLOCK_BEFORE_AUTHORITY = Rule(
+    "DBOM-343",
+    "the clock is outside the authority's lifetime",
+    "The local authority's certificates are valid from its first use for ten years. A signature made at another time"
+    " would be refused by every client.",
+    "set this machine's clock, or move the folder away to start a new local identity",
+)
+SELF_CHECK = Rule(
+    "DBOM-344",
+    "the new bundle doesn't verify",
+    "Each bundle is read again and verified before it leaves. This one wasn't accepted, so it was thrown away.",
+    "run again with --debug and report what it prints",
+)
+SIGNING_KEY_UNUSABLE = Rule(
+    "DBOM-345",
+    "key not usable",
+    "A signing key is a PKCS#8 PEM file with an ECDSA key on P-256, P-384 or P-521, or an Ed25519 key.",
+    "make one with `dbom keys generate`",
+)
+KEY_PASSWORD = Rule(
+    "DBOM-346",
+    "the key's password",
+    "The signing key is encrypted, and its password is missing or wrong.",
+    "set DBOM_KEY_PASSWORD, or run in a terminal to be asked",
+)
+KEY_EXISTS = Rule(
+    "DBOM-347",
+    "a key is never overwritten",
+    "There is a file in this place already. Overwriting a key makes what it signed unverifiable or unrepeatable.",
+    "choose another name with --out",
+)
+SIGNER_UNNAMED = Rule(
+    "DBOM-348",
+    "nobody named to sign",
+    "The embedded local identity is chosen by itself only on a person's machine. In CI, in a pod, or where another"
+    " identity is configured or has failed, it must be asked for: one missing permission must not sign a release with"
+    " a throw-away authority.",
+    "name a signer: --signing-key, --trust-config, or --local",
+)
+SIGNER_AMBIGUOUS = Rule(
+    "DBOM-349",
+    "several signers named",
+    "Of --signing-key, --trust-config and --local at most one can be meant.",
+    "keep one of them",
+)
+REMOTE_SIGNING = Rule(
+    "DBOM-350",
+    "remote signing failed",
+    "A certificate, a log entry or a time stamp could not be had from the services of the trust configuration, so"
+    " nothing was signed.",
+    "check that the services can be reached and that the token is still valid",
+)
+IDENTITY_TOKEN = Rule(
+    "DBOM-351",
+    "identity token not usable",
+    "Keyless signing needs an OIDC identity token for the audience `sigstore`: it is missing, malformed, or expired.",
+    "give one with --identity-token or SIGSTORE_ID_TOKEN, or let the CI job ask for one (id-token: write)",
+)
+TRUST_CONFIG_MALFORMED = Rule(
+    "DBOM-352",
+    "malformed trust configuration",
+    "A client trust configuration is one JSON document with the trusted root and the signing services of a Sigstore.",
+    "ask whoever runs that Sigstore for its ClientTrustConfig",
+)
+BOM_OF_OTHER_BYTES = Rule(
+    "DBOM-353",
+    "the BOM is about other bytes",
+    "The BOM names a digest, and it isn't that of the artifact. Signing it would vouch for a description of something"
+    " else.",
+    "generate the BOM again with `dbom generate`, or leave --bom out",
+)
+SIGNING_OFFLINE = Rule(
+    "DBOM-354",
+    "remote signing while offline",
+    "Keyless signing asks the services of a Sigstore over the network, and --offline forbids that.",
+    "leave --offline out, or sign with --signing-key or --local",
+)
