@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from dbom.errors import UsageError
 from dbom.printable import printable
 from dbom.rules import Rule, all_rules, rule_by_id
 from dbom.rules.everyday import RULE_UNKNOWN
+
+if TYPE_CHECKING:
+    from dbom.canonical import Json
 
 __all__ = ["explain"]
 
@@ -51,7 +54,7 @@ def _named(text: str) -> Rule:
     return found
 
 
-def _document(rule: Rule) -> dict[str, str]:
+def _document(rule: Rule) -> Json:
     return {"id": rule.id, "title": rule.title, "explanation": rule.explanation, "hint": rule.hint}
 
 
