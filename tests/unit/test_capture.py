@@ -73,16 +73,23 @@ def _run(folder: Path, **changes: object) -> Run:
     return Run(**values)  # type: ignore[arg-type]  # a table of a test's values
 
 
+def _invocation(statement: Statement) -> object:
+    details = statement.predicate["runDetails"]
+    assert isinstance(details, dict)
+    metadata = details["metadata"]
+    assert isinstance(metadata, dict)
+    return metadata["invocationId"]
+
+
 def test_the_statement_of_a_run_is_slsa_provenance_word_for_word(folder: Path) -> None:
     run = _run(folder)
     (statement,) = statements(run)
     (extra,) = run.outputs
     assert statement.predicate_type == PREDICATE_PROVENANCE
     assert statement.subjects[0].digest == extra.digest
-    invocation = json_object(statement.payload, where="x")["predicate"]["runDetails"]["metadata"].pop("invocationId")  # type: ignore[index,union-attr,call-overload]  # our own document
+    invocation = _invocation(statement)
     assert str(invocation).startswith("sha256:")
-    predicate = dict(statement.predicate)
-    assert predicate == {
+    assert json_object(statement.payload, where="payload")["predicate"] == {
         "buildDefinition": {
             "buildType": "https://dbom.dev/run/v1",
             "externalParameters": {
@@ -135,14 +142,6 @@ def test_what_is_not_known_says_why(folder: Path) -> None:
     parameters = definition["externalParameters"]
     assert isinstance(parameters, dict)
     assert parameters["command"] == {"unknown": "nobody looked"}
-
-
-def _invocation(statement: Statement) -> object:
-    details = statement.predicate["runDetails"]
-    assert isinstance(details, dict)
-    metadata = details["metadata"]
-    assert isinstance(metadata, dict)
-    return metadata["invocationId"]
 
 
 def test_the_outputs_of_a_run_share_its_id_and_name_each_other(folder: Path) -> None:
@@ -306,13 +305,12 @@ def test_signals_reach_the_child(name: str, tmp_path: Path) -> None:
     os.dup2(reading, 0)
     sender.start()
     try:
-        threading.Thread(target=lambda: (sender.join(), os.close(writing))).start()
         assert run_child(["sh", "-c", script]) == 42
     finally:
         os.dup2(stdin, 0)
-        os.close(reading)
-        os.close(stdin)
         sender.join()
+        for descriptor in (reading, writing, stdin):
+            os.close(descriptor)
 
 
 def test_the_signal_mask_is_as_before(tmp_path: Path) -> None:
