@@ -1,0 +1,166 @@
+"""`dbom doctor`: it tells, and makes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from attest.local import open_local
+from dbom.cli.app import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    _requiring(monkeypatch, ["typer>=0.1", 's3fs>=1; extra == "s3"', 'rich; extra == "nice"'])
+    return tmp_path
+
+
+def _requiring(monkeypatch: pytest.MonkeyPatch, lines: list[str] | None) -> None:
+    """Stand in for the metadata of an installation: the tests may run from a checkout, which has none."""
+
+    def requires(_name: str) -> list[str] | None:
+        return lines
+
+    monkeypatch.setattr("dbom.cli.examination.requires", requires)
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], tuple[int, dict[str, object]]]:
+    def run_it() -> tuple[int, dict[str, object]]:
+        code = run(["doctor", "-f", "json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run_it
+
+
+def test_a_healthy_installation_is_told_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert f"  typer {metadata.version('typer')}\n" in out
+    assert "  extra nice: installed\n" in out
+    assert "  extra s3: not installed (pip install 'dbom[s3]')\n" in out
+    assert out.endswith("Problems\n  none\n")
+
+
+def test_looking_makes_no_local_sigstore(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["doctor"])
+    assert "not there yet" in capsys.readouterr().out
+    assert not Path(os.environ["DBOM_HOME"]).exists()
+
+
+def test_the_local_sigstore_is_told_with_its_identity(told: Callable[[], tuple[int, dict[str, object]]]) -> None:
+    local = open_local()
+    code, document = told()
+    assert code == 0
+    assert document["localSigstore"] == f"{local.folder}: signs as {local.identity}"
+    assert document["trustRoots"] == [
+        f"{local.folder / 'trusted_root.json'}: vouches for {local.identity.issuer} alone"
+    ]
+
+
+def test_a_broken_local_sigstore_is_a_problem(told: Callable[[], tuple[int, dict[str, object]]]) -> None:
+    (open_local().folder / "trusted_root.json").write_text("{")
+    code, document = told()
+    assert (code, document["localSigstore"]) == (1, "there, but not usable")
+    assert document["problems"]
+
+
+def test_a_missing_package_is_a_problem(
+    told: Callable[[], tuple[int, dict[str, object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _requiring(monkeypatch, ["no-such-distribution>=2"])
+    code, document = told()
+    assert (code, document["problems"]) == (1, ["no-such-distribution>=2 is not installed"])
+
+
+def test_without_metadata_it_cannot_tell(
+    told: Callable[[], tuple[int, dict[str, object]]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def requires(name: str) -> list[str]:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("dbom.cli.examination.requires", requires)
+    code, document = told()
+    assert (code, document["canTell"]) == (3, False)
+    assert run(["doctor"]) == 3
+    assert "can't tell: dbom isn't installed as a distribution" in capsys.readouterr().out
+
+
+def test_settings_that_are_wrong_are_problems(told: Callable[[], tuple[int, dict[str, object]]], folder: Path) -> None:
+    (folder / "dbom.toml").write_text("identity = 'eve'\nissuer = 'x'\n")
+    code, document = told()
+    assert code == 1
+    assert document["problems"] == [
+        f"{folder / 'dbom.toml'}: the setting '{name}' can't stand in a project's file"
+        for name in ("identity", "issuer")
+    ]
+
+
+def test_a_project_file_that_is_no_toml_is_a_problem(
+    told: Callable[[], tuple[int, dict[str, object]]], folder: Path
+) -> None:
+    (folder / "pyproject.toml").write_text("dbom = ")
+    code, document = told()
+    assert code == 1
+    files = document["settingsFiles"]
+    assert isinstance(files, list)
+    assert files[0] == "project: none"
+
+
+def test_settings_files_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "given.toml").write_text("jobs = 1\n")
+    (folder / "dbom.toml").write_text("jobs = 1\n")
+    user = Path(os.environ["DBOM_CONFIG_HOME"]) / "config.toml"
+    user.parent.mkdir()
+    user.write_text("jobs = 1\n")
+    assert run(["doctor", "--config", "given.toml"]) == 0
+    out = capsys.readouterr().out
+    assert f"  given: given.toml\n  project: {folder / 'dbom.toml'}\n  user: {user}\n" in out
+
+
+def test_a_trust_root_of_the_settings_is_looked_at(
+    told: Callable[[], tuple[int, dict[str, object]]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = open_local(folder / "other")
+    (folder / "root.json").write_bytes(local.trusted_root())
+    monkeypatch.setenv("DBOM_TRUSTED_ROOT", "root.json")
+    assert told()[1]["trustRoots"] == [f"root.json: vouches for {local.identity.issuer} alone"]
+    (folder / "root.json").write_text("{}")
+    assert told()[0] == 1
+    (folder / "root.json").unlink()
+    code, document = told()
+    assert (code, document["problems"]) == (1, ["trusted-root root.json: No such file or directory"])
+
+
+@pytest.mark.parametrize(
+    ("variables", "told_as"),
+    [
+        ({}, "local: this looks like a person's own machine"),
+        ({"DBOM_SIGNING_KEY": "my.key"}, "key: settings name the key my.key"),
+        ({"DBOM_TRUST_CONFIG": "c.json"}, "keyless: settings name the private Sigstore of c.json"),
+        ({"CI": "true"}, "nobody: "),
+        ({"CI": "true", "SIGSTORE_ID_TOKEN": "x"}, "keyless: the surroundings offer an identity token"),
+    ],
+)
+def test_who_would_sign_is_told_with_the_reason(
+    variables: dict[str, str],
+    told_as: str,
+    told: Callable[[], tuple[int, dict[str, object]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code, document = told()
+    assert code == 0
+    assert str(document["signer"]).startswith(told_as)
