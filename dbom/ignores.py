@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
 
-__all__ = ["SIDECAR_PATTERN", "IgnorePattern", "Ignores", "is_sidecar"]
+__all__ = ["SIDECAR_PATTERN", "IgnorePattern", "Ignores", "chosen_ignores", "is_sidecar"]
 
 SIDECAR_PATTERN = f"*{SIDECAR_SUFFIX}/"
 """The one pattern with a meaning of its own: folders of this name, while they hold nothing but sidecar files."""
@@ -88,6 +88,11 @@ class Ignores:
         """Return whether a folder of this path is left out if it turns out to hold nothing but sidecar files."""
         name = path.rpartition("/")[2]
         return self._sidecars and name.endswith(SIDECAR_SUFFIX)
+
+
+def chosen_ignores(more: Sequence[str] = (), *, defaults: bool = True) -> tuple[str, ...]:
+    """Return the patterns that `--ignore` and `--no-default-ignores` ask for: the default list, then `more`."""
+    return (*(DEFAULT_IGNORES if defaults else ()), *more)
 
 
 def is_sidecar(children: Iterable[os.DirEntry[str]]) -> bool:

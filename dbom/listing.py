@@ -127,22 +127,22 @@ class _Walk:
                 return sorted(children, key=lambda child: os.fsencode(child.name))
         except OSError as error:
             raise PathError(
-                PATH_UNREADABLE, f"can't be listed: {error.strerror}", where=printable(folder.path or self.root)
+                PATH_UNREADABLE, f"can't be listed: {error.strerror}", where=self._place(folder.path)
             ) from error
 
     def _look(self, folder: _Folder, child: os.DirEntry[str], path: str) -> _Folder | None:
         """Take one child: note a file, return a folder to enter, leave out what is ignored, refuse the rest."""
         fault = segment_fault(child.name) if folder.path else path_fault(path)
         if fault is not None:
-            raise NameRefusedError(NAME_REFUSED, f"the name {fault}", where=printable(path))
+            raise NameRefusedError(NAME_REFUSED, f"the name {fault}", where=self._place(path))
         if self.ignores.match(path, folder=False):
-            self.ignored.append(path + "/" if Path(child.path).is_dir() else path)
+            self.ignored.append(path + "/" if _is_folder(child) else path)
             return None
         real, status = self._resolved(folder, child, path)
         if stat.S_ISDIR(status.st_mode):
             return self._folder(folder, child, path, real)
         if not stat.S_ISREG(status.st_mode):
-            raise PathError(SPECIAL_FILE, "is a pipe, a socket or a device", where=printable(path))
+            raise PathError(SPECIAL_FILE, "is a pipe, a socket or a device", where=self._place(path))
         self.files[path] = Listed(real, FileState.of(status))
         return None
 
@@ -152,9 +152,9 @@ class _Walk:
             return None
         folder = _Folder(path, real, above, above.links + child.is_symlink())
         if folder.links and folder.is_loop():
-            raise NameRefusedError(LINK_REFUSED, "the link leads back to a folder above it", where=printable(path))
+            raise NameRefusedError(LINK_REFUSED, "the link leads back to a folder above it", where=self._place(path))
         if folder.links > MAX_LINK_DEPTH:
-            raise _too_many(path, f"more than {MAX_LINK_DEPTH} links to folders one below another")
+            raise _too_many(self._place(path), f"more than {MAX_LINK_DEPTH} links to folders one below another")
         return folder
 
     def _left_out_as_sidecar(self, child: os.DirEntry[str], path: str) -> bool:
@@ -168,11 +168,11 @@ class _Walk:
     def _resolved(self, folder: _Folder, child: os.DirEntry[str], path: str) -> tuple[str, os.stat_result]:
         try:
             if not child.is_symlink():
-                return str(Path(folder.real, child.name)), child.stat(follow_symlinks=False)
+                return child.path, child.stat(follow_symlinks=False)
             real = os.path.realpath(child.path, strict=True)
             status = Path(real).lstat()
         except OSError as error:
-            raise _unresolved(path, error) from error
+            raise _unresolved(self._place(path), error) from error
         self._demand_allowed(folder, path, real, status)
         return real, status
 
@@ -183,14 +183,19 @@ class _Walk:
             return
         if not self.follow_links:
             raise NameRefusedError(
-                LINK_REFUSED, "the link leads out of the tree", where=printable(path), got=printable(real)
+                LINK_REFUSED, "the link leads out of the tree", where=self._place(path), got=printable(real)
             )
         self._note(LINK_FOLLOWED.id, Severity.WARNING, f"a link out of the tree, read at {printable(real)}", path)
+
+    def _place(self, path: str) -> str:
+        return printable(os.fspath(Path(self.root, path)))
 
     def _count_linked(self, path: str) -> None:
         self.linked += 1
         if self.linked > MAX_LINKED_ENTRIES:
-            raise _too_many(path, f"more than {MAX_LINKED_ENTRIES} entries are reached through links to folders")
+            raise _too_many(
+                self._place(path), f"more than {MAX_LINKED_ENTRIES} entries are reached through links to folders"
+            )
 
     def _note(self, rule: str, severity: Severity, message: str, path: str) -> None:
         self.findings.append(Finding(rule, severity, message, path))
@@ -214,21 +219,26 @@ class _Walk:
         )
 
 
+def _is_folder(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_dir()
+    except OSError:
+        return False
+
+
 def _is_hub_blob(link_folder: str, target: str) -> bool:
     """Return whether a link in `link_folder` to `target` is one of the Hugging Face cache's own."""
     snapshot = _HUB_SNAPSHOT.fullmatch(link_folder)
     return snapshot is not None and str(Path(target).parent) == f"{snapshot['repository']}/blobs"
 
 
-def _unresolved(path: str, error: OSError) -> DbomError:
+def _unresolved(place: str, error: OSError) -> DbomError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return NameRefusedError(
-            LINK_REFUSED, "the link dangles: there is nothing where it leads", where=printable(path)
-        )
+        return NameRefusedError(LINK_REFUSED, "the link dangles: there is nothing where it leads", where=place)
     if error.errno == errno.ELOOP:
-        return NameRefusedError(LINK_REFUSED, "the link leads back to itself", where=printable(path))
-    return PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(path))
+        return NameRefusedError(LINK_REFUSED, "the link leads back to itself", where=place)
+    return PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=place)
 
 
-def _too_many(path: str, what: str) -> PathError:
-    return PathError(TOO_MANY_LINKED, what, where=printable(path))
+def _too_many(place: str, what: str) -> PathError:
+    return PathError(TOO_MANY_LINKED, what, where=place)
