@@ -6,6 +6,7 @@ BOM and the manifest are rewritten for the bytes that are there.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -19,7 +20,6 @@ from dbom.rules.attestations import SIDECAR_PLACE
 from dbom.storage import open_folder
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
 
     from attest.statement import Statement
@@ -39,7 +39,7 @@ class Sidecar:
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Self:
         """Return the sidecar of the artifact at `path`. Raises `UsageError` for a root: it has no place beside it."""
-        resolved = Path(path).resolve()
+        resolved = Path(os.path.realpath(path))
         if not resolved.name:
             raise UsageError(SIDECAR_PLACE, "a root has no place for a sidecar", where=str(resolved))
         return cls(resolved.with_name(resolved.name + SIDECAR_SUFFIX))

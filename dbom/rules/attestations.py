@@ -169,6 +169,13 @@ STORED_BUNDLE_BROKEN = Rule(
     " make the verdict no.",
     "tell whoever keeps the store",
 )
+BUNDLE_NAME = Rule(
+    "DBOM-325",
+    "bundle is not the one that its name says",
+    "Bundles are kept under a name that holds the first digits of their sha256. This file's bytes have another digest:"
+    " it was changed after it was put there, be it in a place that no signature covers.",
+    "fetch the bundle again from whoever signed it, or sign again",
+)
 LOCAL_LOCKED = Rule(
     "DBOM-340",
     "the local log is busy",

@@ -1,0 +1,183 @@
+"""Verifying artifacts: read the bytes again, gather the evidence, and judge. What `dbom verify` calls."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attest.judging import Asked, judge
+from attest.sidecar import Sidecar
+from attest.verification import Answer, Gathered, Source, Verification
+from attest.verified import Rejection, RejectionKind, VerifiedStatement
+from attest.verifying import verify_bundle
+from dbom.errors import UsageError
+from dbom.model import Finding, Kind, Severity
+from dbom.names import BUNDLE_SUFFIX
+from dbom.printable import printable
+from dbom.rules.attestations import BUNDLE_NAME, BYTES_NOT_CHECKED, NOBODY_EXPECTED
+from dbom.tree import fingerprint_path
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from attest.authority import Authority
+    from attest.store import Store, StoredBundle
+    from dbom.hashing import Progress
+    from dbom.model import Digest, Fingerprint
+
+__all__ = ["verify_artifact", "verify_digest"]
+
+_MAX_IGNORE_LISTS: Final = 16
+_NAMED_BY_DIGEST: Final = re.compile(rf"-(?P<digits>[0-9a-f]{{16}}|[0-9a-f]{{64}}){re.escape(BUNDLE_SUFFIX)}")
+
+
+def verify_artifact(
+    path: str | os.PathLike[str],
+    authorities: Sequence[Authority],
+    *,
+    now: datetime,
+    bundles: Sequence[StoredBundle] = (),
+    stores: Sequence[Store] = (),
+    follow_links: bool = False,
+    jobs: int = 0,
+    progress: Progress | None = None,
+) -> Verification:
+    """Check the bytes at `path` against signed evidence by `authorities`, and return the verdict with its reasons.
+
+    Evidence is gathered from the sidecar, from `bundles` and from `stores`. Each tree is read with the ignore list
+    that its statement was signed with, and no other.
+
+    Raises `UsageError` where nobody is expected, `PathError`, `NameRefusedError` or `ChangedError` where the bytes
+    can't be read, `StoreError` where a store can't.
+    """
+    _somebody(authorities)
+    place = Path(path)
+    sidecar = Sidecar.of(place) if place.resolve().name else None
+    beside = sidecar.bundles() if sidecar is not None else iter(())
+    answers = _answers(_gathered(beside, bundles, stores), authorities, now)
+
+    def fingerprint(ignores: tuple[str, ...] | None) -> Fingerprint:
+        return fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
+
+    fingerprints = _fingerprints(_signed_ignores(answers) if _is_folder(place) else [], fingerprint)
+    first = next(iter(fingerprints.values()))
+    asked = Asked(
+        printable(str(path)),
+        first.name,
+        first.digest,
+        fingerprints,
+        sidecar.bom() if sidecar is not None else None,
+        sidecar.manifest() if sidecar is not None else None,
+    )
+    return judge(asked, answers)
+
+
+def verify_digest(
+    digest: Digest,
+    authorities: Sequence[Authority],
+    *,
+    now: datetime,
+    bundles: Sequence[StoredBundle] = (),
+    stores: Sequence[Store] = (),
+) -> Verification:
+    """Check that signed evidence by `authorities` speaks of `digest`; the bytes themselves are not looked at.
+
+    Raises `UsageError` where nobody is expected, `StoreError` where a store can't be read.
+    """
+    _somebody(authorities)
+    answers = _answers(_gathered(iter(()), bundles, stores), authorities, now)
+    result = judge(Asked(str(digest), "", digest), answers)
+    note = Finding(BYTES_NOT_CHECKED.id, Severity.NOTE, "bytes not checked", str(digest))
+    return Verification(
+        result.where,
+        result.name,
+        result.digest,
+        bytes_checked=False,
+        verdict=result.verdict,
+        counted=result.counted,
+        uncounted=result.uncounted,
+        findings=(*result.findings, note),
+    )
+
+
+def _fingerprints(
+    lists: list[tuple[str, ...]], fingerprint: Callable[[tuple[str, ...] | None], Fingerprint]
+) -> dict[tuple[str, ...], Fingerprint]:
+    found: dict[tuple[str, ...], Fingerprint] = {}
+    for ignores in lists:
+        try:
+            found[ignores] = fingerprint(ignores)
+        except UsageError:
+            # A list that can't be applied proves no bytes: its statement matches nothing.
+            continue
+    if not found:
+        usual = fingerprint(None)
+        found[usual.ignores] = usual
+    return found
+
+
+def _is_folder(place: Path) -> bool:
+    try:
+        return place.is_dir()
+    except OSError:
+        return False  # the fingerprint will say what is wrong
+
+
+def _somebody(authorities: Sequence[Authority]) -> None:
+    if not authorities:
+        raise UsageError(NOBODY_EXPECTED, "nobody is expected to have signed")
+
+
+def _gathered(
+    beside: Iterator[StoredBundle], given: Sequence[StoredBundle], stores: Sequence[Store]
+) -> Iterator[Gathered]:
+    """Yield every bundle once, from the place where it weighs most."""
+    places = [
+        *((bundle, Source.SIDECAR) for bundle in beside),
+        *((bundle, Source.GIVEN) for bundle in given),
+    ]
+    seen: set[str] = set()
+    for bundle, source in places:
+        if bundle.sha256 not in seen:
+            seen.add(bundle.sha256)
+            yield Gathered(bundle, source)
+    for store in stores:
+        for bundle in store.bundles():
+            if bundle.sha256 not in seen:
+                seen.add(bundle.sha256)
+                yield Gathered(bundle, Source.STORE)
+
+
+def _answers(gathered: Iterator[Gathered], authorities: Sequence[Authority], now: datetime) -> list[Answer]:
+    return [Answer(item, _result(item.bundle, authorities, now)) for item in gathered]
+
+
+def _result(bundle: StoredBundle, authorities: Sequence[Authority], now: datetime) -> VerifiedStatement | Rejection:
+    result = verify_bundle(bundle.raw, authorities, where=bundle.where, now=now)
+    named = _NAMED_BY_DIGEST.search(bundle.where)
+    if isinstance(result, VerifiedStatement) and named and not bundle.sha256.startswith(named["digits"]):
+        return Rejection(
+            RejectionKind.BROKEN,
+            BUNDLE_NAME.id,
+            f"the file isn't the bundle that its name says: got sha256 {bundle.sha256}, expected {named['digits']}…",
+            bundle.sha256,
+            bundle.where,
+            result.statement,
+            result.signer,
+        )
+    return result
+
+
+def _signed_ignores(answers: Sequence[Answer]) -> list[tuple[str, ...]]:
+    """Return each ignore list that a verified statement about a tree was signed with, once; none stands for empty."""
+    lists = [
+        subject.ignores() or ()
+        for answer in answers
+        if isinstance(answer.result, VerifiedStatement)
+        for subject in answer.result.statement.subjects
+        if subject.digest is not None and subject.digest.kind is Kind.TREE
+    ]
+    return list(dict.fromkeys(lists))[:_MAX_IGNORE_LISTS]

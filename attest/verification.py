@@ -1,0 +1,104 @@
+"""What verifying an artifact gives: the verdict, the statements that count, those that don't and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from dbom.model import Severity
+
+if TYPE_CHECKING:
+    from attest.statement import Statement
+    from attest.store import StoredBundle
+    from attest.verified import Rejection, VerifiedStatement
+    from dbom.difference import Difference
+    from dbom.errors import DbomError
+    from dbom.model import Digest, Finding
+
+__all__ = ["Answer", "Gathered", "Source", "Uncounted", "Verdict", "Verification"]
+
+
+class Source(StrEnum):
+    """Where a bundle came from. A broken one in the sidecar or given by name is a no; in a store it is a remark."""
+
+    SIDECAR = "sidecar"
+    GIVEN = "given"
+    STORE = "store"
+
+
+class Verdict(StrEnum):
+    """What verifying came to."""
+
+    VERIFIED = "verified"
+    REFUSED = "refused"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A bundle, and where it came from."""
+
+    bundle: StoredBundle
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A gathered bundle, and what the verifier made of it."""
+
+    gathered: Gathered
+    result: VerifiedStatement | Rejection
+
+    @property
+    def statement(self) -> Statement | None:
+        """The statement: verified, or claimed, or None where it can't be read."""
+        return self.result.statement
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """A bundle that counts for nothing, the rule that says why, and the reason in words."""
+
+    answer: Answer
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What verifying one artifact came to.
+
+    `where` is the path or digest that was asked about, `digest` the digest that was found or asked about.
+    `bytes_checked` says whether the bytes were read. `difference` names the files that differ from what was signed,
+    where a list of the signed files is proven. `error` is what kept the artifact from being checked at all.
+    """
+
+    where: str
+    name: str
+    digest: Digest | None
+    bytes_checked: bool
+    verdict: Verdict
+    counted: tuple[VerifiedStatement, ...] = ()
+    uncounted: tuple[Uncounted, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    difference: Difference | None = None
+    error: DbomError | None = None
+
+    @classmethod
+    def failed(cls, where: str, error: DbomError) -> Self:
+        """Return the result for an artifact that couldn't be checked."""
+        verdict = Verdict.REFUSED if error.exit_code == 1 else Verdict.UNDECIDED
+        return cls(where, where, None, bytes_checked=False, verdict=verdict, error=error)
+
+    @property
+    def exit_code(self) -> int:
+        """0 verified, 1 refused, 3 undecided; the error's own where there was one."""
+        if self.error is not None:
+            return self.error.exit_code
+        return {Verdict.VERIFIED: 0, Verdict.REFUSED: 1, Verdict.UNDECIDED: 3}[self.verdict]
+
+    @property
+    def reasons(self) -> tuple[Finding, ...]:
+        """The findings that made the verdict what it is, where it isn't a yes."""
+        return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)

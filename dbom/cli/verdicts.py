@@ -1,0 +1,147 @@
+"""How the result of a verification is shown: as text, and as JSON (schema dbom.dev/verify/v1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbom.model import Severity
+from dbom.names import short_predicate
+from dbom.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest.identity import Identity, KeyIdentity
+    from attest.verification import Uncounted, Verification
+    from attest.verified import VerifiedStatement
+    from dbom.canonical import JsonObject
+    from dbom.model import Finding
+
+__all__ = ["summary_line", "verification_document", "verification_text"]
+
+_MESSAGE_LIMIT = 2000
+_PATHS_SHOWN = 20
+
+
+def verification_text(result: Verification) -> str:
+    """Return a verification as lines for a person: verdict first, then why, then what counts and what doesn't."""
+    if result.error is not None:
+        return f"error      {result.where}: {_shown(str(result.error))} ({result.error.rule.id})"
+    unchecked = "" if result.bytes_checked else "  (bytes not checked)"
+    named = "" if result.where == str(result.digest) else f"{result.where}  "
+    lines = [f"{result.verdict:<9}  {named}{result.digest}{unchecked}"]
+    lines.extend(_finding_line(finding) for finding in result.findings)
+    if result.difference is not None:
+        lines.extend(f"  {line}" for line in result.difference.lines(limit=_PATHS_SHOWN))
+    lines.extend(_counted_line(item) for item in result.counted)
+    errors = {(finding.rule, finding.message) for finding in result.findings}
+    lines.extend(
+        f"  not counted: {_shown(item.answer.result.where)}: {_shown(item.reason)} ({item.rule})"
+        for item in result.uncounted
+        if (item.rule, item.reason) not in errors
+    )
+    return "\n".join(lines)
+
+
+def summary_line(results: Sequence[Verification]) -> str:
+    """Return one line that counts several results."""
+    verdicts = [str(result.verdict) if result.error is None else "not checked" for result in results]
+    names = ("verified", "refused", "undecided", "not checked")
+    return ", ".join(f"{verdicts.count(name)} {name}" for name in names if name in verdicts)
+
+
+def verification_document(results: Sequence[Verification]) -> JsonObject:
+    """Return verifications as the JSON that `dbom verify -f json` writes."""
+    counts = {name: sum(str(r.verdict) == name and r.error is None for r in results) for name in _VERDICTS}
+    failed = sum(result.error is not None for result in results)
+    return {"results": [_document(result) for result in results], "summary": {**counts, "notChecked": failed}}
+
+
+_VERDICTS = ("verified", "refused", "undecided")
+
+
+def _finding_line(finding: Finding) -> str:
+    label = {Severity.ERROR: "because", Severity.WARNING: "warning", Severity.NOTE: "note"}[finding.severity]
+    return f"  {label}: {_shown(finding.message)} ({finding.rule}, {_shown(finding.where)})"
+
+
+def _counted_line(item: VerifiedStatement) -> str:
+    kind = short_predicate(item.statement.predicate_type)
+    log = f", log index {item.log_index}" if item.log_index is not None else ", no log"
+    local = ", a local identity: only as good as the machine it is on" if "self-asserted" in str(item.time) else ""
+    return f"  {kind:<10}  signed by {item.signer}, {item.time}{log}{local}"
+
+
+def _document(result: Verification) -> JsonObject:
+    if result.error is not None:
+        return {
+            "artifact": result.where,
+            "verdict": None,
+            "error": _shown(str(result.error)),
+            "rule": result.error.rule.id,
+            "hint": result.error.hint,
+            "exitCode": result.exit_code,
+        }
+    difference = result.difference
+    return {
+        "artifact": result.where,
+        "verdict": str(result.verdict),
+        "kind": None if result.digest is None else str(result.digest.kind),
+        "digest": None if result.digest is None else str(result.digest),
+        "bytesChecked": result.bytes_checked,
+        "statements": [_counted(item) for item in result.counted],
+        "notCounted": [_uncounted(item) for item in result.uncounted],
+        "findings": [
+            {"rule": f.rule, "severity": str(f.severity), "message": _shown(f.message), "where": _shown(f.where)}
+            for f in result.findings
+        ],
+        "difference": None
+        if difference is None
+        else {
+            "added": [_shown(path) for path in difference.added],
+            "removed": [_shown(path) for path in difference.removed],
+            "changed": [_shown(path) for path in difference.changed],
+        },
+        "exitCode": result.exit_code,
+    }
+
+
+def _counted(item: VerifiedStatement) -> JsonObject:
+    return {
+        "predicateType": printable(item.statement.predicate_type),
+        "signer": _signer(item.signer),
+        "authority": item.authority,
+        "trustedRootSha256": item.root or None,
+        "time": {
+            "basis": str(item.time.basis),
+            "at": None if item.time.at is None else item.time.at.isoformat().replace("+00:00", "Z"),
+            "by": item.time.by or None,
+        },
+        "logIndex": item.log_index,
+        "bundleSha256": item.bundle_sha256,
+        "where": _shown(item.where),
+    }
+
+
+def _uncounted(item: Uncounted) -> JsonObject:
+    statement, signer = item.answer.statement, item.answer.result.signer
+    return {
+        "rule": item.rule,
+        "reason": _shown(item.reason),
+        "source": str(item.answer.gathered.source),
+        "predicateType": None if statement is None else printable(statement.predicate_type),
+        "claimedSigner": None if signer is None else _signer(signer),
+        "bundleSha256": item.answer.gathered.bundle.sha256,
+        "where": _shown(item.answer.result.where),
+    }
+
+
+def _signer(signer: Identity | KeyIdentity) -> JsonObject:
+    subject = getattr(signer, "subject", None)
+    if subject is None:
+        return {"key": str(signer)}
+    return {"identity": printable(subject), "issuer": printable(str(getattr(signer, "issuer", "")))}
+
+
+def _shown(text: str) -> str:
+    return printable(text, limit=_MESSAGE_LIMIT)
