@@ -68,6 +68,10 @@ class Bom:
         """Return the document, everything that was read included, as indented JSON in the document's own order."""
         return json.dumps(self.document, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
+    def to_json_line(self) -> bytes:
+        """Return the same document in one line, without an end of line."""
+        return json.dumps(self.document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
     @property
     def spec_version(self) -> str:
         """The version of CycloneDX that the document is written in."""

@@ -37,6 +37,7 @@ _TAG = "tag:yaml.org,2002:"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,307})")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?")
@@ -192,6 +193,8 @@ def _is_empty(event: yaml.ScalarEvent) -> bool:
 
 def _scalar(event: yaml.ScalarEvent) -> Json:
     text: str = event.value
+    if _SURROGATE.search(text) is not None:
+        raise _RefusedError("half of a character (a lone surrogate)", event)
     if event.tag in (None, "!"):
         is_plain = event.style in (None, "") and event.tag is None
         return _plain(text) if is_plain else text

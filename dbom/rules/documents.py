@@ -46,3 +46,30 @@ BOM_ARTIFACT_UNIDENTIFIED = Rule(
     " verdict can rest on it.",
     "generate the BOM from the artifact itself",
 )
+SAFETENSORS_MALFORMED = Rule(
+    "DBOM-207",
+    "malformed safetensors",
+    "The header of the file doesn't account for its bytes: it is cut off, too long, not strict JSON, or its tensors"
+    " overlap, leave holes or end elsewhere than the file. Programs would load different weights from it.",
+    "download or write the file again",
+)
+KIND_UNKNOWN = Rule(
+    "DBOM-208",
+    "can't tell dataset from model",
+    "The kind of an artifact is told by its content, never by its name, and this content could be either.",
+    "say which it is with --as dataset or --as model",
+)
+CARD_UNREADABLE = Rule(
+    "DBOM-209",
+    "card or configuration unreadable",
+    "The README's front matter or the config.json is malformed, so what it would declare (licence, base model,"
+    " datasets, architecture) is left out, and is unknown.",
+    "correct the file, or give --license and the inputs on the command line",
+)
+TABLE_UNREADABLE = Rule(
+    "DBOM-210",
+    "table not described",
+    "The file looks like a table and its rows, columns or types could not be read (ragged rows, mixed types, too"
+    " large), so the BOM says nothing about them. The digest covers its bytes all the same.",
+    "correct the table if it is meant to be one",
+)

@@ -69,6 +69,7 @@ def test_aliases_are_written_out() -> None:
         ("!!set {a, b}\n", "not one of JSON's types"),
         ("!!int x\n", "does not fit 'x'"),
         ("!mine x\n", "not one of JSON's types"),
+        ('a: "\\ud800"\n', "line 1"),
         ("a: [1\n", "not YAML"),
         ("a: \x00\n", "not YAML"),
         ("[" * 300 + "]" * 300, "nested more than 200 levels"),

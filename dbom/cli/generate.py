@@ -1,0 +1,198 @@
+"""`dbom generate`."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbom.bom.facts import ArtifactType
+from dbom.cli.options import IgnoreOption, JobsOption, NoDefaultIgnoresOption, TextOrJson
+from dbom.cli.output import say, write_file, write_result
+from dbom.cli.progress import progress_bar
+from dbom.errors import UsageError
+from dbom.ignores import chosen_ignores
+from dbom.model import Relation
+from dbom.printable import printable
+from dbom.rules.artifacts import WRITES_INTO_ARTIFACT
+from dbom.rules.everyday import USAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dbom.bom import Bom
+    from dbom.bom.facts import Parent
+    from dbom.bom.generating import Description, Options
+
+__all__ = ["generate"]
+
+_BOM_SUFFIX = ".cdx.json"
+_INPUTS = "What it came from (each may be given several times)"
+_SOURCE = "BOM|PATH"
+
+Sources = list[str] | None
+
+
+def generate(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files or folders to describe.")],
+    *,
+    as_: Annotated[ArtifactType | None, typer.Option("--as", help="Insist on what it is.")] = None,
+    name: Annotated[str, typer.Option("--name", help="Its name, if not the path's last segment.")] = "",
+    version: Annotated[str, typer.Option("--version", help="Its version.")] = "",
+    license_: Annotated[
+        list[str] | None,
+        typer.Option("--license", metavar="SPDX", help="Its licence: an SPDX id or expression, or a name."),
+    ] = None,
+    supplier: Annotated[str, typer.Option("--supplier", help="Who supplies it.")] = "",
+    input_: Annotated[
+        Sources, typer.Option("--input", metavar=_SOURCE, help="It was made with this.", rich_help_panel=_INPUTS)
+    ] = None,
+    trained_on: Annotated[Sources, typer.Option("--trained-on", metavar=_SOURCE, rich_help_panel=_INPUTS)] = None,
+    evaluated_on: Annotated[Sources, typer.Option("--evaluated-on", metavar=_SOURCE, rich_help_panel=_INPUTS)] = None,
+    derived_from: Annotated[Sources, typer.Option("--derived-from", metavar=_SOURCE, rich_help_panel=_INPUTS)] = None,
+    fine_tuned_from: Annotated[
+        Sources, typer.Option("--fine-tuned-from", metavar=_SOURCE, rich_help_panel=_INPUTS)
+    ] = None,
+    quantized_from: Annotated[
+        Sources, typer.Option("--quantized-from", metavar=_SOURCE, rich_help_panel=_INPUTS)
+    ] = None,
+    merged_from: Annotated[Sources, typer.Option("--merged-from", metavar=_SOURCE, rich_help_panel=_INPUTS)] = None,
+    adapter_of: Annotated[Sources, typer.Option("--adapter-of", metavar=_SOURCE, rich_help_panel=_INPUTS)] = None,
+    distilled_from: Annotated[
+        Sources, typer.Option("--distilled-from", metavar=_SOURCE, rich_help_panel=_INPUTS)
+    ] = None,
+    spec_version: Annotated[str, typer.Option("--spec-version", metavar="1.6|1.7", help="CycloneDX version.")] = "1.6",
+    ignore: IgnoreOption = None,
+    no_default_ignores: NoDefaultIgnoresOption = False,
+    jobs: JobsOption = 0,
+    format_: Annotated[
+        TextOrJson, typer.Option("-f", "--format", help="The BOM itself, or its gist for people to read.")
+    ] = TextOrJson.JSON,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="A file, a folder for NAME.cdx.json, or - for stdout.",
+            show_default="-",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
+    """Describe a dataset or a model in a CycloneDX data BOM.
+
+    What it is (dataset or model) is told by its content. Licence, base model and datasets of a model card are taken
+    over as declared; rows, columns and types of tables and the parameters of safetensors files are read. The same
+    input gives the same bytes; a time stands in the BOM only where SOURCE_DATE_EPOCH is set.
+
+    Example: dbom generate model/ --trained-on data/ --license Apache-2.0 -o model.cdx.json
+    """
+    from dbom.bom.generating import Options
+
+    if len(paths) > 1 and (name or version):
+        raise UsageError(USAGE, "--name and --version are of one artifact", got=f"{len(paths)} paths")
+    sources: Mapping[Relation, Sources] = {
+        Relation.INPUT: input_,
+        Relation.TRAINED_ON: trained_on,
+        Relation.EVALUATED_ON: evaluated_on,
+        Relation.DERIVED_FROM: derived_from,
+        Relation.FINE_TUNED_FROM: fine_tuned_from,
+        Relation.QUANTIZED_FROM: quantized_from,
+        Relation.MERGED_FROM: merged_from,
+        Relation.ADAPTER_OF: adapter_of,
+        Relation.DISTILLED_FROM: distilled_from,
+    }
+    ignores = chosen_ignores(ignore or (), defaults=not no_default_ignores)
+    targets = _targets(paths, output)
+    timestamp = _source_date()
+    options = Options(
+        type=as_,
+        name=name,
+        version=version,
+        licenses=tuple(license_ or ()),
+        supplier=supplier,
+        parents=_parents(sources, ignores, jobs),
+        spec_version=spec_version,
+    )
+    described = [_described(path, options, ignores, jobs, timestamp) for path in paths]
+    _write([description.bom for description in described], targets, format_)
+    for path, description in zip(paths, described, strict=True):
+        _talk(path, description)
+    if len(paths) > 1:
+        say(f"{len(described)} described")
+
+
+def _parents(sources: Mapping[Relation, Sources], ignores: Sequence[str], jobs: int) -> tuple[Parent, ...]:
+    from dbom.bom.parents import read_parent
+
+    return tuple(
+        read_parent(source, relation, ignores=ignores, jobs=jobs)
+        for relation, given in sources.items()
+        for source in given or ()
+    )
+
+
+def _talk(path: str, description: Description) -> None:
+    for finding in description.findings:
+        where = printable(os.path.normpath(Path(path) / finding.where) if Path(path).is_dir() else path)
+        say(f"{finding.severity}: {where}: {printable(finding.message)} ({finding.rule})")
+
+
+def _described(
+    path: str, options: Options, ignores: Sequence[str], jobs: int, timestamp: datetime | None
+) -> Description:
+    from dbom.bom.generating import describe_path
+    from dbom.tree import fingerprint_path
+
+    with progress_bar(f"reading {printable(path)}") as progress:
+        fingerprint = fingerprint_path(path, ignores=ignores, jobs=jobs, progress=progress)
+    return describe_path(path, fingerprint, options, timestamp=timestamp)
+
+
+def _targets(paths: Sequence[str], output: Path | None) -> list[Path] | None:
+    """Return where each BOM goes, None for stdout. Raises `UsageError` before anything is read."""
+    if output is None or str(output) == "-":
+        return None
+    if output.is_dir():
+        names = [Path(os.path.realpath(path)).name + _BOM_SUFFIX for path in paths]
+        if len(set(names)) != len(names):
+            raise UsageError(USAGE, "two paths have one name, so their BOMs would be one file", got=", ".join(names))
+        targets = [output / name for name in names]
+    elif len(paths) > 1:
+        raise UsageError(USAGE, "several paths give several BOMs", where=str(output), expected="an existing folder")
+    else:
+        targets = [output]
+    for target in targets:
+        real = Path(os.path.realpath(target.parent)) / target.name
+        for path in paths:
+            if real.is_relative_to(os.path.realpath(path)):
+                raise UsageError(
+                    WRITES_INTO_ARTIFACT, f"lies inside {printable(path)} and would change it", where=str(target)
+                )
+    return targets
+
+
+def _write(boms: Sequence[Bom], targets: Sequence[Path] | None, format_: TextOrJson) -> None:
+    from dbom.bom.summary import bom_summary
+
+    texts = ["\n".join(bom_summary(bom)).encode() if format_ is TextOrJson.TEXT else bom.to_json() for bom in boms]
+    if targets is not None:
+        for target, text in zip(targets, texts, strict=True):
+            write_file(target, text.rstrip(b"\n") + b"\n")
+            say(f"wrote {printable(str(target))}")
+    elif format_ is TextOrJson.JSON and len(boms) > 1:
+        write_result(b"\n".join(bom.to_json_line() for bom in boms))
+    else:
+        write_result(b"\n".join(texts))
+
+
+def _source_date() -> datetime | None:
+    stated = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not stated:
+        return None
+    try:
+        return datetime.fromtimestamp(int(stated), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(
+            USAGE, "not a number of seconds", where="SOURCE_DATE_EPOCH", got=printable(stated), expected="such as 0"
+        ) from error

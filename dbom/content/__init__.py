@@ -1,0 +1,1 @@
+"""What the bytes mean: tables with their rows, columns and types."""

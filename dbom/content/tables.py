@@ -1,0 +1,193 @@
+"""How many rows a table has, and which columns of which types; never a value that stands in it.
+
+Parquet and Arrow declare their types. For CSV, JSON and JSON Lines they are inferred by Arrow from all rows, and said
+to be. What can't be read is `Unknown` with a reason that quotes no data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from dbom.canonical import load_json
+from dbom.errors import DocumentError
+from dbom.model import Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dbom.canonical import JsonObject
+
+__all__ = ["MAX_JSON_BYTES", "MAX_TEXT_BYTES", "Column", "TableFacts", "TableFormat", "read_table"]
+
+MAX_TEXT_BYTES = 256 * 1024 * 1024
+"""The largest CSV or JSON Lines file that is read for its types, in bytes."""
+
+MAX_JSON_BYTES = 64 * 1024 * 1024
+"""The largest JSON array that is read, in bytes."""
+
+_HEAD_CHARACTERS = 1_000_000
+_DELIMITERS = ",\t;|"
+_LONGEST_TYPE = 500
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
+_DATUM = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[^\s@]+@[^\s@]+\.[^\s@]+")
+_RAGGED = re.compile(r"Expected \d+ columns, got \d+")
+
+
+class TableFormat(StrEnum):
+    """How a table is written."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSON_LINES = "json-lines"
+    PARQUET = "parquet"
+    ARROW_FILE = "arrow-file"
+    ARROW_STREAM = "arrow-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, and its type in Arrow's notation (`mixed` where the values share none)."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """What a table is made of.
+
+    `inferred` says that the types were worked out from the values, not declared. Where the first row of a CSV file
+    looks like data, nobody can tell names from values: `rows` is then unknown and the columns have numbers for names.
+    """
+
+    format: TableFormat
+    rows: int | Unknown
+    columns: tuple[Column, ...]
+    inferred: bool
+
+
+def read_table(path: Path, table_format: TableFormat) -> TableFacts | Unknown:
+    """Read a file as a table of this format; JSON is read as a JSON array or as JSON Lines, whichever it is.
+
+    Returns why not where the file is no table, is malformed or too large.
+    """
+    import pyarrow as pa  # noqa: PLC0415  only what describes tables pays for it
+
+    readers: dict[TableFormat, Callable[[Path], TableFacts | Unknown]] = {
+        TableFormat.CSV: _read_csv,
+        TableFormat.JSON: _read_json,
+        TableFormat.JSON_LINES: _read_json,
+        TableFormat.PARQUET: _read_parquet,
+        TableFormat.ARROW_FILE: _read_arrow_file,
+        TableFormat.ARROW_STREAM: _read_arrow_stream,
+    }
+    try:
+        return readers[table_format](path)
+    except (pa.ArrowException, OSError, ValueError, KeyError, NotImplementedError) as error:
+        ragged = _RAGGED.search(str(error))
+        return Unknown(f"rows of different lengths: {ragged[0]}" if ragged else f"not readable as {table_format}")
+    except DocumentError as error:
+        return Unknown(error.what)
+
+
+def _read_csv(path: Path) -> TableFacts | Unknown:
+    from pyarrow import csv  # noqa: PLC0415  as above
+
+    if path.stat().st_size > MAX_TEXT_BYTES:
+        return Unknown(f"larger than {MAX_TEXT_BYTES} bytes")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline(_HEAD_CHARACTERS)
+    delimiter = max(_DELIMITERS, key=first.count)
+    if delimiter not in first:
+        return Unknown("one column only, which any text has")
+    table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True))
+    if not table.num_rows:
+        return Unknown("one row only, which any text has")
+    if any(_DATUM.fullmatch(name) and not _YEAR.fullmatch(name) for name in table.column_names):
+        numbered = tuple(Column(f"#{number}", kind) for number, (_, kind) in enumerate(_types(table.schema), start=1))
+        return TableFacts(TableFormat.CSV, Unknown("the first row may be names or data"), numbered, inferred=True)
+    return TableFacts(TableFormat.CSV, table.num_rows, _columns(table.schema), inferred=True)
+
+
+def _read_json(path: Path) -> TableFacts | Unknown:
+    with path.open(encoding="utf-8-sig") as file:
+        first = file.readline(_HEAD_CHARACTERS)
+        has_more = bool(file.readline(_HEAD_CHARACTERS).strip())
+    if first.lstrip().startswith("["):
+        return _read_json_array(path)
+    if not has_more or not _is_object(first):
+        return Unknown("one JSON document, and no array of objects")
+    if path.stat().st_size > MAX_TEXT_BYTES:
+        return Unknown(f"larger than {MAX_TEXT_BYTES} bytes")
+    from pyarrow import json as arrow_json  # noqa: PLC0415  as above
+
+    table = arrow_json.read_json(path)
+    return TableFacts(TableFormat.JSON_LINES, table.num_rows, _columns(table.schema), inferred=True)
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read_json_array(path: Path) -> TableFacts | Unknown:
+    if path.stat().st_size > MAX_JSON_BYTES:
+        return Unknown(f"larger than {MAX_JSON_BYTES} bytes")
+    value = load_json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"), where=path.name, limit=MAX_JSON_BYTES)
+    rows: list[JsonObject] = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    if not rows or not isinstance(value, list) or len(rows) != len(value):
+        return Unknown("a JSON document, and no array of objects")
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = tuple(Column(name, _inferred([row.get(name) for row in rows])) for name in names)
+    return TableFacts(TableFormat.JSON, len(rows), columns, inferred=True)
+
+
+def _inferred(values: list[Any]) -> str:
+    import pyarrow as pa  # noqa: PLC0415  as above
+
+    try:
+        return _short(pa.infer_type(values))
+    except (pa.ArrowException, OverflowError, TypeError):
+        return "mixed"
+
+
+def _read_parquet(path: Path) -> TableFacts:
+    from pyarrow import parquet  # noqa: PLC0415  as above
+
+    with parquet.ParquetFile(path) as file:
+        return TableFacts(TableFormat.PARQUET, file.metadata.num_rows, _columns(file.schema_arrow), inferred=False)
+
+
+def _read_arrow_file(path: Path) -> TableFacts:
+    from pyarrow import dataset  # noqa: PLC0415  as above
+
+    table = dataset.dataset(path, format="ipc")
+    return TableFacts(TableFormat.ARROW_FILE, table.count_rows(), _columns(table.schema), inferred=False)
+
+
+def _read_arrow_stream(path: Path) -> TableFacts:
+    import pyarrow as pa  # noqa: PLC0415  as above
+
+    with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
+        rows = sum(batch.num_rows for batch in reader)
+        return TableFacts(TableFormat.ARROW_STREAM, rows, _columns(reader.schema), inferred=False)
+
+
+def _columns(schema: Any) -> tuple[Column, ...]:  # noqa: ANN401  pyarrow has no types
+    return tuple(Column(name, kind) for name, kind in _types(schema))
+
+
+def _types(schema: Any) -> list[tuple[str, str]]:  # noqa: ANN401  pyarrow has no types
+    return [(field.name, _short(field.type)) for field in schema]
+
+
+def _short(kind: object) -> str:
+    text = str(kind)
+    return text if len(text) <= _LONGEST_TYPE else text[:_LONGEST_TYPE] + "…"

@@ -1,0 +1,167 @@
+"""What kind of file this is, told by its bytes and never by its name."""
+
+from __future__ import annotations
+
+import io
+import pickletools
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+__all__ = ["HEAD_BYTES", "FileFormat", "recognise", "recognise_file"]
+
+HEAD_BYTES = 65_536
+"""How much of a file's beginning, and of its end, is looked at."""
+
+
+class FileFormat(StrEnum):
+    """A format that dbom tells apart. `OPAQUE_PICKLE` runs code when it is loaded: it is named and never loaded."""
+
+    SAFETENSORS = "safetensors"
+    GGUF = "gguf"
+    ONNX = "onnx"
+    OPAQUE_PICKLE = "pickle"
+    HDF5 = "hdf5"
+    NUMPY = "numpy"
+    PARQUET = "parquet"
+    ARROW_FILE = "arrow-file"
+    ARROW_STREAM = "arrow-stream"
+    IMAGE = "image"
+    AUDIO = "audio"
+    ZIP = "zip"
+    COMPRESSED = "compressed"
+    JSON = "json"
+    TEXT = "text"
+    EMPTY = "empty"
+    UNKNOWN = "unknown"
+
+    @property
+    def holds_weights(self) -> bool:
+        """Whether only models are stored in it."""
+        return self in {FileFormat.SAFETENSORS, FileFormat.GGUF, FileFormat.ONNX}
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether it is one of the formats that data comes in, and models don't."""
+        return self in _DATA
+
+
+_DATA = frozenset(
+    {
+        FileFormat.PARQUET,
+        FileFormat.ARROW_FILE,
+        FileFormat.ARROW_STREAM,
+        FileFormat.IMAGE,
+        FileFormat.AUDIO,
+        FileFormat.TEXT,
+    }
+)
+
+_MAGIC: tuple[tuple[bytes, FileFormat], ...] = (
+    (b"GGUF", FileFormat.GGUF),
+    (b"\x89HDF\r\n\x1a\n", FileFormat.HDF5),
+    (b"\x93NUMPY", FileFormat.NUMPY),
+    (b"ARROW1\x00\x00", FileFormat.ARROW_FILE),
+    (b"\xff\xff\xff\xff", FileFormat.ARROW_STREAM),
+    (b"\x89PNG\r\n\x1a\n", FileFormat.IMAGE),
+    (b"\xff\xd8\xff", FileFormat.IMAGE),
+    (b"GIF87a", FileFormat.IMAGE),
+    (b"GIF89a", FileFormat.IMAGE),
+    (b"II*\x00", FileFormat.IMAGE),
+    (b"MM\x00*", FileFormat.IMAGE),
+    (b"fLaC", FileFormat.AUDIO),
+    (b"OggS", FileFormat.AUDIO),
+    (b"ID3", FileFormat.AUDIO),
+    (b"\x1f\x8b", FileFormat.COMPRESSED),
+    (b"BZh", FileFormat.COMPRESSED),
+    (b"\xfd7zXZ\x00", FileFormat.COMPRESSED),
+    (b"\x28\xb5\x2f\xfd", FileFormat.COMPRESSED),
+)
+_RIFF = {b"WEBP": FileFormat.IMAGE, b"WAVE": FileFormat.AUDIO}
+_PICKLE_PROTOCOLS = range(2, 6)
+_MANY_OPCODES = 50
+_MAX_IR_VERSION = 32
+_JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]0-9-]|true|false|null))')
+_CONTROL = frozenset(range(0x20)) - frozenset(b"\t\n\r\f\x1b")
+
+
+def recognise_file(file: BinaryIO, size: int) -> FileFormat:
+    """Read the beginning and the end of a seekable file and say what it is; leaves the position anywhere."""
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    file.seek(max(0, size - HEAD_BYTES))
+    return recognise(head, file.read(HEAD_BYTES), size)
+
+
+def recognise(head: bytes, tail: bytes, size: int) -> FileFormat:
+    """Say what a file of `size` bytes is by its first and last `HEAD_BYTES`; `UNKNOWN` where nothing fits."""
+    if not size:
+        return FileFormat.EMPTY
+    return (
+        _by_magic(head, tail)
+        or (FileFormat.SAFETENSORS if _is_safetensors(head) else None)
+        or (FileFormat.OPAQUE_PICKLE if _is_pickle(head, tail, size) else None)
+        or (FileFormat.ONNX if _is_onnx(head) else None)
+        or _text_format(head, is_whole=size <= len(head))
+    )
+
+
+def _by_magic(head: bytes, tail: bytes) -> FileFormat | None:
+    if head.startswith(b"PAR1") and tail.endswith(b"PAR1"):
+        return FileFormat.PARQUET
+    if head.startswith(b"RIFF"):
+        return _RIFF.get(head[8:12], FileFormat.UNKNOWN)
+    if head.startswith(b"PK\x03\x04"):
+        return FileFormat.OPAQUE_PICKLE if b"data.pkl" in head + tail else FileFormat.ZIP
+    return next((found for magic, found in _MAGIC if head.startswith(magic)), None)
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """Eight bytes that are no text, then the brace that must open the header; whether it holds, its reader says."""
+    length, brace = head[:8], head[8:9]
+    return brace == b"{" and any(byte in _CONTROL or byte > 0x7E for byte in length)  # noqa: PLR2004  the last ASCII
+
+
+def _is_pickle(head: bytes, tail: bytes, size: int) -> bool:
+    """Binary pickles by their mark and end; the old text protocols by opcodes that can be followed, without running."""
+    if head[0] == 0x80 and len(head) > 1 and head[1] in _PICKLE_PROTOCOLS:  # noqa: PLR2004  opcode PROTO
+        return tail.endswith(b".") or size > len(head)
+    count = 0
+    stream = io.BytesIO(head)
+    try:
+        for count, _ in enumerate(pickletools.genops(stream), start=1):  # noqa: B007  counted for the case below
+            pass
+    except (ValueError, IndexError, KeyError, OverflowError):
+        return size > len(head) and count >= _MANY_OPCODES
+    return stream.tell() == size and count > 1
+
+
+def _is_onnx(head: bytes) -> bool:
+    """Tell a protobuf ModelProto: field 1, a small `ir_version`, then field 2, the producer's printable name."""
+    if len(head) < 4 or head[0] != 0x08 or not 0 < head[1] <= _MAX_IR_VERSION or head[2] != 0x12:  # noqa: PLR2004
+        return False
+    name = head[4 : 4 + head[3]]
+    return 0 < len(name) == head[3] and name.isascii() and name.decode().isprintable()
+
+
+def _text_format(head: bytes, *, is_whole: bool) -> FileFormat:
+    try:
+        text = head.decode("utf-8-sig") if is_whole else _without_cut_character(head).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return FileFormat.UNKNOWN
+    if any(ord(char) in _CONTROL for char in text):
+        return FileFormat.UNKNOWN
+    return FileFormat.JSON if _JSON_START.match(text) else FileFormat.TEXT
+
+
+def _without_cut_character(data: bytes) -> bytes:
+    """Drop a UTF-8 character that the end of the window cut off: at most three bytes."""
+    for back in range(1, 4):
+        if data[-back] >= 0xC0:  # noqa: PLR2004  the first byte of a longer character
+            return data[:-back]
+        if data[-back] < 0x80:  # noqa: PLR2004  a whole character
+            break
+    return data
