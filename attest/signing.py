@@ -1,6 +1,6 @@
 """Who signs: one protocol for every kind of signer, the signer with a bare key, and which signer is meant.
 
-The embedded local Sigstore's signer is in `attest.local`, the one for remote services in `attest.keyless`.
+The embedded local Sigstore's signer is in `attest.local`, the one for remote services in `attest.remote`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Protocol
 
 from attest.assembling import dsse_envelope, key_bundle
 from attest.dsse import pre_authentication_encoding
-from dbom.errors import UsageError
+from dbom.errors import PathError, UsageError
 from dbom.names import DSSE_PAYLOAD_TYPE
-from dbom.rules.attestations import SIGNER_AMBIGUOUS, SIGNER_UNNAMED
+from dbom.printable import printable
+from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
+from dbom.rules.attestations import IDENTITY_TOKEN, SIGNER_AMBIGUOUS, SIGNER_UNNAMED, SIGNING_OFFLINE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
 
     from attest.identity import Identity, KeyIdentity
     from attest.keys import SigningKey
     from attest.statement import Statement
 
-__all__ = ["KeySigner", "Signer", "SignerKind", "choose_signer"]
+__all__ = ["Choice", "KeySigner", "Signer", "SignerKind", "choose_signer", "open_signer", "read_trust_config"]
 
 
 class Signer(Protocol):
@@ -73,46 +77,102 @@ class SignerKind(StrEnum):
     LOCAL = "local"
 
 
-_CI_MARKS = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "JENKINS_URL", "TF_BUILD")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What was said about who signs, on the command line or in settings: at most one of key, config and local."""
+
+    signing_key: Path | None = None
+    trust_config: Path | None = None
+    identity_token: str | None = field(default=None, repr=False)
+    local: bool = False
+
+
+TOKEN_VARIABLE = "SIGSTORE_ID_TOKEN"  # noqa: S105  the name of a variable
+"""The environment variable in which Sigstore's clients look for an identity token."""
+
+_AMBIENT_MARKS = (TOKEN_VARIABLE, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GOOGLE_SERVICE_ACCOUNT_NAME")
+_CI_MARKS = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "JENKINS_URL", "TF_BUILD")
 _POD_MARK = "KUBERNETES_SERVICE_HOST"
-_TOKEN_MARKS = ("SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+_NO = ("", "0", "false", "no")
 
 
-def choose_signer(
-    environment: Mapping[str, str], *, key: bool = False, trust_config: bool = False, local: bool = False
-) -> SignerKind:
-    """Return which kind of signer is meant: what was named, else the local identity on a person's own machine.
+def choose_signer(environment: Mapping[str, str], choice: Choice) -> SignerKind:
+    """Return which kind of signer is meant: what was named, else the identity that the surroundings offer, else local.
 
-    `key`, `trust_config` and `local` say whether each was named, on the command line or in settings. The local
-    identity is never chosen by itself in CI, in a pod, or where an identity token says that another one is meant.
-    Raises `UsageError` where several were named, or none and the local identity can't be assumed.
+    The local identity is never chosen by itself in CI or in a pod. Raises `UsageError` where several were named, or
+    none and nobody can be assumed.
     """
-    named = [
-        kind
-        for kind, is_named in (
-            (SignerKind.KEY, key),
-            (SignerKind.KEYLESS, trust_config),
-            (SignerKind.LOCAL, local),
-        )
-        if is_named
-    ]
+    named = _named(choice)
     if len(named) > 1:
         raise UsageError(SIGNER_AMBIGUOUS, "several signers named", got=", ".join(named), expected="one")
     if named:
         return named[0]
-    reason = _why_not_local(environment)
-    if reason:
-        raise UsageError(SIGNER_UNNAMED, f"nobody named to sign, and {reason}")
+    if any(environment.get(mark) for mark in _AMBIENT_MARKS):
+        return SignerKind.KEYLESS
+    for mark in _CI_MARKS:
+        if environment.get(mark, "").lower() not in _NO:
+            raise UsageError(SIGNER_UNNAMED, f"nobody named to sign, and this is CI ({mark} is set)")
+    if environment.get(_POD_MARK):
+        raise UsageError(SIGNER_UNNAMED, f"nobody named to sign, and this is a pod ({_POD_MARK} is set)")
     return SignerKind.LOCAL
 
 
-def _why_not_local(environment: Mapping[str, str]) -> str:
-    for mark in _CI_MARKS:
-        if environment.get(mark, "").lower() not in ("", "0", "false"):
-            return f"this is CI ({mark} is set)"
-    if environment.get(_POD_MARK):
-        return f"this is a pod ({_POD_MARK} is set)"
-    for mark in _TOKEN_MARKS:
-        if environment.get(mark):
-            return f"another identity is configured ({mark} is set)"
-    return ""
+def _named(choice: Choice) -> list[SignerKind]:
+    keyless = choice.trust_config is not None or choice.identity_token is not None
+    kinds = (
+        (SignerKind.KEY, choice.signing_key is not None),
+        (SignerKind.KEYLESS, keyless),
+        (SignerKind.LOCAL, choice.local),
+    )
+    return [kind for kind, is_named in kinds if is_named]
+
+
+def open_signer(
+    environment: Mapping[str, str],
+    choice: Choice,
+    *,
+    now: Callable[[], datetime],
+    ask_password: Callable[[], str | None],
+    offline: bool = False,
+) -> Signer:
+    """Return the signer that is meant, ready to sign.
+
+    Nothing that fails falls back to another signer. Raises as `choose_signer` does, `UsageError` for remote signing
+    while `offline`, and what reading a key, a trust configuration, a token or the local Sigstore raises.
+    """
+    kind = choose_signer(environment, choice)
+    if kind is SignerKind.KEY and choice.signing_key is not None:
+        from attest.keyfiles import read_key  # noqa: PLC0415  heavy
+
+        return KeySigner(read_key(choice.signing_key, ask_password=ask_password))
+    if kind is SignerKind.KEYLESS:
+        return _remote(environment, choice, offline=offline)
+    from attest.local import data_home, open_local  # noqa: PLC0415  heavy
+
+    return open_local(data_home(environment), now=now).signer(now=now)
+
+
+def _remote(environment: Mapping[str, str], choice: Choice, *, offline: bool) -> Signer:
+    from attest.remote import RemoteSigner, ambient_token  # noqa: PLC0415  heavy
+
+    if offline:
+        raise UsageError(SIGNING_OFFLINE, "keyless signing needs the network, and --offline forbids it")
+    config = read_trust_config(choice.trust_config) if choice.trust_config is not None else None
+    token = choice.identity_token or environment.get(TOKEN_VARIABLE) or ambient_token()
+    if not token:
+        raise UsageError(IDENTITY_TOKEN, "there is no identity token to sign with")
+    return RemoteSigner.of(config, token, where=printable(str(choice.trust_config)))
+
+
+def read_trust_config(path: Path) -> bytes:
+    """Return the bytes of a client trust configuration. Raises `PathError` where there is no readable file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_CONFIG_BYTES)
+    except FileNotFoundError as error:
+        raise PathError(PATH_MISSING, "no such file", where=printable(str(path))) from error
+    except OSError as error:
+        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(str(path))) from error
+
+
+_MAX_CONFIG_BYTES = 8 * 1024 * 1024

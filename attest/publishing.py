@@ -1,0 +1,232 @@
+"""Signing an artifact: what it is, and where it can be had; first everything is signed, then it is written.
+
+The library function behind `dbom sign`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attest.sidecar import Sidecar
+from attest.statement import Statement, Subject
+from dbom.bom import Bom, matches
+from dbom.errors import DocumentError, MismatchError, NoEvidenceError, UsageError
+from dbom.model import Basis, Kind, Known, Unknown
+from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION
+from dbom.printable import printable
+from dbom.rules.attestations import BOM_OF_OTHER_BYTES, SIDECAR_PLACE
+from dbom.tree import fingerprint_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest.location import Location
+    from attest.signing import Signer
+    from attest.store import Store
+    from dbom.hashing import Progress
+    from dbom.model import Digest, Finding, Fingerprint
+
+__all__ = [
+    "BomSource",
+    "GivenBom",
+    "Prepared",
+    "Published",
+    "SignedStatement",
+    "prepare_artifact",
+    "publish",
+    "sign_artifact",
+]
+
+
+class BomSource(StrEnum):
+    """Where the BOM that is signed comes from."""
+
+    GIVEN = "given"
+    SIDECAR = "sidecar"
+    GENERATED = "generated"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBom:
+    """A BOM file: its bytes, and where they come from."""
+
+    data: bytes = field(repr=False)
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStatement:
+    """A statement and the raw bytes of the bundle that holds it."""
+
+    statement: Statement
+    bundle: bytes = field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """The sha256 of the bundle in hex."""
+        return hashlib.sha256(self.bundle).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An artifact with everything signed and nothing written yet."""
+
+    path: Path
+    fingerprint: Fingerprint
+    bom: bytes = field(repr=False)
+    bom_source: BomSource
+    signed: tuple[SignedStatement, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A signed artifact, and where its evidence was written.
+
+    `sidecar` is None where the place beside the artifact can't be written and a store took the evidence. `files` are
+    the bundles' files in the sidecar, `stored` their names in each store by its URL, both in the order of `signed`.
+    """
+
+    prepared: Prepared
+    sidecar: Path | None
+    files: tuple[Path, ...]
+    stored: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def sign_artifact(
+    path: str | os.PathLike[str],
+    signer: Signer,
+    *,
+    bom: GivenBom | None = None,
+    locations: Sequence[Location] = (),
+    stores: Sequence[Store] = (),
+    ignores: Sequence[str] | None = None,
+    follow_links: bool = False,
+    jobs: int = 0,
+    progress: Progress | None = None,
+) -> Published:
+    """Sign what the artifact at `path` is, and that each of `locations` holds it; write the evidence beside it.
+
+    The arguments and errors are those of `prepare_artifact` and `publish`.
+    """
+    prepared = prepare_artifact(
+        path,
+        signer,
+        bom=bom,
+        locations=locations,
+        ignores=ignores,
+        follow_links=follow_links,
+        jobs=jobs,
+        progress=progress,
+    )
+    return publish(prepared, stores=stores)
+
+
+def prepare_artifact(
+    path: str | os.PathLike[str],
+    signer: Signer,
+    *,
+    bom: GivenBom | None = None,
+    locations: Sequence[Location] = (),
+    ignores: Sequence[str] | None = None,
+    follow_links: bool = False,
+    jobs: int = 0,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Read and sign the artifact at `path`, and write nothing.
+
+    Without `bom`, the sidecar's is taken where it is about these bytes; else one is generated. `ignores` are the
+    patterns of what to leave out of a tree (None: the default ones).
+
+    Raises `MismatchError` for a given BOM about other bytes, `NoEvidenceError` for one that doesn't say which bytes it
+    is about, `DocumentError` for a malformed one, `SigningError` where a signature can't be had; otherwise as
+    `fingerprint_path`.
+    """
+    artifact = Path(os.path.realpath(path))
+    found = fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
+    data, parsed, source, findings = _chosen_bom(artifact, found, bom)
+    subject = Subject.of(found.name, found.digest, ignores=found.ignores)
+    declared = Known(Basis.DECLARED)
+    statements = [
+        Statement.build(subject, PREDICATE_BOM, parsed.document),
+        *(Statement.build(subject, PREDICATE_LOCATION, location.predicate(declared)) for location in locations),
+    ]
+    signed = tuple(SignedStatement(statement, signer.sign(statement)) for statement in statements)
+    return Prepared(Path(path), found, data, source, signed, findings)
+
+
+def publish(prepared: Prepared, *, stores: Sequence[Store] = ()) -> Published:
+    """Write what was signed: to the stores first, then beside the artifact.
+
+    Where there is no place beside it (a root, a parent that can't be written), a store is enough. Raises
+    `UsageError` where there is neither, `StoreError` where a store can't be written.
+    """
+    sidecar = _writable_sidecar(prepared.path)
+    if sidecar is None and not stores:
+        raise UsageError(SIDECAR_PLACE, "no place for a sidecar, and no store given", where=_shown(prepared.path))
+    stored = tuple(
+        (store.url, tuple(store.add(item.bundle, item.statement) for item in prepared.signed)) for store in stores
+    )
+    if sidecar is None:
+        return Published(prepared, None, (), stored)
+    files = tuple(sidecar.add_bundle(item.bundle, item.statement) for item in prepared.signed)
+    if prepared.fingerprint.kind is Kind.TREE:
+        sidecar.write_manifest(prepared.fingerprint.manifest())
+    sidecar.write_bom(prepared.bom)
+    return Published(prepared, sidecar.folder, files, stored)
+
+
+def _chosen_bom(
+    artifact: Path, found: Fingerprint, given: GivenBom | None
+) -> tuple[bytes, Bom, BomSource, tuple[Finding, ...]]:
+    if given is not None:
+        bom = Bom.parse(given.data, where=given.where)
+        _demand_about(bom, found.digest, given.where)
+        return given.data, bom, BomSource.GIVEN, ()
+    beside = _sidecar_bom(artifact, found.digest)
+    if beside is not None:
+        return beside[0], beside[1], BomSource.SIDECAR, ()
+    from dbom.bom.generating import describe_path  # noqa: PLC0415  heavy: it reads tables
+
+    description = describe_path(artifact, found)
+    return description.bom.to_json(), description.bom, BomSource.GENERATED, description.findings
+
+
+def _demand_about(bom: Bom, digest: Digest, where: str) -> None:
+    about = bom.artifact
+    if isinstance(about, Unknown):
+        raise NoEvidenceError(
+            BOM_OF_OTHER_BYTES, f"can't tell which bytes the BOM is about: {about.reason}", where=where
+        )
+    if not matches(bom, digest):
+        raise MismatchError(
+            BOM_OF_OTHER_BYTES, "the BOM is about other bytes", where=where, got=str(about), expected=str(digest)
+        )
+
+
+def _sidecar_bom(artifact: Path, digest: Digest) -> tuple[bytes, Bom] | None:
+    """Return the BOM that lies beside the artifact, where it is one and is about these bytes."""
+    try:
+        data = Sidecar.of(artifact).bom()
+        bom = Bom.parse(data, where=_shown(artifact)) if data is not None else None
+    except (UsageError, DocumentError):
+        return None
+    return (data, bom) if data is not None and bom is not None and matches(bom, digest) else None
+
+
+def _writable_sidecar(path: Path) -> Sidecar | None:
+    try:
+        sidecar = Sidecar.of(path)
+    except UsageError:
+        return None
+    place = sidecar.folder if sidecar.folder.is_dir() else sidecar.folder.parent
+    return sidecar if os.access(place, os.W_OK | os.X_OK) else None
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path))

@@ -1,0 +1,116 @@
+"""`dbom sign`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbom.cli.options import (
+    FormatOption,
+    IgnoreOption,
+    JobsOption,
+    NoDefaultIgnoresOption,
+    OutputOption,
+    StoreOption,
+    TextOrJson,
+)
+from dbom.cli.output import json_result, say, write_result
+from dbom.cli.progress import progress_bar
+from dbom.cli.session import current_session
+from dbom.cli.signers import IdentityTokenOption, LocalOption, SigningKeyOption, TrustConfigOption, signer_of_flags
+from dbom.errors import PathError, UsageError
+from dbom.ignores import chosen_ignores
+from dbom.printable import printable
+from dbom.rules.artifacts import PATH_UNREADABLE
+from dbom.rules.everyday import USAGE
+
+if TYPE_CHECKING:
+    from attest.publishing import GivenBom
+
+__all__ = ["sign"]
+
+
+def sign(
+    artifacts: Annotated[list[str], typer.Argument(metavar="ARTIFACT...", help="Files or folders to sign.")],
+    *,
+    bom: Annotated[
+        Path | None, typer.Option("--bom", metavar="FILE", help="The BOM to sign; it must be about these bytes.")
+    ] = None,
+    location: Annotated[
+        list[str] | None,
+        typer.Option("--location", metavar="URL@PIN", help="Sign, too, that the same bytes are found here."),
+    ] = None,
+    store: StoreOption = None,
+    signing_key: SigningKeyOption = None,
+    trust_config: TrustConfigOption = None,
+    identity_token: IdentityTokenOption = None,
+    local: LocalOption = False,
+    ignore: IgnoreOption = None,
+    no_default_ignores: NoDefaultIgnoresOption = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read links that lead out of a tree, and say so.")
+    ] = False,
+    jobs: JobsOption = 0,
+    format_: FormatOption = TextOrJson.TEXT,
+    output: OutputOption = None,
+) -> None:
+    """Sign what an artifact is, and put the evidence beside it.
+
+    Reads the bytes, signs the BOM that is about them (given, beside the artifact, or generated), and writes
+    ARTIFACT.dbom/. On a person's own machine the local identity signs; in CI or a pod the signer must be named.
+    The result ends with the commands with which somebody else verifies.
+
+    Example: dbom sign model/ --location hf://org/model@0123456789abcdef0123456789abcdef01234567
+    """
+    from attest.handover import handovers
+    from attest.location import Location
+    from attest.publishing import prepare_artifact, publish
+    from attest.store import open_store
+    from dbom.cli.signed import signed_document, signed_text
+
+    locations = [Location.parse(text) for text in location or ()]
+    if len(artifacts) > 1 and (bom is not None or locations):
+        raise UsageError(USAGE, "--bom and --location take one ARTIFACT", got=f"{len(artifacts)} artifacts")
+    given = _given(bom)
+    signer = signer_of_flags(
+        signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local
+    )
+    stores = [open_store(url, offline=current_session().offline) for url in store or ()]
+    ignores = chosen_ignores(ignore or (), defaults=not no_default_ignores)
+    prepared = []
+    for path in artifacts:
+        with progress_bar(f"reading {printable(path)}") as progress:
+            prepared.append(
+                prepare_artifact(
+                    path,
+                    signer,
+                    bom=given,
+                    locations=locations,
+                    ignores=ignores,
+                    follow_links=follow_links,
+                    jobs=jobs,
+                    progress=progress,
+                )
+            )
+    published = [publish(item, stores=stores) for item in prepared]
+    for item in prepared:
+        for finding in (*item.fingerprint.findings, *item.findings):
+            say(f"{finding.severity}: {printable(finding.where)}: {printable(finding.message)} ({finding.rule})")
+    shown = handovers(published, signer, signing_key=signing_key, trust_config=trust_config, here=Path.cwd())
+    if format_ is TextOrJson.JSON:
+        json_result("sign", signed_document(shown), output)
+    else:
+        write_result(signed_text(shown), output)
+
+
+def _given(bom: Path | None) -> GivenBom | None:
+    from attest.publishing import GivenBom
+
+    if bom is None:
+        return None
+    try:
+        return GivenBom(bom.read_bytes(), printable(str(bom)))
+    except OSError as error:
+        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(str(bom))) from error

@@ -1,0 +1,83 @@
+"""The options that say who signs, and the signer that they mean: the same for `sign` and `run`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from getpass import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbom.cli.session import current_session
+
+if TYPE_CHECKING:
+    from attest.signing import Signer
+
+__all__ = [
+    "PASSWORD_VARIABLE",
+    "IdentityTokenOption",
+    "LocalOption",
+    "SigningKeyOption",
+    "TrustConfigOption",
+    "ask_password",
+    "current_time",
+    "signer_of_flags",
+]
+
+PASSWORD_VARIABLE = "DBOM_KEY_PASSWORD"  # noqa: S105  the name of a variable
+"""The environment variable that a key's password is read from."""
+
+SigningKeyOption = Annotated[
+    Path | None,
+    typer.Option("--signing-key", metavar="KEY", help="Sign with this private key (PEM), and nothing else."),
+]
+TrustConfigOption = Annotated[
+    Path | None,
+    typer.Option("--trust-config", metavar="FILE", help="Sign keyless, with the Sigstore of this ClientTrustConfig."),
+]
+IdentityTokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--identity-token",
+        metavar="TOKEN",
+        help="Sign keyless as this OIDC token says; better in SIGSTORE_ID_TOKEN, since others can see command lines.",
+        show_default=False,
+    ),
+]
+LocalOption = Annotated[
+    bool, typer.Option("--local", help="Sign as this machine's local identity, only as good as this machine.")
+]
+
+
+def signer_of_flags(
+    *, signing_key: Path | None, trust_config: Path | None, identity_token: str | None, local: bool
+) -> Signer:
+    """Return the signer that these flags and the environment mean; its errors are those of `open_signer`."""
+    from attest.signing import Choice, open_signer
+
+    choice = Choice(signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local)
+    return open_signer(
+        os.environ, choice, now=current_time, ask_password=ask_password, offline=current_session().offline
+    )
+
+
+def current_time() -> datetime:
+    """Return the time of this machine's clock. Signatures are never dated by SOURCE_DATE_EPOCH."""
+    return datetime.now(UTC)
+
+
+def ask_password(*, again: bool = False) -> str | None:
+    """Return a key's password: from the environment, or from the person at the terminal; None where there is neither.
+
+    With `again`, the person is asked twice and None is also the answer where the two differ.
+    """
+    given = os.environ.get(PASSWORD_VARIABLE)
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        return None
+    first = getpass("Password of the key: ")
+    return None if again and getpass("Once more: ") != first else first or None
