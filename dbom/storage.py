@@ -141,15 +141,7 @@ class LocalFolder:
 
     def read(self, name: str, *, limit: int = MAX_ENTRY_BYTES) -> bytes:
         """Return the bytes of a file; a pipe or a device in its place is neither read nor waited for."""
-        path = self._path / _checked(name, self.url)
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise StoreError(STORE_UNREACHABLE, "is not a regular file", where=printable(str(path)))
-                return _within(file.read(limit + 1), limit, str(path))
-        except OSError as error:
-            raise _unreachable("can't be read", str(path), error) from error
+        return _within(self._head(name, limit + 1), limit, f"{self.url}/{name}")
 
     def add(self, name: str, data: bytes) -> None:
         """Write a new file: to a temporary name, to the disk, then linked to its name, which fails if it is taken."""
@@ -157,15 +149,14 @@ class LocalFolder:
         try:
             temporary = _written_beside(path, data)
             try:
-                _link(temporary, path)
+                added = _linked(temporary, path)
             finally:
                 temporary.unlink(missing_ok=True)
             _sync_folder(path.parent)
-        except FileExistsError:
-            if self.read(name, limit=len(data)) != data:
-                raise _conflict(str(path)) from None
         except OSError as error:
             raise _unreachable("can't be written", str(path), error) from error
+        if not added and self._head(name, len(data) + 1) != data:
+            raise _conflict(str(path))
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file over the one that may be there, through a temporary name on the same disk."""
@@ -179,6 +170,17 @@ class LocalFolder:
             _sync_folder(path.parent)
         except OSError as error:
             raise _unreachable("can't be written", str(path), error) from error
+
+    def _head(self, name: str, size: int) -> bytes:
+        path = self._path / _checked(name, self.url)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise StoreError(STORE_UNREACHABLE, "is not a regular file", where=printable(str(path)))
+                return file.read(size)
+        except OSError as error:
+            raise _unreachable("can't be read", str(path), error) from error
 
     def _unlisted(self, error: OSError) -> None:
         raise _unreachable("can't be listed", str(error.filename), error) from error
@@ -212,16 +214,11 @@ class RemoteFolder:
         except _service_errors() as error:
             raise _unreachable("can't be listed", self._url, error) from error
         keys = [str(key) for key in found if not str(key).endswith("/")]
-        return iter(_ordered([key.removeprefix(self._root).removeprefix("/") for key in keys], self._url))
+        return iter(_ordered([self._name(key) for key in keys], self._url))
 
     def read(self, name: str, *, limit: int = MAX_ENTRY_BYTES) -> bytes:
         """Return the bytes of an object."""
-        key = self._key(name)
-        try:
-            with self._filesystem.open(key, "rb") as file:
-                return _within(file.read(limit + 1), limit, f"{self._url}/{name}")
-        except _service_errors() as error:
-            raise _unreachable("can't be read", f"{self._url}/{name}", error) from error
+        return _within(self._head(name, limit + 1), limit, f"{self._url}/{name}")
 
     def add(self, name: str, data: bytes) -> None:
         """Write a new object, by the store's own create-only request."""
@@ -230,7 +227,7 @@ class RemoteFolder:
             self._make_parent(key)
             self._filesystem.pipe_file(key, data, mode="create")
         except FileExistsError:
-            if self.read(name, limit=len(data)) != data:
+            if self._head(name, len(data) + 1) != data:
                 raise _conflict(f"{self._url}/{name}") from None
         except _service_errors() as error:
             raise _unreachable("can't be written", f"{self._url}/{name}", error) from error
@@ -243,6 +240,19 @@ class RemoteFolder:
             self._filesystem.pipe_file(key, data, mode="overwrite")
         except _service_errors() as error:
             raise _unreachable("can't be written", f"{self._url}/{name}", error) from error
+
+    def _head(self, name: str, size: int) -> bytes:
+        key = self._key(name)
+        try:
+            with self._filesystem.open(key, "rb") as file:
+                return bytes(file.read(size))
+        except _service_errors() as error:
+            raise _unreachable("can't be read", f"{self._url}/{name}", error) from error
+
+    def _name(self, key: str) -> str:
+        if not key.startswith(f"{self._root}/"):
+            raise _name_refused(key, self._url, "is not below the folder that was listed")
+        return key.removeprefix(f"{self._root}/")
 
     def _key(self, name: str) -> str:
         return f"{self._root}/{_checked(name, self._url)}"
@@ -329,16 +339,20 @@ def _written_beside(path: Path, data: bytes) -> Path:
     return temporary
 
 
-def _link(temporary: Path, path: Path) -> None:
+def _linked(temporary: Path, path: Path) -> bool:
+    """Give the temporary file its name; return False, and change nothing, where the name is taken."""
     try:
         path.hardlink_to(temporary)
+    except FileExistsError:
+        return False
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
         # A disk without hard links: two writers at once could both pass, with the same content-addressed bytes.
         if path.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+            return False
         temporary.replace(path)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
