@@ -153,7 +153,7 @@ def _inferred(values: list[Any]) -> str:
     import pyarrow as pa  # noqa: PLC0415  as above
 
     try:
-        return _short(pa.infer_type(values))
+        return _short(pa.array(values).type)
     except (pa.ArrowException, OverflowError, TypeError):
         return "mixed"
 
