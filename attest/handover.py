@@ -15,8 +15,8 @@ from dbom.names import SIDECAR_MANIFEST
 from dbom.printable import printable
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Sequence
+    from pathlib import Path
 
     from attest.identity import KeyIdentity
     from attest.publishing import Published

@@ -14,6 +14,8 @@ from dbom.printable import printable
 from dbom.rules.attestations import IDENTITY_TOKEN, REMOTE_SIGNING, TRUST_CONFIG_MALFORMED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
     from types import TracebackType
 
     from sigstore.models import Bundle, ClientTrustConfig
@@ -31,10 +33,11 @@ class RemoteSigner:
 
     _config: ClientTrustConfig = field(repr=False)
     _token: IdentityToken = field(repr=False)
-    _trusted_root: bytes | None = field(repr=False, default=None)
+    _trusted_root: bytes | None = field(repr=False)
+    _now: Callable[[], datetime] = field(repr=False)
 
     @classmethod
-    def of(cls, trust_config: bytes | None, token: str, *, where: str) -> Self:
+    def of(cls, trust_config: bytes | None, token: str, *, where: str, now: Callable[[], datetime]) -> Self:
         """Read a client trust configuration (None: the public Sigstore's, fetched by TUF) and an identity token.
 
         Raises `DocumentError` for a malformed configuration, `UsageError` for an unusable token, `SigningError` where
@@ -44,9 +47,9 @@ class RemoteSigner:
 
         identity = _identity_token(token)
         if trust_config is None:
-            return cls(_public_config(), identity)
+            return cls(_public_config(), identity, None, now)
         root = TrustRoot.of_trust_config(trust_config, where=where)
-        return cls(_read_config(trust_config, where), identity, root.raw)
+        return cls(_read_config(trust_config, where), identity, root.raw, now)
 
     @property
     def identity(self) -> None:
@@ -80,7 +83,9 @@ class RemoteSigner:
         from attest.selfcheck import check_bundle  # noqa: PLC0415  heavy
 
         if self._trusted_root is not None:
-            check_bundle(raw, statement.payload, identity=_certified(bundle), trusted_root=self._trusted_root)
+            check_bundle(
+                raw, statement.payload, identity=_certified(bundle), trusted_root=self._trusted_root, now=self._now()
+            )
 
 
 def ambient_token() -> str | None:

@@ -146,13 +146,13 @@ def open_signer(
 
         return KeySigner(read_key(choice.signing_key, ask_password=ask_password))
     if kind is SignerKind.KEYLESS:
-        return _remote(environment, choice, offline=offline)
+        return _remote(environment, choice, now=now, offline=offline)
     from attest.local import data_home, open_local  # noqa: PLC0415  heavy
 
     return open_local(data_home(environment), now=now).signer(now=now)
 
 
-def _remote(environment: Mapping[str, str], choice: Choice, *, offline: bool) -> Signer:
+def _remote(environment: Mapping[str, str], choice: Choice, *, now: Callable[[], datetime], offline: bool) -> Signer:
     from attest.remote import RemoteSigner, ambient_token  # noqa: PLC0415  heavy
 
     if offline:
@@ -161,7 +161,7 @@ def _remote(environment: Mapping[str, str], choice: Choice, *, offline: bool) ->
     token = choice.identity_token or environment.get(TOKEN_VARIABLE) or ambient_token()
     if not token:
         raise UsageError(IDENTITY_TOKEN, "there is no identity token to sign with")
-    return RemoteSigner.of(config, token, where=printable(str(choice.trust_config)))
+    return RemoteSigner.of(config, token, where=printable(str(choice.trust_config)), now=now)
 
 
 def read_trust_config(path: Path) -> bytes:

@@ -101,7 +101,7 @@ class LocalSigner:
                 now=now,
             ),
         )
-        check_bundle(bundle, statement.payload, identity=self.identity, trusted_root=self._trusted_root)
+        check_bundle(bundle, statement.payload, identity=self.identity, trusted_root=self._trusted_root, now=now)
         return bundle
 
     def _moment(self) -> datetime:
