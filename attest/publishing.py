@@ -9,6 +9,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from enum import StrEnum
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from attest.statement import Statement, Subject
 from dbom.bom import Bom, matches
 from dbom.errors import DocumentError, MismatchError, NoEvidenceError, UsageError
 from dbom.model import Basis, Kind, Known, Unknown
-from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION
+from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, short_predicate
 from dbom.printable import printable
 from dbom.rules.attestations import BOM_OF_OTHER_BYTES, SIDECAR_PLACE
 from dbom.tree import fingerprint_path
@@ -96,6 +97,17 @@ class Published:
     sidecar: Path | None
     files: tuple[Path, ...]
     stored: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def _repr_html_(self) -> str:
+        """Return what was signed and where the evidence lies, for a notebook."""
+        found = self.prepared.fingerprint
+        kinds = [short_predicate(item.statement.predicate_type) for item in self.prepared.signed]
+        places = [*map(str, self.files), *(f"{url}/{name}" for url, names in self.stored for name in names)]
+        rows = "".join(f"<li><code>{escape(printable(place))}</code></li>" for place in places)
+        return (
+            f"<div><b>signed</b> {escape(printable(found.name))}: {', '.join(kinds)}<br>"
+            f"<code>{found.digest}</code><ul>{rows}</ul></div>"
+        )
 
 
 def sign_artifact(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 from typing import TYPE_CHECKING, Self
 
 from dbom.model import Severity
+from dbom.names import short_predicate
+from dbom.printable import printable
 
 if TYPE_CHECKING:
     from attest.statement import Statement
@@ -102,3 +105,16 @@ class Verification:
     def reasons(self) -> tuple[Finding, ...]:
         """The findings that made the verdict what it is, where it isn't a yes."""
         return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
+
+    def _repr_html_(self) -> str:
+        """Return the verdict, its reasons and who signed what, for a notebook."""
+        who = [f"{short_predicate(item.statement.predicate_type)}: signed by {item.signer}" for item in self.counted]
+        why = [] if self.error is None else [str(self.error)]
+        why += [finding.message for finding in self.findings]
+        lines = [*why, *(self.difference.lines() if self.difference is not None else ()), *who]
+        rows = "".join(f"<li>{escape(printable(line, limit=2000))}</li>" for line in lines)
+        colour = {Verdict.VERIFIED: "#1a7f37", Verdict.REFUSED: "#b42318", Verdict.UNDECIDED: "#9a6700"}[self.verdict]
+        return (
+            f"<div><b style='color:{colour}'>{self.verdict}</b> {escape(printable(self.where))}<br>"
+            f"<code>{self.digest or 'no digest'}</code><ul>{rows}</ul></div>"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Self
 
 from dbom.bom.derivations import component_digest, read_derivations
@@ -127,6 +128,13 @@ class Bom:
     def derivations(self) -> tuple[Derivation, ...]:
         """What the BOM says the described component came from, in the BOM's order, each once."""
         return read_derivations(self.document, self.component)
+
+    def _repr_html_(self) -> str:
+        """Return what the BOM says, a fact a row, for a notebook."""
+        from dbom.bom.summary import bom_summary  # noqa: PLC0415  it imports this module
+
+        rows = "".join(f"<li>{escape(line)}</li>" for line in bom_summary(self))
+        return f"<div><b>CycloneDX {escape(printable(self.spec_version))}</b><ul>{rows}</ul></div>"
 
 
 def matches(bom: Bom, digest: Digest) -> bool:
