@@ -1,0 +1,33 @@
+"""Bundles from parts: what our reader reads back is what was put in."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from attest.assembling import certificate_bundle, dsse_envelope, key_bundle
+from attest.bundle import Bundle
+from dbom.names import BUNDLE_V03, DSSE_PAYLOAD_TYPE
+
+
+def test_a_key_s_bundle_holds_the_payload_the_signature_and_the_hint_and_nothing_that_tells_time() -> None:
+    bundle = Bundle.parse(key_bundle(dsse_envelope(b"payload", b"sig"), hint="aGludA=="), where="bundle")
+    assert (b"payload", DSSE_PAYLOAD_TYPE, b"sig") == (bundle.payload, bundle.payload_type, bundle.signature)
+    assert (None, "aGludA==", (), ()) == (bundle.certificate, bundle.key_hint, bundle.log_entries, bundle.time_stamps)
+
+
+def test_a_certificate_s_bundle_holds_all_three_proofs() -> None:
+    raw = certificate_bundle(
+        dsse_envelope(b"payload", b"sig"), certificate=b"cert", log_entry={"logIndex": "3"}, time_stamp=b"stamp"
+    )
+    material = json.loads(raw)["verificationMaterial"]
+    assert BUNDLE_V03 == json.loads(raw)["mediaType"]
+    assert b"cert" == base64.b64decode(material["certificate"]["rawBytes"])
+    assert [{"logIndex": "3"}] == material["tlogEntries"]
+    stamps = material["timestampVerificationData"]["rfc3161Timestamps"]
+    assert [b"stamp"] == [base64.b64decode(stamp["signedTimestamp"]) for stamp in stamps]
+
+
+def test_the_same_parts_give_the_same_bytes() -> None:
+    envelope = dsse_envelope(b"payload", b"sig")
+    assert key_bundle(envelope, hint="h") == key_bundle(dict(reversed(envelope.items())), hint="h")
