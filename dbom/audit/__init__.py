@@ -1,0 +1,1 @@
+"""Reports for people who don't have to trust us."""

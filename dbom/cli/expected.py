@@ -1,0 +1,151 @@
+"""The flags that say whom to expect, for commands over whole stores: the same words and settings as `dbom verify`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbom.cli.output import say
+from dbom.cli.session import current_settings
+from dbom.errors import UsageError
+from dbom.rules.attestations import NOBODY_EXPECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attest.authority import Authority
+
+__all__ = ["Expected", "with_expected_flags"]
+
+_PANEL = "Whom to expect"
+_FLAGS = {
+    "identity": Annotated[
+        str | None,
+        typer.Option(
+            "--identity",
+            "--certificate-identity",
+            metavar="ID",
+            help="The signer to expect; needs --issuer.",
+            rich_help_panel=_PANEL,
+        ),
+    ],
+    "identity_regexp": Annotated[
+        str | None,
+        typer.Option(
+            "--identity-regexp",
+            metavar="RE2",
+            help="Expect a signer that matches this in full.",
+            rich_help_panel=_PANEL,
+        ),
+    ],
+    "issuer": Annotated[
+        str | None,
+        typer.Option(
+            "--issuer",
+            "--certificate-oidc-issuer",
+            metavar="URL",
+            help="Who vouches for the signer.",
+            rich_help_panel=_PANEL,
+        ),
+    ],
+    "key": Annotated[
+        Path | None,
+        typer.Option("--key", metavar="PUB", help="Expect the owner of this public key.", rich_help_panel=_PANEL),
+    ],
+    "trusted_root": Annotated[
+        Path | None,
+        typer.Option(
+            "--trusted-root", metavar="FILE", help="The trusted_root.json to rest on.", rich_help_panel=_PANEL
+        ),
+    ],
+    "trust_config": Annotated[
+        Path | None,
+        typer.Option(
+            "--trust-config", metavar="FILE", help="The client trust config to rest on.", rich_help_panel=_PANEL
+        ),
+    ],
+    "local": Annotated[
+        bool, typer.Option("--local", help="Expect this machine's own local identity.", rich_help_panel=_PANEL)
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Whom the person at the command line expects to have signed."""
+
+    identity: str | None = None
+    identity_regexp: str | None = None
+    issuer: str | None = None
+    key: Path | None = None
+    trusted_root: Path | None = None
+    trust_config: Path | None = None
+    local: bool = False
+
+    def authorities(self) -> tuple[Authority, ...]:
+        """Return whose statements count, settings included; nobody where nobody can be expected, which is said.
+
+        Raises as `attest.expecting.expected_authorities` does, but only for what somebody asked for.
+        """
+        from attest.expecting import expected_authorities
+
+        asked = self.identity or self.identity_regexp or self.issuer or self.key
+        if self.local and not asked:
+            return expected_authorities(local=True)
+        settings = current_settings(
+            identity=self.identity,
+            issuer=self.issuer,
+            key=_text(self.key),
+            trusted_root=_text(self.trusted_root),
+            trust_config=_text(self.trust_config),
+        )
+        try:
+            return expected_authorities(
+                identity=None if self.identity_regexp and self.identity is None else settings.identity,
+                identity_regexp=self.identity_regexp,
+                issuer=settings.issuer,
+                key=_path(settings.key),
+                trusted_root=_path(settings.trusted_root),
+                trust_config=_path(settings.trust_config),
+                local=self.local,
+            )
+        except UsageError as error:
+            said = (asked, self.local, settings.identity, settings.issuer, settings.key)
+            if error.rule is not NOBODY_EXPECTED or any(said) or settings.trusted_root or settings.trust_config:
+                raise
+        say("Nobody is expected to have signed, so nothing is verified; name a signer with --identity and --issuer.")
+        return ()
+
+
+def with_expected_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Return `command` with these flags in the place of its parameter `expected`, which gets them as one value."""
+
+    @functools.wraps(command)
+    def wrapped(**values: object) -> None:
+        flags = {name: values.pop(name) for name in _FLAGS}
+        command(**values, expected=Expected(**flags))  # type: ignore[arg-type]  # typer has checked each value's type
+
+    signature = inspect.signature(command, eval_str=True)
+    kept = [param for name, param in signature.parameters.items() if name != "expected"]
+    added = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=False if name == "local" else None, annotation=annotation
+        )
+        for name, annotation in _FLAGS.items()
+    ]
+    wrapped.__signature__ = signature.replace(parameters=[*kept, *added])  # type: ignore[attr-defined]  # read by inspect
+    wrapped.__annotations__ = {param.name: param.annotation for param in [*kept, *added]}
+    return wrapped
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

@@ -1,0 +1,203 @@
+"""From statements to a lineage graph: what each says about its subjects, and how much that counts.
+
+A verified statement gives verified edges. A rejected one gives edges that say so: a picture of what is claimed is
+worth having, as long as nobody can take it for more. Nothing that a statement holds can stop the building: what can't
+be read becomes a finding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from attest.verified import Rejection, RejectionKind, VerifiedStatement
+from dbom.errors import DbomError
+from dbom.model import Digest, Finding, Severity, Unknown
+from dbom.names import PREDICATE_BOM, PREDICATE_OMS, PREDICATE_PROVENANCE
+from dbom.printable import printable
+from dbom.rules.lineage import (
+    CYCLE,
+    LINEAGE_TRUNCATED,
+    PARENT_WITHOUT_DIGEST,
+    PREDICATE_MALFORMED,
+    SELF_LOOP,
+    STATEMENT_NOT_COUNTED,
+)
+from lineage.graph import Edge, EdgeStatus, Inputs, LineageGraph, Named, Node, shown
+from lineage.predicates import Said, said_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from attest.statement import Statement
+    from dbom.model import Derivation
+    from dbom.rules import Rule
+    from lineage.graph import NodeKey
+
+__all__ = ["CONTENT_PREDICATES", "build_graph"]
+
+CONTENT_PREDICATES: Final = (PREDICATE_BOM, PREDICATE_PROVENANCE)
+"""The statements that describe an artifact and could name its inputs; a location alone does not."""
+
+MAX_EDGES: Final = 200_000
+"""The most edges that a graph is built with; beyond it the graph says that it isn't complete."""
+
+_STATUS_OF = {
+    RejectionKind.BROKEN: EdgeStatus.INVALID,
+    RejectionKind.UNTRUSTED: EdgeStatus.UNTRUSTED,
+    RejectionKind.UNDECIDED: EdgeStatus.UNTRUSTED,
+}
+
+
+def build_graph(results: Iterable[VerifiedStatement | Rejection], *, max_edges: int = MAX_EDGES) -> LineageGraph:
+    """Return the graph of all that the results say, whatever their order.
+
+    Edges come from BOM statements and SLSA provenance; locations only add to their nodes. A parent that a verified
+    statement names without a digest gives an edge with status `missing` to a node that is only a name.
+    """
+    work = _Work(max_edges)
+    for result in sorted(results, key=lambda result: (result.bundle_sha256, result.where)):
+        if isinstance(result, VerifiedStatement):
+            work.take(_Source(result.statement, EdgeStatus.VERIFIED, str(result.signer), result))
+            continue
+        work.find(STATEMENT_NOT_COUNTED, f"{result.kind}: {printable(result.reason)}", result.where)
+        if result.statement is not None:
+            signer = "nobody known" if result.signer is None else f"claims to be {result.signer}"
+            work.take(_Source(result.statement, _STATUS_OF[result.kind], signer, result))
+    return work.graph()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A statement, and what an edge out of it would be worth."""
+
+    statement: Statement
+    status: EdgeStatus
+    by: str
+    result: VerifiedStatement | Rejection
+
+    @property
+    def counts(self) -> bool:
+        return self.status is EdgeStatus.VERIFIED
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What is known of one node so far."""
+
+    own_names: set[str] = field(default_factory=set)
+    given_names: set[str] = field(default_factory=set)
+    claimed_names: set[str] = field(default_factory=set)
+    what: set[str] = field(default_factory=set)
+    locations: set[str] = field(default_factory=set)
+    declares: set[bool] = field(default_factory=set)
+    signers: set[str] = field(default_factory=set)
+    attestations: set[str] = field(default_factory=set)
+    claims: set[str] = field(default_factory=set)
+
+    def node(self, key: NodeKey) -> Node:
+        given = self.given_names - self.own_names
+        claimed = self.claimed_names - self.own_names - given
+        return Node(
+            key,
+            names=(*sorted(self.own_names), *sorted(given)),
+            claimed_names=tuple(sorted(claimed)),
+            what=min(self.what, default=""),
+            locations=tuple(sorted(self.locations)),
+            inputs=self.inputs(),
+            signers=tuple(sorted(self.signers)),
+            attestations=tuple(sorted(self.attestations)),
+            claims=tuple(sorted(self.claims)),
+        )
+
+    def inputs(self) -> Inputs:
+        if not self.declares:
+            return Inputs.UNKNOWN
+        return Inputs.DECLARED if True in self.declares else Inputs.NONE_DECLARED
+
+
+class _Work:
+    """A graph in the making."""
+
+    def __init__(self, max_edges: int) -> None:
+        self._gathered: dict[NodeKey, _Gathered] = {}
+        self._edges: set[Edge] = set()
+        self._findings: set[Finding] = set()
+        self._max_edges = max_edges
+        self._complete = True
+
+    def find(self, rule: Rule, message: str, where: str, severity: Severity = Severity.WARNING) -> None:
+        self._findings.add(Finding(rule.id, severity, message, printable(where)))
+
+    def take(self, source: _Source) -> None:
+        """Add what one statement says."""
+        if source.statement.predicate_type == PREDICATE_OMS:
+            return  # the root digest of Open Model Signing names no bytes: it gives neither a node nor an edge
+        said = self._said(source)
+        for subject in source.statement.subjects:
+            if subject.digest is not None:
+                self._take_subject(source, subject.digest, subject.name, said)
+
+    def graph(self) -> LineageGraph:
+        """Return what was gathered."""
+        nodes = (gathered.node(key) for key, gathered in self._gathered.items())
+        graph = LineageGraph.of(nodes, self._edges)
+        for circle in graph.cycles():
+            names = ", ".join(str(key) for key in circle[:5]) + (" …" if len(circle) > 5 else "")  # noqa: PLR2004  enough to find it by
+            self.find(CYCLE, f"{len(circle)} artifacts are each other's ancestors: {names}", "")
+        return LineageGraph.of(graph.nodes, graph.edges, self._findings, complete=self._complete)
+
+    def _said(self, source: _Source) -> Said | None:
+        """Return what the predicate says of inputs, or None where it says nothing of them or can't be read."""
+        try:
+            said = said_by(source.statement, where=source.result.where)
+        except DbomError as error:
+            self.find(PREDICATE_MALFORMED, f"{printable(str(error))} ({error.rule.id})", source.result.where)
+            return None
+        for rule, message in said.remarks:
+            self.find(rule, message, source.result.where)
+        return said
+
+    def _take_subject(self, source: _Source, digest: Digest, name: str, said: Said | None) -> None:
+        gathered = self._gathered.setdefault(digest, _Gathered())
+        _add_name(gathered.own_names if source.counts else gathered.claimed_names, name)
+        if source.counts and said is not None:
+            gathered.locations.update(said.locations)
+            gathered.what.update(filter(None, [said.what]))
+            _add_name(gathered.own_names, said.name)
+        if not source.counts:
+            gathered.claims.add(source.result.bundle_sha256)
+        elif source.statement.predicate_type in CONTENT_PREDICATES:
+            gathered.attestations.add(source.result.bundle_sha256)
+            gathered.signers.add(source.by)
+        if said is None or said.derivations is None or not said.is_about(digest):
+            return
+        if source.counts:
+            gathered.declares.add(bool(said.derivations))
+        for derivation in said.derivations:
+            self._take_derivation(source, digest, derivation)
+
+    def _take_derivation(self, source: _Source, child: Digest, derivation: Derivation) -> None:
+        parent, status = derivation.parent, source.status
+        where, bundle = source.result.where, source.result.bundle_sha256
+        if parent == child:
+            self.find(SELF_LOOP, f"{child} is said to come from itself", where, Severity.NOTE)
+            return
+        if len(self._edges) >= self._max_edges:
+            self._complete = False
+            self.find(LINEAGE_TRUNCATED, f"more than {self._max_edges} edges; the rest is left out", "")
+            return
+        key: NodeKey = Named.of(derivation.name) if isinstance(parent, Unknown) else parent
+        if isinstance(parent, Unknown) and source.counts:
+            status = EdgeStatus.MISSING
+            message = f"{child} names its parent {key} without a digest: {printable(parent.reason)}"
+            self.find(PARENT_WITHOUT_DIGEST, message, where, Severity.NOTE)
+        gathered = self._gathered.setdefault(key, _Gathered())
+        if not isinstance(key, Named):
+            _add_name(gathered.given_names if source.counts else gathered.claimed_names, derivation.name)
+        self._edges.add(Edge(child, key, derivation.relation, status, source.by, bundle, printable(where)))
+
+
+def _add_name(names: set[str], name: str) -> None:
+    if name:
+        names.add(shown(name))
