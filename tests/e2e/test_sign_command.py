@@ -1,0 +1,158 @@
+"""`dbom sign`, run as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dbom.cli.app import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FOREIGN_MARKS = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "JENKINS_URL", "TF_BUILD")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A person's own machine: a home of its own, and neither CI nor a pod."""
+    for name in (*_FOREIGN_MARKS, "KUBERNETES_SERVICE_HOST", "SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DBOM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DBOM_CONFIG_HOME", str(tmp_path / "config"))
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "data.csv").write_text("a,b\n1,2\n")
+    (work / "tree").mkdir()
+    (work / "tree" / "data.csv").write_text("a,b\n1,2\n")
+    monkeypatch.chdir(work)
+    return work
+
+
+def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    code = run([*arguments, "-f", "json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_the_first_use_signs_and_ends_with_the_commands_for_somebody_else(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 0 == run(["sign", "data.csv"])
+    lines = capsys.readouterr().out.splitlines()
+    assert any("only as good as this machine" in line for line in lines)
+    assert any("generated now" in line for line in lines)
+    assert ["  cosign", "  dbom verify", "  dbom trust"] == [
+        line[: len(head)]
+        for line, head in zip(lines[:-4:-1], ("  cosign", "  dbom verify", "  dbom trust"), strict=True)
+    ]
+    assert {"bom.cdx.json"} < {path.name for path in (here / "data.csv.dbom").iterdir()}
+
+
+def test_in_ci_it_signs_only_as_whom_it_is_told_and_writes_nothing_otherwise(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    code, refused = _json(capsys, "sign", "data.csv")
+    assert (2, "DBOM-348") == (code, refused["rule"])
+    assert (False, False) == ((here / "data.csv.dbom").exists(), (here.parent / "home").exists())
+    assert 0 == _json(capsys, "sign", "data.csv", "--local")[0]
+
+
+def test_json_names_signer_statements_and_commands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = f"oci://registry.example/m@sha256:{'1' * 64}"
+    code, result = _json(capsys, "sign", "tree", "--location", place, "--store", str(here / "store"))
+    (artifact,) = result["results"]
+    assert (0, "dbom.dev/sign/v1", "generated") == (code, result["schema"], artifact["bom"])
+    assert [None, place] == [statement.get("location") for statement in artifact["statements"]]
+    assert "tree.dbom/manifest.sha256" == shlex.split(artifact["statements"][1]["cosign"])[-1]
+    assert 2 == len(list((here / "store").rglob("*.sigstore.json")))
+    assert {"identity", "issuer", "description"} == set(result["signer"])
+
+
+def test_several_artifacts_are_signed_or_none(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, failed = _json(capsys, "sign", "data.csv", "missing")
+    assert (2, False) == (code, (here / "data.csv.dbom").exists())
+    assert "missing" in failed["error"]
+    assert 2 == len(_json(capsys, "sign", "data.csv", "tree")[1]["results"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "rule"),
+    [
+        (("data.csv", "tree", "--bom", "b.json"), 2, "DBOM-901"),
+        (("data.csv", "--bom", "missing.json"), 2, "DBOM-102"),
+        (("data.csv", "--location", "hf://org/model@main"), 2, "DBOM-303"),
+        (("data.csv", "--signing-key", "missing.key"), 2, "DBOM-101"),
+        (("data.csv", "--signing-key", "data.csv"), 2, "DBOM-345"),
+        (("data.csv", "--local", "--signing-key", "k.key"), 2, "DBOM-349"),
+        (("data.csv", "--trust-config", "data.csv", "--offline"), 2, "DBOM-354"),
+        (("data.csv", "--trust-config", "data.csv", "--identity-token", "t"), 2, "DBOM-351"),
+    ],
+)
+def test_what_can_not_be_done_is_one_clear_error_and_writes_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, rule: str
+) -> None:
+    found, document = _json(capsys, "sign", *arguments)
+    assert (code, rule) == (found, document["rule"])
+    assert {"data.csv", "tree"} == {path.name for path in here.iterdir()}
+
+
+def test_a_bom_about_other_bytes_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == run(["sign", "tree"])
+    capsys.readouterr()
+    code, document = _json(capsys, "sign", "data.csv", "--bom", "tree.dbom/bom.cdx.json")
+    assert (1, "DBOM-353", False) == (code, document["rule"], (here / "data.csv.dbom").exists())
+
+
+def test_a_key_signs_without_a_log(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == run(["keys", "generate", "--out", "release", "--no-password"])
+    capsys.readouterr()
+    code, result = _json(capsys, "sign", "data.csv", "--signing-key", "release.key")
+    assert (0, "release.pub", "") == (code, result["trust"]["file"], result["trust"]["export"])
+    assert result["signer"]["key"].startswith("sha256:")
+    assert not (here.parent / "home").exists()
+
+
+def _own_program(home: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "dbom", *arguments]
+
+
+def test_it_works_where_there_is_no_network_at_all(here: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    result = subprocess.run(
+        ["unshare", "-rn", *_own_program(here, "sign", "data.csv", "--offline")],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert (0, "") == (result.returncode, result.stderr)
+
+
+@pytest.mark.peer("cosign")
+@pytest.mark.parametrize("artifact", ["data.csv", "tree"])
+def test_the_cosign_command_that_it_prints_runs_as_it_stands(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, artifact: str
+) -> None:
+    peers = os.environ.get("DBOM_TEST_PEERS", os.devnull)
+    if shutil.which("cosign") is None and shutil.which("cosign", path=peers) is None:
+        pytest.skip("no cosign: `make peers` builds it (needs Go)")
+    _, result = _json(capsys, "sign", artifact)
+    assert 0 == run(shlex.split(result["trust"]["export"])[1:])
+    monkeypatch.setenv("PATH", os.pathsep.join((os.environ["PATH"], peers)))
+    line = result["results"][0]["statements"][0]["cosign"]
+    assert 0 == subprocess.run(["unshare", "-rn", "bash", "-c", line], check=False, capture_output=True).returncode
+    with (
+        (here / "data.csv").open("a") as first,
+        (here / "tree.dbom" / "manifest.sha256" if artifact == "tree" else here / "data.csv").open("a") as second,
+    ):
+        first.write("3,4\n")
+        second.write("\n")
+    assert 1 == subprocess.run(["unshare", "-rn", "bash", "-c", line], check=False, capture_output=True).returncode
