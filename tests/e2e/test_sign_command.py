@@ -22,7 +22,7 @@ _FOREIGN_MARKS = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A person's own machine: a home of its own, and neither CI nor a pod."""
+    """Stand on a person's own machine: with a home of its own, and neither in CI nor in a pod."""
     for name in (*_FOREIGN_MARKS, "KUBERNETES_SERVICE_HOST", "SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DBOM_HOME", str(tmp_path / "home"))
@@ -63,6 +63,20 @@ def test_in_ci_it_signs_only_as_whom_it_is_told_and_writes_nothing_otherwise(
     assert (2, "DBOM-348") == (code, refused["rule"])
     assert (False, False) == ((here / "data.csv.dbom").exists(), (here.parent / "home").exists())
     assert 0 == _json(capsys, "sign", "data.csv", "--local")[0]
+
+
+def test_a_person_is_told_of_each_statement_and_of_a_key_s_public_half(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "note.csv").write_text("a\n1\n")
+    assert 0 == run(["keys", "generate", "--out", "k", "--no-password"])
+    place = f"hf://org/model@{'a' * 40}"
+    words = ["--signing-key", "k.key", "--location", place, "--store", "store"]
+    assert 0 == run(["sign", "note.csv", *words])
+    text = capsys.readouterr().out
+    assert 2 == text.count(f"location {place} -> ")
+    assert "# hand them k.pub" in text
+    assert "dbom verify note.csv --key k.pub" in text
 
 
 def test_json_names_signer_statements_and_commands(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,14 +134,14 @@ def test_a_key_signs_without_a_log(here: Path, capsys: pytest.CaptureFixture[str
     assert not (here.parent / "home").exists()
 
 
-def _own_program(home: Path, *arguments: str) -> list[str]:
+def _own_program(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "dbom", *arguments]
 
 
 def test_it_works_where_there_is_no_network_at_all(here: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     result = subprocess.run(
-        ["unshare", "-rn", *_own_program(here, "sign", "data.csv", "--offline")],
+        ["unshare", "-rn", *_own_program("sign", "data.csv", "--offline")],
         check=False,
         capture_output=True,
         text=True,
@@ -149,10 +163,6 @@ def test_the_cosign_command_that_it_prints_runs_as_it_stands(
     monkeypatch.setenv("PATH", os.pathsep.join((os.environ["PATH"], peers)))
     line = result["results"][0]["statements"][0]["cosign"]
     assert 0 == subprocess.run(["unshare", "-rn", "bash", "-c", line], check=False, capture_output=True).returncode
-    with (
-        (here / "data.csv").open("a") as first,
-        (here / "tree.dbom" / "manifest.sha256" if artifact == "tree" else here / "data.csv").open("a") as second,
-    ):
-        first.write("3,4\n")
-        second.write("\n")
+    blob = here / shlex.split(line)[-1]
+    blob.write_bytes(blob.read_bytes() + b"\n")
     assert 1 == subprocess.run(["unshare", "-rn", "bash", "-c", line], check=False, capture_output=True).returncode
