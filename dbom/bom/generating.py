@@ -41,6 +41,7 @@ _TABLE_MEDIA_TYPES = {TableFormat.CSV: "text/csv", TableFormat.JSON_LINES: "appl
 _MAY_BE_WEIGHTS = frozenset(
     {FileFormat.OPAQUE_PICKLE, FileFormat.HDF5, FileFormat.NUMPY, FileFormat.ZIP, FileFormat.UNKNOWN}
 )
+_CARD = "card README.md"
 _NO_STATEMENT = frozenset({"unknown"})
 
 
@@ -85,7 +86,8 @@ def describe_path(
 ) -> Description:
     """Describe the artifact at `path`, whose fingerprint this is, by its own files and by what `options` add.
 
-    Options go before what a card declares: a given licence replaces the card's, a given parent stands beside them.
+    Options go before what a card declares: a given licence replaces the card's, and so
+    does a given parent of the same relation and name.
     Raises `UsageError` where the content doesn't tell dataset from model and `options` don't either, or where a
     dataset is said to be trained; otherwise as `looking.look`.
     """
@@ -148,7 +150,7 @@ def _licenses(options: Options, sight: Sight) -> tuple[tuple[License, ...], str]
             stated.append(License(name=sight.card.license_name, url=_url(sight.card.license_link)))
         elif text not in _NO_STATEMENT:
             stated.append(License.of(text))
-    return tuple(dict.fromkeys(stated)), "card README.md"
+    return tuple(dict.fromkeys(stated)), _CARD
 
 
 def _url(text: str) -> str:
@@ -166,21 +168,22 @@ def _parents(options: Options, sight: Sight, artifact_type: ArtifactType) -> tup
     declared = list(sight.card.parents) if sight.card else []
     if sight.adapter:
         declared.append(sight.adapter)
-    by = {True: "adapter_config.json", False: "card README.md"}
-    found = {_key(parent): parent for parent in options.parents}
+    found = list(options.parents)
+    given = {(parent.derivation.relation, parent.derivation.name) for parent in options.parents}
     for item in declared:
         relation = item.relation
         if relation is Relation.TRAINED_ON and artifact_type is ArtifactType.DATASET:
             relation = Relation.DERIVED_FROM
-        known = Known(Basis.DECLARED, by[item is sight.adapter])
-        derivation = Derivation(relation, item.name, Unknown("declared by name only"), known)
-        found.setdefault((relation, item.name), Parent(derivation))
-    return tuple(found.values())
+        if (relation, item.name) not in given:
+            known = Known(Basis.DECLARED, "adapter_config.json" if item is sight.adapter else _CARD)
+            found.append(Parent(Derivation(relation, item.name, Unknown("declared by name only"), known)))
+    by_identity = {(p.derivation.relation, _identity(p.derivation)): p for p in reversed(found)}
+    return tuple(reversed(by_identity.values()))
 
 
-def _key(parent: Parent) -> tuple[Relation, str]:
-    derivation = parent.derivation
-    return derivation.relation, derivation.name if isinstance(derivation.parent, Unknown) else str(derivation.parent)
+def _identity(derivation: Derivation) -> tuple[str, str]:
+    is_named = isinstance(derivation.parent, Unknown)
+    return ("name", derivation.name) if is_named else ("digest", str(derivation.parent))
 
 
 def _media_type(fingerprint: Fingerprint, sight: Sight) -> str:

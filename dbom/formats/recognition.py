@@ -98,8 +98,8 @@ def recognise_file(file: BinaryIO, size: int) -> FileFormat:
 
 def recognise(head: bytes, tail: bytes, size: int) -> FileFormat:
     """Say what a file of `size` bytes is by its first and last `HEAD_BYTES`; `UNKNOWN` where nothing fits."""
-    if not size:
-        return FileFormat.EMPTY
+    if not size or not head:
+        return FileFormat.UNKNOWN if size else FileFormat.EMPTY
     return (
         _by_magic(head, tail)
         or (FileFormat.SAFETENSORS if _is_safetensors(head) else None)
@@ -159,7 +159,7 @@ def _text_format(head: bytes, *, is_whole: bool) -> FileFormat:
 
 def _without_cut_character(data: bytes) -> bytes:
     """Drop a UTF-8 character that the end of the window cut off: at most three bytes."""
-    for back in range(1, 4):
+    for back in range(1, min(3, len(data)) + 1):
         if data[-back] >= 0xC0:  # noqa: PLR2004  the first byte of a longer character
             return data[:-back]
         if data[-back] < 0x80:  # noqa: PLR2004  a whole character
