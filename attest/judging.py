@@ -106,7 +106,7 @@ def judge(asked: Asked, answers: Sequence[Answer]) -> Verification:
     elif any(item.statement.predicate_type in CONTENT_PREDICATES for item in counted):
         verdict = Verdict.VERIFIED
     else:
-        verdict, more = _nothing_counts(asked, uncounted)
+        verdict, more = _no_content(asked, counted, uncounted)
         findings.extend(more)
     if verdict is Verdict.REFUSED:
         difference = _first_difference(asked, uncounted) if not counted else None
@@ -200,10 +200,12 @@ def _ignored(asked: Asked, counted: Sequence[VerifiedStatement]) -> list[Finding
     ]
 
 
-def _nothing_counts(asked: Asked, uncounted: Sequence[Uncounted]) -> tuple[Verdict, list[Finding]]:
+def _no_content(
+    asked: Asked, counted: Sequence[VerifiedStatement], uncounted: Sequence[Uncounted]
+) -> tuple[Verdict, list[Finding]]:
     """Say no, or that it can't be told, where no statement of content counts and nothing is broken."""
     found = [item for item in uncounted if item.answer.statement is not None]
-    if not found:
+    if not found and not counted:
         return Verdict.UNDECIDED, [_error(NO_EVIDENCE, "nothing was found that speaks of this artifact", asked)]
     undecided = [item for item in found if _undecided(item.answer.result)]
     elsewhere = [
@@ -217,7 +219,7 @@ def _nothing_counts(asked: Asked, uncounted: Sequence[Uncounted]) -> tuple[Verdi
         return Verdict.UNDECIDED, [
             Finding(item.rule, Severity.ERROR, item.reason, item.answer.result.where) for item in undecided
         ]
-    if elsewhere:
+    if elsewhere and not counted:
         return Verdict.REFUSED, [_elsewhere(asked, elsewhere[0])]
     reason = "no BOM, provenance or OMS statement by an expected signer is about this"
     return Verdict.REFUSED, [_error(NO_CONTENT_STATEMENT, reason, asked)]

@@ -1,0 +1,239 @@
+"""`dbom verify`, as it is run: what it prints, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from evidence import changed, key_signed, local_sigstore, public_pem, signed_artifact, statement_of
+
+from attest.sidecar import Sidecar
+from dbom.cli.app import run
+from dbom.tree import fingerprint_path
+
+if TYPE_CHECKING:
+    from attest.local import LocalSigstore
+
+
+@pytest.fixture
+def local() -> LocalSigstore:
+    return local_sigstore(Path(os.environ["DBOM_HOME"]))
+
+
+@pytest.fixture
+def tree(tmp_path: Path, local: LocalSigstore, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "flowers"
+    root.mkdir()
+    (root / "iris.csv").write_bytes(b"setosa,1\n")
+    signed_artifact(root, local)
+    return root
+
+
+def json_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
+    code = run(["verify", *arguments, "-f", "json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_this_machines_own_identity_is_the_default(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verify", "flowers"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("verified   flowers  tree:sha256:")
+    assert "self-asserted" in out
+    assert "only as good as the machine" in out
+    assert tree.is_dir()
+
+
+def test_the_json_says_who_what_and_when(tree: Path, local: LocalSigstore, capsys: pytest.CaptureFixture[str]) -> None:
+    code, document = json_of(capsys, "flowers", "--local")
+    result = document["results"][0]
+    assert (code, document["schema"], result["verdict"]) == (0, "dbom.dev/verify/v1", "verified")
+    assert (result["digest"], result["bytesChecked"]) == (str(fingerprint_path(tree).digest), True)
+    statement = result["statements"][0]
+    assert statement["signer"] == {"identity": local.identity.subject, "issuer": local.identity.issuer}
+    assert statement["time"]["basis"] == "self-asserted"
+    assert statement["logIndex"] == 0
+    assert document["summary"] == {"verified": 1, "refused": 0, "undecided": 0, "notChecked": 0}
+
+
+def test_it_runs_as_a_program_from_elsewhere(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "attest.py").write_text("raise SystemExit('a stranger')")
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "dbom", "verify", str(tree)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("verified")
+
+
+def test_a_flipped_byte_is_a_no_that_names_the_file(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "iris.csv").write_bytes(b"setosa,0\n")
+    assert run(["verify", "flowers"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("refused    flowers")
+    assert "changed  iris.csv" in out
+    code, document = json_of(capsys, "flowers")
+    assert (code, document["results"][0]["difference"]["changed"]) == (1, ["iris.csv"])
+    assert document["results"][0]["notCounted"][0]["rule"] == "DBOM-313"
+
+
+def test_somebody_else_verifies_with_the_identity_and_the_exported_root(
+    tree: Path, local: LocalSigstore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root.json"
+    root.write_bytes(local.trusted_root())
+    monkeypatch.setenv("DBOM_HOME", str(tmp_path / "another home"))
+    who = ["--certificate-identity", local.identity.subject, "--certificate-oidc-issuer", local.identity.issuer]
+    assert run(["verify", str(tree), *who, "--trusted-root", str(root)]) == 0
+    pattern = ["--identity-regexp", ".*@.*", "--issuer", local.identity.issuer]
+    assert run(["verify", str(tree), *pattern, "--trusted-root", str(root)]) == 0
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"trustedRoot": json.loads(root.read_text())}))
+    assert run(["verify", str(tree), *who, "--trust-config", str(config)]) == 0
+    assert (
+        run(["verify", str(tree), "--identity", "eve@example.org", "--issuer", "x", "--trusted-root", str(root)]) == 1
+    )
+    assert run(["verify", str(tree), *who]) == 3  # no root at hand
+    assert not (tmp_path / "another home").exists()
+
+
+def test_an_expired_root_is_three(
+    tree: Path, local: LocalSigstore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    root = tmp_path / "root.json"
+    root.write_bytes(
+        changed(local.trusted_root(), lambda d: d["certificateAuthorities"][0]["validFor"].update(end=ended))
+    )
+    who = ["--identity", local.identity.subject, "--issuer", local.identity.issuer]
+    assert run(["verify", str(tree), *who, "--trusted-root", str(root)]) == 3
+    assert "DBOM-309" in capsys.readouterr().out
+
+
+def test_a_key_is_expected_by_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key, path = ed25519.Ed25519PrivateKey.generate(), tmp_path / "f"
+    path.write_bytes(b"x")
+    (tmp_path / "key.pub").write_bytes(public_pem(key))
+    (tmp_path / "b.sigstore.json").write_bytes(key_signed(statement_of(fingerprint_path(path)).payload, key))
+    arguments = [str(path), "--key", str(tmp_path / "key.pub"), "--bundle", str(tmp_path / "b.sigstore.json")]
+    assert run(["verify", *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "no time, no log" in out
+    code, document = json_of(capsys, *arguments)
+    assert (code, document["results"][0]["statements"][0]["time"]["basis"]) == (0, "none")
+    assert document["results"][0]["statements"][0]["signer"]["key"].startswith("key sha256:")
+
+
+def test_a_store_is_read(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    Sidecar.of(tree).folder.rename(moved / "flowers.dbom")
+    assert run(["verify", str(tree)]) == 3
+    assert run(["verify", str(tree), "--store", str(moved)]) == 0
+    monkeypatch.setenv("DBOM_STORE", str(moved))
+    assert run(["verify", str(tree)]) == 0
+
+
+def test_several_give_several_results_a_summary_and_the_worst_code(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "unsigned").write_bytes(b"x")
+    assert run(["verify", "flowers", "unsigned"]) == 3
+    assert capsys.readouterr().out.endswith("1 verified, 1 undecided\n")
+    assert run(["verify", "flowers", "unsigned", "missing"]) == 2
+    assert "not checked" in capsys.readouterr().out
+    (tree / "iris.csv").write_bytes(b"setosa,0\n")
+    code, document = json_of(capsys, "flowers", "unsigned", "missing")
+    assert (code, [result["exitCode"] for result in document["results"]]) == (1, [1, 3, 2])
+    assert document["results"][2]["rule"] == "DBOM-101"
+
+
+def test_a_digest_without_bytes_says_so(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    digest = str(fingerprint_path(tree).digest)
+    bundle = str(next(Sidecar.of(tree).folder.glob("*.sigstore.json")))
+    assert run(["verify", "--digest", digest, "--bundle", bundle]) == 0
+    assert "bytes not checked" in capsys.readouterr().out
+    code, document = json_of(capsys, "--digest", digest, "--bundle", bundle)
+    assert (code, document["results"][0]["bytesChecked"]) == (0, False)
+    assert run(["verify", "--digest", digest.removeprefix("tree:"), "--bundle", bundle]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify"], "nothing to verify"),
+        (["verify", "flowers", "--identity", "a"], "identity without its issuer"),
+        (["verify", "flowers", "--issuer", "a"], "issuer without an identity"),
+        (["verify", "flowers", "--identity", "a", "--identity-regexp", "b", "--issuer", "c"], "expression for it"),
+        (["verify", "flowers", "--identity-regexp", "(", "--issuer", "c"], "not an RE2 expression"),
+        (["verify", "flowers", "--key", "missing.pub"], "nothing here"),
+        (["verify", "flowers", "--key", "flowers"], "can't be read"),
+        (["verify", "flowers", "--key", "flowers/iris.csv"], "no public key"),
+        (["verify", "flowers", "--trusted-root", "flowers/iris.csv"], "whom to expect"),
+        (
+            ["verify", "flowers", "--identity", "a", "--issuer", "b", "--trusted-root", "x", "--trust-config", "y"],
+            "never merged",
+        ),
+        (["verify", "flowers", "--identity", "a", "--issuer", "b", "--trusted-root", "flowers/iris.csv"], "not JSON"),
+        (["verify", "flowers", "--bundle", "missing"], "no such bundle"),
+        (["verify", "flowers", "--bundle", "flowers"], "can't be read"),
+        (["verify", "missing"], "nothing here"),
+        (["verify", "--digest", "sha256:ABC"], "not a digest"),
+        (["verify", "--digest", "sha256:" + "A" * 64], "not a digest"),
+    ],
+)
+def test_what_can_not_be_used_is_one_clear_line_and_two(
+    tree: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
+    assert tree.is_dir()
+
+
+def test_nobody_to_expect_is_two_and_makes_no_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "f").write_bytes(b"x")
+    assert run(["verify", str(tmp_path / "f")]) == 2
+    assert "nothing says whom to expect" in capsys.readouterr().err
+    assert run(["verify", str(tmp_path / "f"), "--local"]) == 2
+    assert not Path(os.environ["DBOM_HOME"]).exists()
+
+
+def test_an_identity_in_a_file_of_the_artifact_has_no_effect(
+    tree: Path, local: LocalSigstore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither inside it, nor where one stands in it: there it is an error, never a yes."""
+    monkeypatch.setenv("DBOM_HOME", str(tmp_path / "another home"))
+    signer = f'identity = "{local.identity.subject}"\nissuer = "{local.identity.issuer}"\n'
+    (tree / "dbom.toml").write_text(signer)
+    Sidecar.of(tree).folder.rename(tmp_path / "old")
+    signed_artifact(tree, local)
+    assert run(["verify", str(tree)]) == 2
+    monkeypatch.chdir(tree)
+    assert run(["verify", "."]) == 2
+
+
+def test_hostile_names_can_not_reach_the_terminal(
+    tree: Path, local: LocalSigstore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "\x1b[2J\u202egnp").write_bytes(b"x")
+    assert run(["verify", "flowers"]) == 1
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    code, document = json_of(capsys, "flowers")
+    assert (code, document["results"][0]["difference"]["added"]) == (1, ["\\x1b[2J\\u202egnp"])
+    assert local.identity.subject
