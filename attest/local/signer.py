@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -94,7 +95,7 @@ class LocalSigner:
                 body, inclusion, origin=log_origin(self.identity.issuer), key=self._keys["log"], now=now
             ),
             time_stamp=time_stamp(
-                signature,
+                hashlib.sha256(signature).digest(),
                 key=self._keys["tsa"],
                 certificate=self._stamper,
                 serial=secrets.randbits(63),

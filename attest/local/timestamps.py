@@ -34,14 +34,14 @@ _CMS_VERSION, _SIGNED_DATA_VERSION = der.integer(1), der.integer(3)
 
 
 def time_stamp(
-    message: bytes, *, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, serial: int, now: datetime
+    digest: bytes, *, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, serial: int, now: datetime
 ) -> bytes:
-    """Return the DER `TimeStampResp` that says that `message` was there at `now` (whole seconds).
+    """Return the DER `TimeStampResp` that says that the bytes with this sha256 were there at `now` (whole seconds).
 
     `serial` must not repeat for one authority. RFC 3161, section 2.4.2; the signed attributes follow RFC 5652 and
     RFC 5816.
     """
-    info = _information(message, serial, now)
+    info = _information(digest, serial, now)
     status_granted = der.sequence(der.integer(0))
     return der.sequence(
         status_granted,
@@ -49,8 +49,8 @@ def time_stamp(
     )
 
 
-def _information(message: bytes, serial: int, now: datetime) -> bytes:
-    imprint = der.sequence(_SHA256, der.octet_string(hashlib.sha256(message).digest()))
+def _information(digest: bytes, serial: int, now: datetime) -> bytes:
+    imprint = der.sequence(_SHA256, der.octet_string(digest))
     return der.sequence(der.integer(1), _POLICY, imprint, der.integer(serial), der.generalized_time(now))
 
 

@@ -138,7 +138,8 @@ def _own_program(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "dbom", *arguments]
 
 
-def test_it_works_where_there_is_no_network_at_all(here: Path) -> None:
+@pytest.mark.usefixtures("here")
+def test_it_works_where_there_is_no_network_at_all() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     result = subprocess.run(
         ["unshare", "-rn", *_own_program("sign", "data.csv", "--offline")],
