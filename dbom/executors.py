@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-__all__ = ["open_executor", "worker_count"]
+__all__ = ["MAX_THREADS", "open_executor", "worker_count"]
+
+MAX_THREADS = 256
+"""More threads than this help no disk, and a system may refuse them."""
 
 
 def worker_count(jobs: int) -> int:
-    """Return how many workers `jobs` means: itself, or for 0 one for each core that this process may use."""
-    return jobs if jobs > 0 else len(os.sched_getaffinity(0))
+    """Return how many workers `jobs` means: itself up to `MAX_THREADS`, or for 0 one for each core we may use."""
+    return min(jobs, MAX_THREADS) if jobs > 0 else len(os.sched_getaffinity(0))
 
 
 def open_executor(jobs: int = 0) -> Executor:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbom.errors import DbomError, NameRefusedError, PathError
+from dbom.errors import ChangedError, DbomError, NameRefusedError, PathError
 from dbom.hashing import FileState
 from dbom.ignores import Ignores, is_sidecar
 from dbom.model import Finding, Severity
 from dbom.pathname import path_fault, path_order, segment_fault
 from dbom.printable import printable
 from dbom.rules.artifacts import (
+    CHANGED_WHILE_READ,
     LINK_FOLLOWED,
     LINK_REFUSED,
     NAME_REFUSED,
@@ -38,6 +39,8 @@ MAX_LINK_DEPTH = 40
 """How many links to folders may lie one below another on the way to an entry (what Linux follows in one path)."""
 
 _MAX_FAULTS = 20
+
+_GONE = (errno.ENOENT, errno.ENOTDIR)
 
 _HUB_SNAPSHOT = re.compile(r"(?P<repository>.*)/snapshots/[0-9a-f]{40}(?:/.*)?", re.DOTALL)
 
@@ -126,9 +129,10 @@ class _Walk:
             with os.scandir(folder.real) as children:
                 return sorted(children, key=lambda child: os.fsencode(child.name))
         except OSError as error:
-            raise PathError(
-                PATH_UNREADABLE, f"can't be listed: {error.strerror}", where=self._place(folder.path)
-            ) from error
+            place = self._place(folder.path)
+            if error.errno in _GONE:
+                raise _vanished(place) from error
+            raise PathError(PATH_UNREADABLE, f"can't be listed: {error.strerror}", where=place) from error
 
     def _look(self, folder: _Folder, child: os.DirEntry[str], path: str) -> _Folder | None:
         """Take one child: note a file, return a folder to enter, leave out what is ignored, refuse the rest."""
@@ -172,7 +176,7 @@ class _Walk:
             real = os.path.realpath(child.path, strict=True)
             status = Path(real).lstat()
         except OSError as error:
-            raise _unresolved(self._place(path), error) from error
+            raise _unresolved(self._place(path), error, link=child.is_symlink()) from error
         self._demand_allowed(folder, path, real, status)
         return real, status
 
@@ -232,12 +236,18 @@ def _is_hub_blob(link_folder: str, target: str) -> bool:
     return snapshot is not None and str(Path(target).parent) == f"{snapshot['repository']}/blobs"
 
 
-def _unresolved(place: str, error: OSError) -> DbomError:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+def _unresolved(place: str, error: OSError, *, link: bool) -> DbomError:
+    if error.errno in _GONE and not link:
+        return _vanished(place)
+    if error.errno in _GONE:
         return NameRefusedError(LINK_REFUSED, "the link dangles: there is nothing where it leads", where=place)
     if error.errno == errno.ELOOP:
         return NameRefusedError(LINK_REFUSED, "the link leads back to itself", where=place)
     return PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=place)
+
+
+def _vanished(place: str) -> ChangedError:
+    return ChangedError(CHANGED_WHILE_READ, "went away while the tree was listed", where=place)
 
 
 def _too_many(place: str, what: str) -> PathError:

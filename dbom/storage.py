@@ -224,8 +224,7 @@ class RemoteFolder:
         """Write a new object, by the store's own create-only request."""
         key = self._key(name)
         try:
-            self._make_parent(key)
-            self._filesystem.pipe_file(key, data, mode="create")
+            self._write(key, data, mode="create")
         except FileExistsError:
             if self._head(name, len(data) + 1) != data:
                 raise _conflict(f"{self._url}/{name}") from None
@@ -236,8 +235,7 @@ class RemoteFolder:
         """Write an object over the one that may be there."""
         key = self._key(name)
         try:
-            self._make_parent(key)
-            self._filesystem.pipe_file(key, data, mode="overwrite")
+            self._write(key, data, mode="overwrite")
         except _service_errors() as error:
             raise _unreachable("can't be written", f"{self._url}/{name}", error) from error
 
@@ -257,8 +255,13 @@ class RemoteFolder:
     def _key(self, name: str) -> str:
         return f"{self._root}/{_checked(name, self._url)}"
 
-    def _make_parent(self, key: str) -> None:
-        self._filesystem.makedirs(key.rpartition("/")[0], exist_ok=True)
+    def _write(self, key: str, data: bytes, *, mode: str) -> None:
+        try:
+            self._filesystem.pipe_file(key, data, mode=mode)
+        except FileNotFoundError:
+            # Only a store with real folders says so. (On an object store, making folders first could make a bucket.)
+            self._filesystem.makedirs(key.rpartition("/")[0], exist_ok=True)
+            self._filesystem.pipe_file(key, data, mode=mode)
 
 
 def _open_remote(url: str, protocol: str) -> RemoteFolder:

@@ -107,7 +107,7 @@ def _result(path: str, ignores: Sequence[str], follow_links: bool, jobs: int, *,
     from dbom.tree import fingerprint_path
 
     try:
-        with progress_bar(f"reading {printable(path)}") as progress:
+        with progress_bar(f"reading {Path(path).name or path}") as progress:
             return _Result(
                 path, fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
             )

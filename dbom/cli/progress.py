@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dbom.cli.session import current_session
+from dbom.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from dbom.hashing import Progress
 
 __all__ = ["progress_bar"]
+
+_LABEL = 30  # characters: a longer one would push the numbers off an 80 column line
 
 
 class _Bar:
@@ -55,4 +58,4 @@ def progress_bar(label: str) -> Iterator[Progress | None]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        yield _Bar(shown, shown.add_task(label, total=None))
+        yield _Bar(shown, shown.add_task(printable(label, limit=_LABEL), total=None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -264,6 +265,24 @@ def test_paths_that_arent_utf8_are_shown_and_give_no_traceback(tree: Path) -> No
 def test_without_a_terminal_there_is_no_bar(tree: Path) -> None:
     result = program("my data", where=tree.parent)
     assert b"ignored in my data: .git/\n" == result.stderr
+
+
+class Terminal(io.StringIO):
+    """An stderr that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def test_the_bar_counts_the_bytes_of_many_threads(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        (tree / f"big{number}").write_bytes(bytes(1_000_000))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert 0 == run(["fingerprint", str(tree), "--jobs", "4"])
+    assert "20.0/20.0 MB" in terminal.getvalue()
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dbom.errors import CancelledError, ChangedError, PathError
-from dbom.executors import open_executor, worker_count
+from dbom.executors import MAX_THREADS, open_executor, worker_count
 from dbom.hashing import FileState, hash_file, hash_files
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
 
 def test_workers_are_as_many_as_asked_or_one_a_core() -> None:
     assert 3 == worker_count(3)
+    assert MAX_THREADS == worker_count(10**9)
     assert len(os.sched_getaffinity(0)) == worker_count(0)
 
 

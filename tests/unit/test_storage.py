@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import uuid
 from pathlib import Path
+from types import ModuleType
 
 import fsspec
 import pytest
@@ -234,9 +236,22 @@ class Straying(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
         return [f"{path}-other/x"]
 
 
+class WithFolders(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A store that has real folders, which must be there before a file is."""
+
+    protocol = "folders"
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **_: object) -> None:
+        """Write, where the folder is there."""
+        if not self.isdir(path.rpartition("/")[0]):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        super().pipe_file(path, value, mode=mode)
+
+
 @pytest.fixture
 def strange_stores() -> None:
     fsspec.register_implementation("broken", Broken, clobber=True)
+    fsspec.register_implementation("folders", WithFolders, clobber=True)
     fsspec.register_implementation("lying", Lying, clobber=True)
     fsspec.register_implementation("straying", Straying, clobber=True)
 
@@ -270,3 +285,48 @@ def test_keys_that_stand_for_folders_dont_count() -> None:
     filesystem.pipe_file(f"/{name}/x", b"1")
     filesystem.makedirs(f"/{name}/empty")
     assert ["x"] == list(open_folder(f"memory://{name}").names())
+
+
+@pytest.mark.usefixtures("strange_stores")
+def test_folders_are_made_where_a_store_has_such() -> None:
+    folder = open_folder(f"folders://{uuid.uuid4().hex}")
+    folder.add("a/b/x", b"1")
+    folder.replace("c/y", b"2")
+    assert ["a/b/x", "c/y"] == list(folder.names())
+
+
+def test_an_error_of_a_client_library_is_could_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors of botocore are no OSErrors; they are known by name once that library is loaded."""
+
+    class BotoCoreError(Exception):
+        """As botocore has it."""
+
+    def without_credentials(*_: object, **__: object) -> None:
+        raise BotoCoreError("a secret may stand here")
+
+    library = ModuleType("botocore.exceptions")
+    vars(library)["BotoCoreError"] = BotoCoreError
+    monkeypatch.setitem(sys.modules, "botocore.exceptions", library)
+    folder = open_folder("memory://bucket")
+    monkeypatch.setattr(MemoryFileSystem, "find", without_credentials)
+    with pytest.raises(StoreError, match=r"can't be listed: BotoCoreError$"):
+        folder.names()
+
+
+def test_a_store_that_cant_even_be_opened_is_could_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", refused)
+    with pytest.raises(StoreError, match="can't be opened: Connection timed out"):
+        open_folder("memory://bucket")
+
+
+def test_any_other_fault_of_linking_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", broken)
+    with pytest.raises(StoreError, match="Input/output error"):
+        LocalFolder(tmp_path).add("x", b"1")
+    assert [] == list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from subprocess import run
 from typing import TYPE_CHECKING
@@ -410,6 +411,30 @@ def test_a_file_that_changes_under_the_read_is_an_error(tmp_path: Path, change: 
     }
     with pytest.raises(ChangedError):
         fingerprint_path(path, progress=During(actions[change]))
+
+
+@pytest.mark.parametrize("gone", ["a.txt", "sub"])
+def test_what_goes_away_while_the_tree_is_listed_is_a_change(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    listed = os.scandir
+
+    def removing(path: str) -> object:
+        children = listed(path)
+        if path == str(tree):
+            found = list(children)
+            (tree / gone).rename(tree.parent / "elsewhere")
+            return nullcontext(found)
+        return children
+
+    monkeypatch.setattr(os, "scandir", removing)
+    with pytest.raises(ChangedError, match=f"{gone}: went away while the tree was listed"):
+        fingerprint_path(tree)
+
+
+def test_a_link_that_leads_through_what_may_not_be_read_is_said(tree: Path) -> None:
+    (tree / "link").symlink_to("x" * 300)
+    assert "link: can't be read: File name too long" in refusal(tree)
 
 
 # Findings
