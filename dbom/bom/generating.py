@@ -39,7 +39,14 @@ _MEDIA_TYPES = {
 }
 _TABLE_MEDIA_TYPES = {TableFormat.CSV: "text/csv", TableFormat.JSON_LINES: "application/jsonl"}
 _MAY_BE_WEIGHTS = frozenset(
-    {FileFormat.OPAQUE_PICKLE, FileFormat.HDF5, FileFormat.NUMPY, FileFormat.ZIP, FileFormat.UNKNOWN}
+    {
+        FileFormat.OPAQUE_PICKLE,
+        FileFormat.HDF5,
+        FileFormat.NUMPY,
+        FileFormat.ZIP,
+        FileFormat.COMPRESSED,
+        FileFormat.UNKNOWN,
+    }
 )
 _CARD = "card README.md"
 _NO_STATEMENT = frozenset({"unknown"})
@@ -127,13 +134,14 @@ def _file_formats(sight: Sight) -> dict[str, str]:
 def _told_type(sight: Sight, *, where: str) -> ArtifactType:
     """Tell a model by weights, a dataset by data without weights; an opaque pickle or anything else tells nothing."""
     formats = set(sight.formats.values())
-    may_be_weights = bool(formats & _MAY_BE_WEIGHTS)
+    may_be_weights = bool(formats & _MAY_BE_WEIGHTS) or not sight.is_whole
     configured = sight.configuration is not None and bool(sight.configuration.architectures)
     if any(found.holds_weights for found in formats) or (configured and may_be_weights):
         return ArtifactType.MODEL
     if not may_be_weights and not configured and (sight.tables or any(found.holds_data for found in formats)):
         return ArtifactType.DATASET
-    shown = ", ".join(sorted(formats)) or "nothing"
+    unseen = () if sight.is_whole else ("more than were looked at",)
+    shown = ", ".join((*sorted(formats), *unseen))
     raise UsageError(
         KIND_UNKNOWN, "can't tell whether this is a dataset or a model", where=where, got=f"files: {shown}"
     )

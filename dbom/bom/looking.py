@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from dbom.bom.facts import Weights
-from dbom.content.tables import TableFacts, TableFormat, read_table
+from dbom.content.tables import TOO_LARGE, TableFacts, TableFormat, read_table
 from dbom.errors import ChangedError, DocumentError, PathError
 from dbom.formats.huggingface import DeclaredParent, read_adapter, read_card, read_configuration
 from dbom.formats.recognition import FileFormat, recognise_file
 from dbom.formats.safetensors import read_safetensors
-from dbom.model import Finding, Kind, Severity
+from dbom.model import Finding, Kind, Severity, Unknown
 from dbom.printable import printable
 from dbom.rules.artifacts import CHANGED_WHILE_READ, PATH_UNREADABLE
 from dbom.rules.documents import CARD_UNREADABLE, TABLE_UNREADABLE
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_LOOKED_AT", "MAX_TABLES", "Sight", "look"]
 
-MAX_LOOKED_AT = 10_000
-"""The most files of a tree whose format is told."""
+MAX_LOOKED_AT = 100_000
+"""The most files of a tree whose format is told; of a larger tree nothing is told that rests on all of them."""
 
 MAX_TABLES = 200
 """The most tables of a tree that are read."""
@@ -60,8 +60,12 @@ _TABLE_NAMES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".fea
 
 @dataclass(slots=True)
 class Sight:
-    """What was seen. `formats` and `tables` are by path, in the fingerprint's order."""
+    """What was seen. `formats` and `tables` are by path, in the fingerprint's order.
 
+    `is_whole` says that every file was looked at.
+    """
+
+    is_whole: bool = True
     formats: dict[str, FileFormat] = field(default_factory=dict)
     tables: dict[str, TableFacts] = field(default_factory=dict)
     headers: dict[str, SafetensorsHeader] = field(default_factory=dict)
@@ -72,12 +76,12 @@ class Sight:
 
     @property
     def weights(self) -> Weights | None:
-        """The weights of all safetensors files together; None where there are none, or where names repeat.
+        """The weights of all safetensors files together; None where there are none, not all seen, or names repeat.
 
         Files that share tensor names are variants of one model, not shards, and a sum over them would be false.
         """
         names = [tensor.name for header in self.headers.values() for tensor in header.tensors]
-        if not names or len(set(names)) != len(names):
+        if not names or not self.is_whole or len(set(names)) != len(names):
             return None
         totals: dict[str, int] = {}
         for header in self.headers.values():
@@ -92,7 +96,7 @@ def look(path: Path, fingerprint: Fingerprint) -> Sight:
     Raises `DocumentError` for malformed weights, `PathError` for what can't be read any more, `ChangedError` where
     files are not those of the fingerprint. A malformed card or table is a finding.
     """
-    sight = Sight()
+    sight = Sight(is_whole=len(fingerprint.entries) <= MAX_LOOKED_AT)
     is_tree = fingerprint.kind is Kind.TREE
     for entry in fingerprint.entries[:MAX_LOOKED_AT]:
         _look_at(path / entry.path if is_tree else path, entry, sight)
@@ -118,12 +122,20 @@ def _look_at(path: Path, entry: Entry, sight: Sight) -> None:
     except OSError as error:
         raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=where) from error
     sight.formats[entry.path] = found
-    if found in _TABLES and len(sight.tables) < MAX_TABLES:
+    if found in _TABLES:
+        _look_at_table(path, entry, found, sight)
+
+
+def _look_at_table(path: Path, entry: Entry, found: FileFormat, sight: Sight) -> None:
+    is_named_so = entry.path.lower().endswith(_TABLE_NAMES) or found not in (FileFormat.TEXT, FileFormat.JSON)
+    if len(sight.tables) >= MAX_TABLES:
+        table: TableFacts | Unknown = Unknown(f"not read: only {MAX_TABLES} tables are")
+    else:
         table = read_table(path, _TABLES[found])
-        if isinstance(table, TableFacts):
-            sight.tables[entry.path] = table
-        elif entry.path.lower().endswith(_TABLE_NAMES) or found not in (FileFormat.TEXT, FileFormat.JSON):
-            sight.findings.append(Finding(TABLE_UNREADABLE.id, Severity.WARNING, table.reason, entry.path))
+    if isinstance(table, TableFacts):
+        sight.tables[entry.path] = table
+    elif is_named_so or table.reason.startswith(TOO_LARGE):
+        sight.findings.append(Finding(TABLE_UNREADABLE.id, Severity.WARNING, table.reason, entry.path))
 
 
 def _look_at_declarations(root: Path, entries: dict[str, Entry], sight: Sight) -> None:

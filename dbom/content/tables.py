@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 
     from dbom.canonical import JsonObject
 
-__all__ = ["MAX_JSON_BYTES", "MAX_TEXT_BYTES", "Column", "TableFacts", "TableFormat", "read_table"]
+__all__ = ["MAX_JSON_BYTES", "MAX_TEXT_BYTES", "TOO_LARGE", "Column", "TableFacts", "TableFormat", "read_table"]
 
 MAX_TEXT_BYTES = 256 * 1024 * 1024
 """The largest CSV or JSON Lines file that is read for its types, in bytes."""
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
 """The largest JSON array that is read, in bytes."""
+
+TOO_LARGE = "larger than"
+"""How the reason begins where a file wasn't read because of its size."""
 
 _HEAD_CHARACTERS = 1_000_000
 _DELIMITERS = ",\t;|"
@@ -99,7 +102,7 @@ def _read_csv(path: Path) -> TableFacts | Unknown:
     from pyarrow import csv  # noqa: PLC0415  as above
 
     if path.stat().st_size > MAX_TEXT_BYTES:
-        return Unknown(f"larger than {MAX_TEXT_BYTES} bytes")
+        return Unknown(f"{TOO_LARGE} {MAX_TEXT_BYTES} bytes")
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = file.readline(_HEAD_CHARACTERS)
     delimiter = max(_DELIMITERS, key=first.count)
@@ -123,7 +126,7 @@ def _read_json(path: Path) -> TableFacts | Unknown:
     if not has_more or not _is_object(first):
         return Unknown("one JSON document, and no array of objects")
     if path.stat().st_size > MAX_TEXT_BYTES:
-        return Unknown(f"larger than {MAX_TEXT_BYTES} bytes")
+        return Unknown(f"{TOO_LARGE} {MAX_TEXT_BYTES} bytes")
     from pyarrow import json as arrow_json  # noqa: PLC0415  as above
 
     table = arrow_json.read_json(path)
@@ -139,7 +142,7 @@ def _is_object(line: str) -> bool:
 
 def _read_json_array(path: Path) -> TableFacts | Unknown:
     if path.stat().st_size > MAX_JSON_BYTES:
-        return Unknown(f"larger than {MAX_JSON_BYTES} bytes")
+        return Unknown(f"{TOO_LARGE} {MAX_JSON_BYTES} bytes")
     value = load_json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"), where=path.name, limit=MAX_JSON_BYTES)
     rows: list[JsonObject] = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
     if not rows or not isinstance(value, list) or len(rows) != len(value):

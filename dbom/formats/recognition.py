@@ -92,6 +92,8 @@ def recognise_file(file: BinaryIO, size: int) -> FileFormat:
     """Read the beginning and the end of a seekable file and say what it is; leaves the position anywhere."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
+    if size <= HEAD_BYTES:
+        return recognise(head, head, size)
     file.seek(max(0, size - HEAD_BYTES))
     return recognise(head, file.read(HEAD_BYTES), size)
 

@@ -146,6 +146,12 @@ def test_every_fault_is_reported() -> None:
         assert any(part in fault for fault in caught.value.faults)
 
 
+def test_a_flood_of_faults_is_cut() -> None:
+    with pytest.raises(DocumentError) as caught:
+        parsed(components=[{"type": "nonsense", "name": "n"}] * 150)
+    assert len(caught.value.faults) == 100
+
+
 def test_a_dataset_reference_to_nothing_is_a_fault() -> None:
     with pytest.raises(DocumentError, match="'gone'"):
         parsed({"type": "machine-learning-model", "modelCard": {"modelParameters": {"datasets": [{"ref": "gone"}]}}})

@@ -16,6 +16,7 @@ from dbom.bom.facts import ArtifactType, Parent
 from dbom.bom.generating import Description, Options, describe_path, generate_bom
 from dbom.bom.parents import read_parent
 from dbom.bom.summary import bom_summary
+from dbom.content import tables
 from dbom.errors import ChangedError, DocumentError, PathError, UsageError
 from dbom.model import Basis, Derivation, Digest, Kind, Known, Relation, Unknown
 from dbom.tree import fingerprint_path
@@ -243,6 +244,7 @@ def test_an_adapter_names_its_base(tmp_path: Path) -> None:
         ({"a__csv": b"\x00\x01\x02 garbage"}, None),
         ({"a__json": b'{"a": 1}'}, None),
         ({"a__csv": b""}, None),
+        ({"README__md": b"a packed model", "w__tgz": b"\x1f\x8b\x08"}, None),
         ({"a__h5": b"\x89HDF\r\n\x1a\n"}, None),
     ],
 )
@@ -317,6 +319,24 @@ def test_ragged_rows_are_a_finding_and_quote_nothing(tmp_path: Path) -> None:
     assert result.bom.component["data"] == [{"type": "dataset", "name": "t.csv"}]
 
 
+def test_of_a_tree_that_was_not_seen_whole_no_kind_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "MAX_LOOKED_AT", 1)
+    path = tree(tmp_path / "d", a__csv=CSV, w__safetensors=safetensors(w=[3]))
+    with pytest.raises(UsageError, match="more than were looked at"):
+        bom_of(path)
+
+
+def test_tables_beyond_bounds_are_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "MAX_TABLES", 1)
+    result = described(tree(tmp_path / "d", a__csv=CSV, b__csv=CSV, c__txt=b"prose"))
+    assert [(finding.where, finding.message) for finding in result.findings] == [
+        ("b.csv", "not read: only 1 tables are")
+    ]
+    monkeypatch.setattr(tables, "MAX_JSON_BYTES", 3)
+    result = described(tree(tmp_path / "e", a__json=b'[{"a": 1}]'), Options(type=ArtifactType.DATASET))
+    assert [finding.message for finding in result.findings] == ["larger than 3 bytes"]
+
+
 def test_rows_that_nobody_can_count_are_unknown(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"Ann,34\nBob,35\n")
     bom = bom_of(tmp_path / "t.csv")
@@ -329,8 +349,10 @@ def test_a_large_tree_is_named_by_its_digest_alone(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(describing, "MAX_LISTED_FILES", 2)
     monkeypatch.setattr(looking, "MAX_LOOKED_AT", 2)
     path = model(tmp_path)
+    (path / "b.safetensors").write_bytes(safetensors(v=[3]))
     bom = bom_of(path, Options(type=ArtifactType.MODEL))
     assert "components" not in bom.component
+    assert b"dbom:parameters" not in bom.to_json()
     assert property_values(dict(bom.component), "dbom:files:looked-at") == ["2"]
     assert b'"aggregate": "incomplete",\n      "assemblies"' in bom.to_json()
 
