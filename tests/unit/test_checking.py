@@ -38,9 +38,12 @@ from dbom.names import PREDICATE_LOCATION, PREDICATE_OMS, PREDICATE_PROVENANCE, 
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from attest.local import LocalSigstore
+    from attest.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> LocalSigstore:
 
 @pytest.fixture
 def tree(tmp_path: Path, local: LocalSigstore) -> Path:
-    """A signed tree with its sidecar."""
+    """Return a signed tree with its sidecar."""
     root = tmp_path / "flowers"
     (root / "sub").mkdir(parents=True)
     (root / "iris.csv").write_bytes(b"setosa,1\n")
@@ -61,15 +64,21 @@ def tree(tmp_path: Path, local: LocalSigstore) -> Path:
 
 @pytest.fixture
 def file(tmp_path: Path, local: LocalSigstore) -> Path:
-    """A signed file with its sidecar."""
+    """Return a signed file with its sidecar."""
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"weights")
     signed_artifact(path, local)
     return path
 
 
-def checked(path: Path, *authorities: Authority, **more: Any) -> Verification:
-    return verify_artifact(path, authorities, **{"now": clock(), **more})
+def checked(
+    path: Path,
+    *authorities: Authority,
+    now: datetime | None = None,
+    bundles: Sequence[StoredBundle] = (),
+    stores: Sequence[Store] = (),
+) -> Verification:
+    return verify_artifact(path, authorities, now=now or clock(), bundles=bundles, stores=stores)
 
 
 def rules(result: Verification) -> set[str]:

@@ -1,0 +1,81 @@
+"""Stores: content-addressed, raw bytes untouched, any bundle at any depth found."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from evidence import key_signed, statement_about
+
+from attest.statement import Statement
+from attest.store import StoredBundle, bundle_name, open_store
+from dbom.errors import StoreError
+from dbom.model import Digest, Kind
+from dbom.names import PREDICATE_LOCATION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TREE = statement_about(Digest(Kind.TREE, "a" * 64))
+RAW = key_signed(TREE.payload, ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)))
+SHA256 = hashlib.sha256(RAW).hexdigest()
+
+
+def test_a_bundle_is_kept_under_kind_digest_and_its_own_digest(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    name = store.add(RAW, TREE)
+    assert name == f"tree/{'a' * 64}/bom-{SHA256}.sigstore.json"
+    assert (tmp_path / "store" / name).read_bytes() == RAW
+
+
+def test_a_file_of_the_same_digits_is_kept_apart(tmp_path: Path) -> None:
+    name = open_store(str(tmp_path)).add(RAW, statement_about(Digest(Kind.FILE, "a" * 64)))
+    assert name.startswith(f"file/{'a' * 64}/")
+
+
+def test_a_statement_that_identifies_nothing_is_kept_all_the_same(tmp_path: Path) -> None:
+    payload = b'{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"x"}],"predicateType":"other"}'
+    name = open_store(str(tmp_path)).add(RAW, Statement.parse(payload, where="s"))
+    assert name == f"unidentified/other-{SHA256}.sigstore.json"
+
+
+def test_the_same_bundle_twice_is_one(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    assert store.add(RAW, TREE) == store.add(RAW, TREE)
+    assert [bundle.sha256 for bundle in store.bundles()] == [SHA256]
+
+
+def test_every_bundle_at_any_depth_is_found_in_order_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("b.dbom/bom-1.sigstore.json", "a/x/y.sigstore.json", "top.sigstore.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "b.dbom" / "bom.cdx.json").write_bytes(b"{}")
+    found = list(open_store(str(tmp_path)).bundles())
+    assert [bundle.where for bundle in found] == [
+        f"{tmp_path}/a/x/y.sigstore.json",
+        f"{tmp_path}/b.dbom/bom-1.sigstore.json",
+        f"{tmp_path}/top.sigstore.json",
+    ]
+    assert found[2] == StoredBundle.of(b"top.sigstore.json", where=f"{tmp_path}/top.sigstore.json")
+
+
+def test_any_fsspec_url_is_a_store() -> None:
+    store = open_store("memory://dbom-test-store")
+    name = store.add(RAW, TREE)
+    assert [bundle.where for bundle in store.bundles()] == [f"memory://dbom-test-store/{name}"]
+
+
+def test_a_store_that_is_not_there_can_not_be_read(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        list(open_store(str(tmp_path / "missing")).bundles())
+
+
+def test_offline_reaches_no_remote_store() -> None:
+    with pytest.raises(StoreError):
+        open_store("s3://bucket/store", offline=True)
+
+
+def test_a_name_says_the_predicate_and_the_digest() -> None:
+    assert bundle_name(b"", PREDICATE_LOCATION, digits=16) == "location-e3b0c44298fc1c14.sigstore.json"
