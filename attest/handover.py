@@ -1,10 +1,11 @@
-"""What somebody else needs to verify what was signed: the exact commands, and the file to hand them. Pure."""
+"""What somebody else needs to verify what was signed: the exact commands, and the file to hand them."""
 
 from __future__ import annotations
 
 import os
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.bundle import Bundle
@@ -16,7 +17,6 @@ from dbom.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from attest.identity import KeyIdentity
     from attest.publishing import Published
@@ -69,7 +69,7 @@ def handovers(
     here: Path,
 ) -> HandedOver:
     """Return what to hand over for artifacts that `signer` signed; paths are shown as seen from `here`."""
-    trust = _trust(published, signer, signing_key, trust_config)
+    trust = _trust(published, signer, signing_key, trust_config, _root_file(published, here))
     return HandedOver(signer.describe(), trust, tuple(_handover(item, trust, here) for item in published))
 
 
@@ -89,17 +89,24 @@ def shell_line(*words: str) -> str:
 
 
 def _trust(
-    published: Sequence[Published], signer: Signer, signing_key: Path | None, trust_config: Path | None
+    published: Sequence[Published], signer: Signer, signing_key: Path | None, trust_config: Path | None, root: str
 ) -> Trust:
     if signing_key is not None:
         known = signer.identity
         return Trust(known if known is not None else _certified(published), str(_public_half(signing_key)))
     if signer.identity is not None:
-        return Trust(signer.identity, ROOT_FILE, shell_line("dbom", "trust", "export", "-o", ROOT_FILE))
+        return Trust(signer.identity, root, shell_line("dbom", "trust", "export", "-o", root))
     if trust_config is None:
         return Trust(_certified(published), "")
-    export = shell_line("dbom", "trust", "export", "--trust-config", str(trust_config), "-o", ROOT_FILE)
-    return Trust(_certified(published), ROOT_FILE, export)
+    export = shell_line("dbom", "trust", "export", "--trust-config", str(trust_config), "-o", root)
+    return Trust(_certified(published), root, export)
+
+
+def _root_file(published: Sequence[Published], here: Path) -> str:
+    """Return where to write the trust root: here, but never inside an artifact, which it would change."""
+    trees = [Path(os.path.realpath(here / item.prepared.path)) for item in published]
+    around = [tree for tree in trees if here.is_relative_to(tree)]
+    return str(min(around, key=lambda tree: len(tree.parts)).parent / ROOT_FILE) if around else ROOT_FILE
 
 
 def _certified(published: Sequence[Published]) -> Identity:

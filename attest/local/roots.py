@@ -43,15 +43,14 @@ def trusted_root(
     """Return `trusted_root.json` (protobuf-specs, TrustedRoot 0.1): four authorities, each valid from `start` on."""
     origin = log_origin(issuer)
     valid: JsonObject = {"start": start.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    return canonical_json(
-        {
-            "mediaType": TRUSTED_ROOT_V01,
-            "certificateAuthorities": [_authority([authority], issuer, issuer, valid)],
-            "ctlogs": [_log(certificate_log, f"https://ct.{origin}", valid)],
-            "tlogs": [_log(log, f"https://{origin}", valid)],
-            "timestampAuthorities": [_authority(time_stamper, "time stamper", f"https://tsa.{origin}", valid)],
-        }
-    )
+    document: JsonObject = {
+        "mediaType": TRUSTED_ROOT_V01,
+        "certificateAuthorities": [_authority([authority], issuer, issuer, valid)],
+        "ctlogs": [_log(certificate_log, f"https://ct.{origin}", valid)],
+        "tlogs": [_log(log, f"https://{origin}", valid)],
+        "timestampAuthorities": [_authority(time_stamper, "time stamper", f"https://tsa.{origin}", valid)],
+    }
+    return canonical_json(document) + b"\n"
 
 
 def _authority(chain: Sequence[x509.Certificate], name: str, uri: str, valid: JsonObject) -> JsonObject:

@@ -28,7 +28,7 @@ def test_it_writes_the_exact_trust_root_and_says_whom_to_expect(
     sigstore = open_local(home)
     assert 0 == run(["trust", "export", "-o", "ours.json"])
     written, said = (tmp_path / "ours.json").read_bytes(), capsys.readouterr()
-    assert sigstore.trusted_root() == written.removesuffix(b"\n")
+    assert sigstore.trusted_root() == written
     assert sigstore.identity.issuer == TrustRoot.parse(written, where="ours.json").issuer_scope
     assert "" == said.out
     assert f"--issuer {sigstore.identity.issuer} --trusted-root ours.json" in said.err
@@ -38,7 +38,7 @@ def test_it_writes_the_exact_trust_root_and_says_whom_to_expect(
 def test_standard_output_holds_nothing_but_the_root(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sigstore = open_local(home)
     assert 0 == run(["trust", "export"])
-    assert json.loads(sigstore.trusted_root()) == json.loads(capsys.readouterr().out)
+    assert sigstore.trusted_root() == capsys.readouterr().out.encode()
 
 
 def test_it_holds_no_private_key(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +59,7 @@ def test_the_root_of_a_trust_config_is_written(home: Path, tmp_path: Path, capsy
     root = open_local(home).trusted_root()
     (tmp_path / "config.json").write_text(json.dumps({"trustedRoot": json.loads(root), "signingConfig": {}}))
     assert 0 == run(["trust", "export", "--trust-config", "config.json"])
-    assert root == capsys.readouterr().out.encode().removesuffix(b"\n")
+    assert json.loads(root) == json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("text", ["not json", "{}"])

@@ -83,6 +83,17 @@ def test_a_path_is_shown_from_here_and_never_as_a_flag(table: Path, tmp_path: Pa
     assert str(table) == shlex.split(elsewhere.cosign[0])[-1]
 
 
+def test_the_trust_root_is_never_written_into_the_artifact(tmp_path: Path) -> None:
+    inside = tmp_path / "tree" / "deep"
+    inside.mkdir(parents=True)
+    (inside / "data.csv").write_text("a,b\n1,2\n")
+    signer = open_local(tmp_path / "home").signer(now=lambda: datetime.now(UTC))
+    published = [sign_artifact(inside, signer), sign_artifact(tmp_path / "tree", signer)]
+    trust = handovers(published, signer, signing_key=None, trust_config=None, here=inside).trust
+    assert str(tmp_path / "trusted_root.json") == trust.file
+    assert trust.export.endswith(trust.file)
+
+
 def test_cosign_is_given_a_tree_s_manifest(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "data.csv").write_text("a,b\n1,2\n")
