@@ -1,1 +1,181 @@
 """Rules about policies, references, reviews and the gate (DBOM-5nn)."""
+
+from __future__ import annotations
+
+from dbom.rules.rule import Rule
+
+POLICY_MALFORMED = Rule(
+    "DBOM-501",
+    "malformed policy",
+    "A policy file holds ProvenancePolicy documents and nothing else, each with known keys of the right types. A key"
+    " that isn't known may be a requirement that was misspelt, so it is refused and not passed over.",
+    "run `dbom policy check FILE`, and compare with docs/formats/policy.md",
+)
+POLICY_UNSUPPORTED = Rule(
+    "DBOM-502",
+    "a requirement that nothing here can check",
+    "The policy asks for facts that this version doesn't produce or check. A gate that let such a requirement through"
+    " would look stricter than it is.",
+    "take the requirement out, or use a version that can check it",
+)
+POLICY_TWICE = Rule(
+    "DBOM-503",
+    "two policies of one name",
+    "Decisions and records name policies, so that two of one name can't be told apart.",
+    "give each policy a name of its own in metadata.name",
+)
+OBJECT_MALFORMED = Rule(
+    "DBOM-510",
+    "not the object that it says it is",
+    "The object isn't a pod, workload or serving resource that can be read: something required is missing, or of the"
+    " wrong type. What can't be read can't be judged.",
+    "validate it with `kubectl apply --dry-run=server`",
+)
+REVIEW_MALFORMED = Rule(
+    "DBOM-511",
+    "malformed admission review",
+    "The request isn't an AdmissionReview of admission.k8s.io/v1 with a request, its uid, operation, kind and object.",
+    "send what a Kubernetes API server sends to a validating webhook",
+)
+KIND_UNKNOWN = Rule(
+    "DBOM-512",
+    "a kind that isn't read",
+    "The gate reads pods, the workloads that make pods, and the serving resources that it knows. Of any other kind it"
+    " can't tell what would be loaded.",
+    "take the kind out of the webhook's rules",
+)
+REFERENCE_OPAQUE = Rule(
+    "DBOM-520",
+    "can't tell what would be loaded",
+    "Something in the object loads a model, and the object doesn't say which bytes: a script, a variable from"
+    " elsewhere, a path on a volume that anybody may fill, or a path in the container image.",
+    "mount the model as an OCI image volume by digest, and name its mount path",
+)
+REFERENCE_UNPINNED = Rule(
+    "DBOM-521",
+    "reference without a pin",
+    "The place that the object names may hold other bytes tomorrow: a tag, a branch, a bucket without a version."
+    " Whatever is known of it today isn't known of what will be loaded.",
+    "name the digest: oci://…@sha256:…",
+)
+PIN_CLAIMED = Rule(
+    "DBOM-522",
+    "the pin is only claimed",
+    "A hub commit or an object version isn't checked by whoever loads from there, and the policy wants a pin that is"
+    " enforced.",
+    "serve the model from an OCI image volume by digest, or allow `pinning: claimed` for this location",
+)
+NOT_COVERED = Rule(
+    "DBOM-523",
+    "no policy speaks of this reference",
+    "The namespace is enforced, and no location pattern of its policies matches where the object loads from. Nobody"
+    " has said who may vouch for that place.",
+    "add the place to a policy's spec.locations, or load from a place that is there",
+)
+NO_POLICY = Rule(
+    "DBOM-524",
+    "no policy for this namespace",
+    "The object refers to a model, and no policy matches its namespace, so nothing was judged.",
+    "add the namespace to a policy's spec.match.namespaces",
+)
+LOCATION_UNKNOWN = Rule(
+    "DBOM-530",
+    "nothing known about this place",
+    "No statement by anybody binds this pinned place to an artifact, so there is nothing to judge the model by.",
+    "sign the model with `dbom sign MODEL --location URL@PIN --store STORE`",
+)
+PIN_UNKNOWN = Rule(
+    "DBOM-531",
+    "not one of the versions that were signed",
+    "The place is known, and its accepted statements are about other pins than this one. These are other bytes.",
+    "deploy a version that was signed, or sign this one with its --location",
+)
+LOCATION_CONFLICT = Rule(
+    "DBOM-532",
+    "one pin, two artifacts",
+    "Accepted statements bind this one pin to different digests. One of them is false, and nobody can tell which.",
+    "find out who signed the false one and remove it from the store; then look at what else they signed",
+)
+ATTESTATION_MISSING = Rule(
+    "DBOM-533",
+    "required statement missing",
+    "The policy wants a statement of this type about the artifact, and the store holds none.",
+    "make and sign it (`dbom sign`, `dbom run`), and put it into the store",
+)
+EVIDENCE_UNACCEPTED = Rule(
+    "DBOM-534",
+    "signed, but by nobody accepted",
+    "There are statements about this, and none of them counts: they are broken, or signed by somebody whom the policy"
+    " doesn't accept for it.",
+    "have an accepted authority sign, or add the signer to the policy after a look with `dbom attest show`",
+)
+EVIDENCE_UNDECIDED = Rule(
+    "DBOM-535",
+    "can't tell whether the evidence holds",
+    "There is a statement about this, and whether it counts can't be told: the trust root of its authority is missing"
+    " or has expired.",
+    "update the authority's trust root",
+)
+LICENSE_DENIED = Rule(
+    "DBOM-540",
+    "licence not allowed",
+    "The artifact, or something it came from, is under a licence that the policy denies or doesn't list.",
+    "use an artifact under an allowed licence, or change spec.licenses after whoever answers for it has looked",
+)
+LICENSE_UNKNOWN = Rule(
+    "DBOM-541",
+    "licence unknown",
+    "No accepted BOM says under which licence this is, or says it in words that aren't an SPDX expression.",
+    "state the licence when the BOM is generated (`dbom generate --license ID`) and sign it again",
+)
+ANCESTOR_UNSIGNED = Rule(
+    "DBOM-545",
+    "an ancestor is not signed",
+    "The policy wants everything that the model came from to be signed by accepted authorities, and this ancestor"
+    " isn't.",
+    "sign the ancestor and put its statements into the store; `dbom lineage why` shows the path to it",
+)
+ANCESTOR_UNIDENTIFIED = Rule(
+    "DBOM-546",
+    "an ancestor without a digest",
+    "A statement names a parent without the digest of its bytes, so nothing can be known about it.",
+    "generate the BOM again with the parent's path or BOM as --input",
+)
+NO_INPUTS = Rule(
+    "DBOM-547",
+    "no inputs declared",
+    "No accepted statement says what the model was made from. That is no clean origin: whoever made it may have left"
+    " its parents out.",
+    "record the training with `dbom run`, or state its inputs with --input",
+)
+LINEAGE_UNFINISHED = Rule(
+    "DBOM-548",
+    "lineage too large to finish",
+    "The search for ancestors hit its budget, so there may be ancestors that nobody looked at.",
+    "keep only the evidence of what is deployed in the gate's store",
+)
+JOURNAL_BROKEN = Rule(
+    "DBOM-560",
+    "the journal doesn't hold together",
+    "A record was changed, left out, or put in another place: its number or the digest of the record before it doesn't"
+    " fit.",
+    "compare with a copy that was kept elsewhere, and treat decisions from there on as unproven",
+)
+JOURNAL_UNWRITABLE = Rule(
+    "DBOM-561",
+    "the journal can't be written",
+    "In enforce mode a decision is recorded durably before the yes, and it could not be.",
+    "look at the disk and the rights of the journal file",
+)
+SERVER_SETUP = Rule(
+    "DBOM-565",
+    "the server can't start",
+    "The address, the certificate or the key that the server was given can't be used.",
+    "check --listen, --tls-cert and --tls-key",
+)
+MANIFEST_INPUT = Rule(
+    "DBOM-570",
+    "not usable in a manifest",
+    "A value for the manifests isn't what Kubernetes takes there, or would weaken what is installed.",
+    "give the image by digest (IMAGE@sha256:…) and names as Kubernetes writes them",
+)

@@ -1,0 +1,149 @@
+"""What the gate answers: for each reference and for the whole object, with every reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from admission.policy import Mode
+from dbom.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from admission.references.reference import ModelReference
+    from dbom.canonical import Json, JsonObject
+    from dbom.model import Digest, Unknown
+    from dbom.rules import Rule
+
+__all__ = ["Decision", "Judgement", "Reason", "Verdict", "worst"]
+
+
+class Verdict(StrEnum):
+    """What can be said of an object or of one of its references, worst first.
+
+    `NOTHING_FOUND` (it refers to no model) and `UNCHANGED` (an update that loads what was loaded before) are allowed,
+    and are never counted as verified.
+    """
+
+    REFUSED = "refused"
+    CANT_TELL = "can't tell"
+    VERIFIED = "verified"
+    UNCHANGED = "unchanged"
+    NOTHING_FOUND = "nothing found"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something isn't verified: the rule, what it comes to, what was found, where, and under which policy.
+
+    `got` and `expected` are the two sides where something was compared, empty where nothing was.
+    """
+
+    rule: Rule
+    verdict: Verdict
+    message: str
+    path: str = ""
+    policy: str = ""
+    got: str = ""
+    expected: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.path}: " if self.path else ""
+        sides = [f"{label} {side}" for label, side in (("got", self.got), ("expected", self.expected)) if side]
+        return f"{place}{self.message}{': ' + ', '.join(sides) if sides else ''} ({self.rule.id})"
+
+    def to_json(self) -> JsonObject:
+        """Return the reason for JSON output."""
+        document: JsonObject = {"rule": self.rule.id, "verdict": str(self.verdict), "message": self.message}
+        sides = (("path", self.path), ("policy", self.policy), ("got", self.got), ("expected", self.expected))
+        document.update({key: value for key, value in sides if value})
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was found of one reference; `digest` is the artifact that its place is bound to, None where unknown."""
+
+    reference: ModelReference
+    verdict: Verdict
+    digest: Digest | None = None
+    reasons: tuple[Reason, ...] = ()
+
+    def to_json(self) -> JsonObject:
+        """Return the judgement for JSON output."""
+        target = self.reference.target
+        document: JsonObject = {
+            "verdict": str(self.verdict),
+            "role": str(self.reference.role),
+            "path": self.reference.path,
+            "reference": printable(self.reference.text),
+            "pinning": str(self.reference.pinning),
+        }
+        if target.location is not None:
+            document["location"] = printable(str(target.location))
+        if target.because:
+            document["because"] = printable(target.because)
+        if self.digest is not None:
+            document["digest"] = str(self.digest)
+        document["reasons"] = [reason.to_json() for reason in self.reasons]
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to a review, and all that it was made from.
+
+    `mode` is the strictest of the matching policies, or why there is none. `policies` are the digests of all policies
+    by name, `evidence` is the digest of all bundles that were read, `at` the clock. `reasons` are those about the
+    object as a whole; each judgement has its own.
+    """
+
+    verdict: Verdict
+    allowed: bool
+    mode: Mode | Unknown
+    judgements: tuple[Judgement, ...]
+    reasons: tuple[Reason, ...]
+    policies: tuple[tuple[str, str], ...]
+    evidence: str
+    at: datetime
+
+    @property
+    def all_reasons(self) -> tuple[Reason, ...]:
+        """Every reason once, the object's own first."""
+        of_references = (reason for judgement in self.judgements for reason in judgement.reasons)
+        return tuple(dict.fromkeys((*self.reasons, *of_references)))
+
+    @property
+    def message(self) -> str:
+        """What a person is told who is denied, in one line."""
+        reasons = "; ".join(str(reason) for reason in self.all_reasons)
+        return f"dbom: {self.verdict}: {reasons}" if reasons else f"dbom: {self.verdict}"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person is told who is allowed in spite of it, in warn mode."""
+        if self.mode is not Mode.WARN or self.verdict not in (Verdict.REFUSED, Verdict.CANT_TELL):
+            return ()
+        return tuple(f"dbom: {self.verdict}: {reason}" for reason in self.all_reasons)
+
+    def to_json(self) -> JsonObject:
+        """Return the decision for JSON output and for the record."""
+        judgements: list[Json] = [judgement.to_json() for judgement in self.judgements]
+        return {
+            "verdict": str(self.verdict),
+            "allowed": self.allowed,
+            "mode": str(self.mode) if isinstance(self.mode, Mode) else None,
+            "references": judgements,
+            "reasons": [reason.to_json() for reason in self.reasons],
+            "policies": dict(self.policies),
+            "evidence": self.evidence,
+            "at": self.at.isoformat().replace("+00:00", "Z"),
+        }
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of some verdicts; verified where there is none."""
+    return min(verdicts, key=list(Verdict).index, default=Verdict.VERIFIED)

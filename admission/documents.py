@@ -1,0 +1,140 @@
+"""Reading documents that strangers wrote: every value has its path, and every fault is kept, not just the first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from dbom.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from dbom.canonical import Json
+
+__all__ = ["Node"]
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of a document, its path (`spec.containers[0].args`), and the list in which all faults gather.
+
+    A value of None is one that isn't there. Reading one of the wrong type notes a fault and gives what an absent value
+    gives, so that a reader goes on and meets the other faults; whoever reads must look at `faults` in the end.
+    """
+
+    value: Json
+    path: str = ""
+    faults: list[str] = field(default_factory=list, compare=False)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a value other than null."""
+        return self.value is not None
+
+    def fault(self, what: str) -> None:
+        """Note a fault at this place."""
+        self.faults.append(f"{self.path}: {what}" if self.path else what)
+
+    def get(self, key: str) -> Node:
+        """Return what stands under a key; absent where this isn't an object (which is noted) or has no such key."""
+        path = _joined(self.path, key)
+        if self.value is None or not self._is(dict, "an object"):
+            return Node(None, path, self.faults)
+        return Node(self.value.get(key) if isinstance(self.value, dict) else None, path, self.faults)
+
+    def at(self, *keys: str) -> Node:
+        """Return what stands under a chain of keys."""
+        node = self
+        for key in keys:
+            node = node.get(key)
+        return node
+
+    def members(self) -> Iterator[tuple[str, Node]]:
+        """Yield the keys of an object with what stands under them."""
+        if self.value is not None and self._is(dict, "an object") and isinstance(self.value, dict):
+            for key, item in self.value.items():
+                yield key, Node(item, _joined(self.path, key), self.faults)
+
+    def items(self) -> Iterator[Node]:
+        """Yield the items of a list."""
+        if self.value is not None and self._is(list, "a list") and isinstance(self.value, list):
+            for number, item in enumerate(self.value):
+                yield Node(item, f"{self.path}[{number}]", self.faults)
+
+    def text(self) -> str | None:
+        """Return a string, or None where it is absent."""
+        if self.value is None or not self._is(str, "a string"):
+            return None
+        return str(self.value)
+
+    def flag(self) -> bool | None:
+        """Return a boolean, or None where it is absent."""
+        if self.value is None or not self._is(bool, "true or false"):
+            return None
+        return bool(self.value)
+
+    def required(self) -> str:
+        """Return a string that must be there and not be empty; the empty string, and a fault, where it isn't."""
+        if self.value is None or self.value == "":
+            self.fault("missing")
+            return ""
+        return self.text() or ""
+
+    def texts(self) -> list[str]:
+        """Return a list of strings that aren't empty."""
+        return [item.required() for item in self.items()]
+
+    def only(self, *allowed: str) -> None:
+        """Note every key that isn't one of `allowed`, with the nearest of them."""
+        for key, node in self.members():
+            if key not in allowed:
+                node.fault(f"unknown key{meant(key, allowed)}")
+
+    def choice(self, allowed: Collection[str], default: str) -> str:
+        """Return one of `allowed`; the default where it is absent or, with a fault, something else."""
+        found = self.text()
+        if found is None:
+            return default
+        if found not in allowed:
+            self.fault(f"got '{printable(found)}', expected one of {', '.join(sorted(allowed))}{meant(found, allowed)}")
+            return default
+        return found
+
+    def _is(self, expected: type, named: str) -> bool:
+        if isinstance(self.value, expected):
+            return True
+        self.fault(f"got {_kind_of(self.value)}, expected {named}")
+        return False
+
+
+def meant(word: str, allowed: Collection[str]) -> str:
+    """Return `; did you mean …?` where one of `allowed` is near, else nothing."""
+    near = get_close_matches(word, sorted(allowed), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _joined(path: str, key: str) -> str:
+    if _PLAIN_KEY.fullmatch(key):
+        return f"{path}.{key}" if path else key
+    return f'{path}["{printable(key)}"]'
+
+
+def _kind_of(value: Json) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

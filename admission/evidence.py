@@ -1,0 +1,231 @@
+"""What is known when a request comes: statements, verified once for each policy, found by digest and by place.
+
+Nothing is verified, fetched or hashed on a request's path. `load_evidence` reads stores and is the rim; `gather` is
+pure and makes the index from what was verified.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
+
+from attest.location import Location
+from attest.verified import Rejection, RejectionKind, VerifiedStatement
+from attest.verifying import verify_bundle
+from dbom.errors import DbomError
+from dbom.model import Finding, Severity, Unknown
+from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION
+from dbom.printable import printable
+from lineage.build import build_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from admission.policy import Policy
+    from attest.authority import Authority
+    from attest.store import Store, StoredBundle
+    from dbom.model import Digest
+    from lineage.graph import LineageGraph
+
+__all__ = ["Binding", "Described", "Evidence", "PolicyEvidence", "gather", "load_evidence"]
+
+NO_STATEMENTS: Final[tuple[VerifiedStatement, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An accepted authority's word that a pinned place holds an artifact."""
+
+    location: Location
+    digest: Digest
+    statement: VerifiedStatement
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a BOM says: the artifact that it is about (or why it names none), and its licences."""
+
+    artifact: Digest | Unknown
+    licenses: tuple[str, ...] | Unknown
+
+    def licenses_or_none(self) -> tuple[str, ...]:
+        """Return the licences that are known, none where they aren't."""
+        return () if isinstance(self.licenses, Unknown) else self.licenses
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEvidence:
+    """What counts for one policy.
+
+    `statements` are the verified ones by digest, each once for every authority that accepts it; `bindings` the verified
+    location statements by place; `boms` what each BOM statement (by its bundle's sha256) says; `graph` the lineage by
+    those whose word on inputs counts. `rejected` and `rejected_places` are what doesn't count and yet
+    claims to be about a digest or a place.
+    """
+
+    statements: Mapping[Digest, tuple[VerifiedStatement, ...]] = field(default_factory=dict)
+    bindings: Mapping[str, tuple[Binding, ...]] = field(default_factory=dict)
+    boms: Mapping[str, Described] = field(default_factory=dict)
+    rejected: Mapping[Digest, tuple[Rejection, ...]] = field(default_factory=dict)
+    rejected_places: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
+    graph: LineageGraph = field(default_factory=lambda: build_graph(()))
+
+    def about(self, digest: Digest, predicate_type: str | None = None) -> tuple[VerifiedStatement, ...]:
+        """Return the verified statements about an artifact, of one predicate type where it is given."""
+        return tuple(
+            item
+            for item in self.statements.get(digest, NO_STATEMENTS)
+            if predicate_type is None or item.statement.predicate_type == predicate_type
+        )
+
+
+_NOTHING: Final = PolicyEvidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What counts for each policy, by its name.
+
+    `digest` is the sha256 in hex of the sorted digests of all bundles that were read, whatever became of them;
+    `findings` say what became of those that don't count; `read` is their number.
+    """
+
+    policies: Mapping[str, PolicyEvidence] = field(default_factory=dict)
+    digest: str = hashlib.sha256(b"").hexdigest()
+    read: int = 0
+    findings: tuple[Finding, ...] = ()
+
+    def of(self, policy: Policy) -> PolicyEvidence:
+        """Return what counts for a policy: nothing for one that it wasn't gathered for."""
+        return self.policies.get(policy.name, _NOTHING)
+
+    @classmethod
+    def of_results(
+        cls,
+        policies: Sequence[Policy],
+        results: Mapping[str, Sequence[VerifiedStatement | Rejection]],
+        *,
+        bundles: Iterable[str] = (),
+    ) -> Self:
+        """Return the evidence that results make, by policy name; `bundles` are the digests of all that was read."""
+        read = sorted(set(bundles) or {item.bundle_sha256 for found in results.values() for item in found})
+        digest = hashlib.sha256("".join(f"{item}\n" for item in read).encode()).hexdigest()
+        gathered = {policy.name: gather(policy, results.get(policy.name, ())) for policy in policies}
+        return cls(gathered, digest, len(read), _findings(results))
+
+
+def load_evidence(stores: Sequence[Store], policies: Sequence[Policy], now: datetime) -> Evidence:
+    """Read every bundle of the stores and verify it under every authority of every policy, each with its own root.
+
+    Raises `StoreError` where a store can't be read.
+    """
+    bundles: dict[str, StoredBundle] = {}
+    for store in stores:
+        for bundle in store.bundles():
+            bundles.setdefault(bundle.sha256, bundle)
+    verified: dict[tuple[str, Authority], VerifiedStatement | Rejection] = {}
+    results: dict[str, list[VerifiedStatement | Rejection]] = {}
+    for policy in policies:
+        found = results.setdefault(policy.name, [])
+        for sha256, bundle in sorted(bundles.items()):
+            for authority in policy.authorities:
+                key = (sha256, authority)
+                if key not in verified:
+                    verified[key] = verify_bundle(bundle.raw, [authority], where=bundle.where, now=now)
+                found.append(verified[key])
+    return Evidence.of_results(policies, results, bundles=bundles)
+
+
+def gather(policy: Policy, results: Sequence[VerifiedStatement | Rejection]) -> PolicyEvidence:
+    """Return the index of what was verified, and of what wasn't, under the authorities of a policy."""
+    statements: defaultdict[Digest, list[VerifiedStatement]] = defaultdict(list)
+    bindings: defaultdict[str, list[Binding]] = defaultdict(list)
+    boms: dict[str, Described] = {}
+    verified = [item for item in results if isinstance(item, VerifiedStatement)]
+    for item in verified:
+        for digest in _digests(item):
+            statements[digest].append(item)
+        for binding in _bindings(item):
+            bindings[binding.location.base].append(binding)
+        if item.statement.predicate_type == PREDICATE_BOM and item.bundle_sha256 not in boms:
+            boms[item.bundle_sha256] = _described(item)
+    accepted = {item.bundle_sha256 for item in verified}
+    rejected, places = _rejections(item for item in results if isinstance(item, Rejection))
+    builders = policy.ancestors.builders if policy.ancestors is not None else ()
+    return PolicyEvidence(
+        {digest: tuple(found) for digest, found in statements.items()},
+        {base: tuple(found) for base, found in bindings.items()},
+        boms,
+        {digest: _without(found, accepted) for digest, found in rejected.items()},
+        {place: _without(found, accepted) for place, found in places.items()},
+        build_graph(_once(item for item in verified if not builders or item.authority in builders)),
+    )
+
+
+def _once(items: Iterable[VerifiedStatement]) -> list[VerifiedStatement]:
+    return list({item.bundle_sha256: item for item in items}.values())
+
+
+def _digests(item: VerifiedStatement | Rejection) -> list[Digest]:
+    subjects = item.statement.subjects if item.statement is not None else ()
+    return list(dict.fromkeys(subject.digest for subject in subjects if subject.digest is not None))
+
+
+def _bindings(item: VerifiedStatement) -> list[Binding]:
+    if item.statement.predicate_type != PREDICATE_LOCATION:
+        return []
+    try:
+        location, _ = Location.of_predicate(item.statement.predicate)
+    except DbomError:
+        return []
+    return [Binding(location, digest, item) for digest in _digests(item)]
+
+
+def _described(item: VerifiedStatement) -> Described:
+    from dbom.bom import Bom  # noqa: PLC0415  only stores with BOMs pay for it
+
+    try:
+        bom = Bom.of_document(item.statement.predicate, where=item.where)
+    except DbomError as error:
+        unknown = Unknown(f"the BOM can't be read: {printable(error.what)}")
+        return Described(unknown, unknown)
+    return Described(bom.artifact, bom.licenses)
+
+
+def _rejections(
+    items: Iterable[Rejection],
+) -> tuple[dict[Digest, list[Rejection]], dict[str, list[Rejection]]]:
+    by_digest: defaultdict[Digest, list[Rejection]] = defaultdict(list)
+    by_place: defaultdict[str, list[Rejection]] = defaultdict(list)
+    for item in items:
+        for digest in _digests(item):
+            by_digest[digest].append(item)
+        if item.statement is not None and item.statement.predicate_type == PREDICATE_LOCATION:
+            place = item.statement.predicate.get("location")
+            if isinstance(place, str):
+                by_place[place].append(item)
+    return by_digest, by_place
+
+
+def _without(items: Sequence[Rejection], accepted: set[str]) -> tuple[Rejection, ...]:
+    """Return the rejections of bundles that no authority of the policy accepts, one of each bundle."""
+    weight = (RejectionKind.BROKEN, RejectionKind.UNDECIDED, RejectionKind.UNTRUSTED)
+    kept: dict[str, Rejection] = {}
+    for item in sorted(items, key=lambda item: weight.index(item.kind)):
+        if item.bundle_sha256 not in accepted:
+            kept.setdefault(item.bundle_sha256, item)
+    return tuple(kept.values())
+
+
+def _findings(results: Mapping[str, Sequence[VerifiedStatement | Rejection]]) -> tuple[Finding, ...]:
+    """Return a finding for every bundle that counts for no policy."""
+    everything = [item for found in results.values() for item in found]
+    accepted = {item.bundle_sha256 for item in everything if isinstance(item, VerifiedStatement)}
+    kept = _without([item for item in everything if isinstance(item, Rejection)], accepted)
+    return tuple(
+        Finding(item.rule, Severity.WARNING, f"{item.kind}: {printable(item.reason)}", printable(item.where))
+        for item in sorted(kept, key=lambda item: (item.where, item.bundle_sha256))
+    )

@@ -1,0 +1,92 @@
+"""From files to what the gate takes: policies from files and folders, reviews from the YAML that people deploy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from admission.policy_reading import load_policies
+from admission.review import Review, is_admission_review
+from dbom.canonical import load_json
+from dbom.errors import DocumentError, PathError
+from dbom.formats.yaml_reader import load_yaml_documents
+from dbom.rules.admission import OBJECT_MALFORMED, POLICY_MALFORMED
+from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from admission.policy import Policy
+    from dbom.canonical import Json
+
+__all__ = ["policies_at", "read_reviews"]
+
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+_MOST_ITEMS: Final = 10_000
+
+
+def policies_at(paths: Iterable[Path]) -> tuple[Policy, ...]:
+    """Read the policies of files, and of the YAML and JSON files of folders.
+
+    Raises `DocumentError` for a policy that is malformed, two of one name, or a folder that holds none.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        # A mounted ConfigMap keeps its bytes in folders that begin with dots, and links to them.
+        inside = sorted(item for item in path.iterdir() if item.suffix in _SUFFIXES and not item.name.startswith("."))
+        if not inside:
+            raise DocumentError(POLICY_MALFORMED, "no policy file in this folder", where=str(path))
+        files += inside
+    return load_policies(files)
+
+
+def read_reviews(path: Path, *, namespace: str | None = None) -> list[Review]:
+    """Return the reviews that a file comes to: one for each object in it, lists taken apart, AdmissionReviews as asked.
+
+    Raises `PathError` where it can't be read, `DocumentError` where something in it is no object.
+    """
+    where = str(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise PathError(PATH_MISSING, "there is nothing here", where=where) from error
+    except OSError as error:
+        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=where) from error
+    documents = _documents(data, where)
+    if not documents:
+        raise DocumentError(OBJECT_MALFORMED, "no object in it", where=where, expected="kind: Pod, or alike")
+    found: list[Review] = []
+    for number, document in enumerate(documents):
+        place = where if len(documents) == 1 else f"{where}, document {number + 1}"
+        for item, at in _flattened(document, place):
+            if isinstance(item, dict) and is_admission_review(item):
+                found.append(Review.of_review(item, where=at))
+            else:
+                found.append(Review.of_object(item, where=at, namespace=namespace))
+    return found
+
+
+def _documents(data: bytes, where: str) -> list[Json]:
+    if data.lstrip()[:1] in (b"{", b"["):
+        return [load_json(data, where=where)]
+    return load_yaml_documents(data, where=where)
+
+
+def _flattened(document: Json, where: str) -> Iterator[tuple[Json, str]]:
+    """Yield the objects of a `List` (or `PodList`, …), or the object itself."""
+    if not isinstance(document, dict) or not str(document.get("kind", "")).endswith("List") or "items" not in document:
+        yield document, where
+        return
+    items = document["items"]
+    if not isinstance(items, list) or len(items) > _MOST_ITEMS:
+        raise DocumentError(
+            OBJECT_MALFORMED, "items is not a list that can be read", where=where, expected=f"at most {_MOST_ITEMS}"
+        )
+    kind, version = str(document.get("kind")).removesuffix("List"), document.get("apiVersion")
+    for number, item in enumerate(items):
+        # The items of a typed list (PodList) may leave out what the list says for all of them.
+        typed = {"apiVersion": version, "kind": kind, **item} if isinstance(item, dict) and kind else item
+        yield typed, f"{where}, items[{number}]"

@@ -1,0 +1,175 @@
+"""The gate: from a question, the policies, the evidence and the clock to a decision. Pure.
+
+The same function answers the webhook, `dbom admission review`, CI and audits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from admission.decision import Decision, Judgement, Reason, Verdict, worst
+from admission.judging import Judge
+from admission.policy import Mode, strictest
+from admission.references.finding import find_references, is_read
+from admission.references.reference import Pinning
+from admission.references.relevance import relevant_part
+from dbom.errors import DocumentError
+from dbom.model import Unknown
+from dbom.printable import printable
+from dbom.rules.admission import KIND_UNKNOWN, NO_POLICY, NOT_COVERED, REFERENCE_OPAQUE, REFERENCE_UNPINNED
+from dbom.rules.everyday import INTERNAL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from admission.evidence import Evidence
+    from admission.policy import Policy
+    from admission.references.reference import ModelReference
+    from admission.review import Review
+    from dbom.model import Digest
+
+__all__ = ["LOADS_NOTHING", "decide"]
+
+LOADS_NOTHING: Final = frozenset(
+    {
+        ("", "ConfigMap"),
+        ("", "Endpoints"),
+        ("", "LimitRange"),
+        ("", "Namespace"),
+        ("", "PersistentVolume"),
+        ("", "PersistentVolumeClaim"),
+        ("", "ResourceQuota"),
+        ("", "Secret"),
+        ("", "Service"),
+        ("", "ServiceAccount"),
+        ("autoscaling", "HorizontalPodAutoscaler"),
+        ("discovery.k8s.io", "EndpointSlice"),
+        ("networking.k8s.io", "Ingress"),
+        ("networking.k8s.io", "NetworkPolicy"),
+        ("policy", "PodDisruptionBudget"),
+        ("rbac.authorization.k8s.io", "ClusterRole"),
+        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+        ("rbac.authorization.k8s.io", "Role"),
+        ("rbac.authorization.k8s.io", "RoleBinding"),
+        ("storage.k8s.io", "StorageClass"),
+    }
+)
+"""Kinds of Kubernetes' own that start no container. Of any other kind that isn't read, the gate can't tell."""
+
+
+def decide(review: Review, policies: Sequence[Policy], evidence: Evidence, *, now: datetime) -> Decision:
+    """Return the decision on a review. Never raises: what goes wrong in here is a no.
+
+    `policies` are all that hold for the cluster; those that match the namespace must all pass, and the strictest of
+    their modes decides whether a no denies.
+    """
+    try:
+        return _Gate(review, policies, evidence, now).decision()
+    except Exception as error:  # noqa: BLE001  nothing that an object holds may get past the gate by breaking it
+        modes = {policy.mode for policy in policies}
+        reason = Reason(
+            INTERNAL, Verdict.CANT_TELL, f"the gate failed: {type(error).__name__}: {printable(str(error))}"
+        )
+        only_listens = bool(modes) and modes == {Mode.AUDIT}
+        return Decision(
+            Verdict.CANT_TELL,
+            only_listens,
+            strictest(tuple(modes)),
+            (),
+            (reason,),
+            tuple((policy.name, policy.digest) for policy in policies),
+            evidence.digest,
+            now,
+        )
+
+
+class _Gate:
+    """One question with all that its answer is made from."""
+
+    def __init__(self, review: Review, policies: Sequence[Policy], evidence: Evidence, now: datetime) -> None:
+        self._review, self._policies, self._evidence, self._now = review, policies, evidence, now
+        self._matching = [policy for policy in policies if policy.covers_namespace(review.namespace)]
+        self._mode = strictest(tuple(policy.mode for policy in self._matching))
+
+    def decision(self) -> Decision:
+        """Return the decision."""
+        review = self._review
+        if review.operation == "DELETE" or (review.group, review.kind) in LOADS_NOTHING:
+            return self._decided(Verdict.NOTHING_FOUND)
+        if review.object is None or not is_read(review.group, review.kind):
+            message = f"{printable(review.kind)} of the group '{printable(review.group)}' is not a kind that is read"
+            return self._decided(Verdict.CANT_TELL, Reason(KIND_UNKNOWN, Verdict.CANT_TELL, message))
+        try:
+            references = find_references(
+                review.object, group=review.group, kind=review.kind, where=review.where or review.described
+            )
+        except DocumentError as error:
+            faults = error.faults or (error.what,)
+            reasons = [Reason(error.rule, Verdict.REFUSED, printable(fault)) for fault in faults]
+            return self._decided(Verdict.REFUSED, *reasons)
+        if not references:
+            return self._decided(Verdict.NOTHING_FOUND)
+        if self._is_unchanged():
+            return self._decided(Verdict.UNCHANGED)
+        judgements = tuple(self._judged(reference) for reference in references)
+        return self._decided(worst(item.verdict for item in judgements), judgements=judgements)
+
+    def _is_unchanged(self) -> bool:
+        review = self._review
+        if review.operation != "UPDATE" or review.object is None or review.old_object is None:
+            return False
+        new, old = (
+            relevant_part(item, group=review.group, kind=review.kind) for item in (review.object, review.old_object)
+        )
+        return new == old
+
+    def _judged(self, reference: ModelReference) -> Judgement:
+        target, path = reference.target, reference.path
+        if not self._matching:
+            message = f"no policy matches the namespace '{printable(self._review.namespace)}'"
+            return _answered(reference, Reason(NO_POLICY, Verdict.CANT_TELL, message, path))
+        if target.location is None:
+            opaque = reference.pinning is Pinning.OPAQUE
+            message = f"the {reference.role} '{printable(reference.text)}' " + (
+                "can't be told" if opaque else "is not pinned"
+            )
+            rule = REFERENCE_OPAQUE if opaque else REFERENCE_UNPINNED
+            return _answered(reference, Reason(rule, Verdict.REFUSED, f"{message}: {printable(target.because)}", path))
+        covering = [policy for policy in self._matching if policy.rules_for(target.location.base)]
+        if not covering:
+            verdict = Verdict.REFUSED if self._mode is Mode.ENFORCE else Verdict.CANT_TELL
+            patterns = [rule.pattern for policy in self._matching for rule in policy.locations]
+            reason = Reason(
+                NOT_COVERED,
+                verdict,
+                "no policy speaks of this place",
+                path,
+                got=printable(target.location.base),
+                expected=" or ".join(map(printable, dict.fromkeys(patterns))),
+            )
+            return _answered(reference, reason)
+        found: set[Digest] = set()
+        reasons: list[Reason] = []
+        for policy in covering:
+            digest, against = Judge(policy, self._evidence.of(policy), path).judge(target.location)
+            found |= {digest} if digest is not None else set()
+            reasons += against
+        return _answered(reference, *reasons, digest=next(iter(found)) if len(found) == 1 else None)
+
+    def _decided(self, verdict: Verdict, *reasons: Reason, judgements: tuple[Judgement, ...] = ()) -> Decision:
+        is_no = verdict in (Verdict.REFUSED, Verdict.CANT_TELL)
+        return Decision(
+            verdict,
+            not (is_no and self._mode is Mode.ENFORCE),
+            self._mode if isinstance(self._mode, Mode) else Unknown("no policy matches the namespace"),
+            judgements,
+            reasons,
+            tuple((policy.name, policy.digest) for policy in self._policies),
+            self._evidence.digest,
+            self._now,
+        )
+
+
+def _answered(reference: ModelReference, *reasons: Reason, digest: Digest | None = None) -> Judgement:
+    return Judgement(reference, worst(reason.verdict for reason in reasons), digest, tuple(reasons))

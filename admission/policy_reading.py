@@ -1,0 +1,403 @@
+"""From a policy file to policies: strict, every fault at once, and nothing accepted that can't be checked."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from admission.documents import Node, meant
+from admission.policy import (
+    AncestorRule,
+    LicenseRule,
+    LicenseScope,
+    LocationRule,
+    Mode,
+    Policy,
+    RequiredAttestation,
+)
+from admission.spdx import is_expression
+from attest.authority import Authority, Demands
+from attest.identity import IdentityPattern, Pattern
+from attest.trust import TrustRoot
+from dbom.canonical import canonical_json
+from dbom.errors import DbomError, DocumentError
+from dbom.formats.yaml_reader import load_yaml_documents
+from dbom.names import (
+    API_VERSION,
+    POLICY_KIND,
+    PREDICATE_BREAK_GLASS,
+    PREDICATE_LOCATION,
+    PREDICATE_OMS,
+    PREDICATE_REVOCATION,
+    PREDICATE_VSA,
+)
+from dbom.printable import printable
+from dbom.rules.admission import POLICY_MALFORMED, POLICY_TWICE, POLICY_UNSUPPORTED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from dbom.canonical import JsonObject
+
+__all__ = ["load_policies", "parse_policies"]
+
+_T = TypeVar("_T")
+
+_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
+_NAMESPACE_GLOB = re.compile(r"[a-z0-9*](?:[-a-z0-9*]*[a-z0-9*])?")
+_LOCATION_PATTERN = re.compile(
+    r"(?:\*\*|(?P<scheme>oci|hf|s3|gs|az)://(?:\*\*|(?:\*|(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.:-]*)/[^\s@?#]+))"
+)
+_UNSUPPORTED_PREDICATES: Final = {
+    PREDICATE_LOCATION: "say who may bind places in spec.locations",
+    PREDICATE_OMS: "its root digest names no bytes that a pod could be compared with",
+    PREDICATE_VSA: "nothing here reads it yet",
+    PREDICATE_REVOCATION: "nothing here reads it yet",
+    PREDICATE_BREAK_GLASS: "nothing here reads it yet",
+}
+_SPEC_KEYS: Final = (
+    "mode",
+    "match",
+    "trustRoots",
+    "authorities",
+    "attestations",
+    "locations",
+    "licenses",
+    "ancestors",
+)
+_UNSUPPORTED_KEYS: Final = ("revokers", "revocations", "rules", "breakGlass")
+
+
+def load_policies(paths: Iterable[Path]) -> tuple[Policy, ...]:
+    """Read the policies of several files. Raises `DocumentError` for what is malformed or where two share a name."""
+    policies: list[Policy] = []
+    for path in paths:
+        policies += parse_policies(_file(path, ""), where=str(path), base=path.parent)
+    _refuse_twins(policies, where=", ".join(sorted({policy.where for policy in policies})))
+    return tuple(policies)
+
+
+def parse_policies(data: bytes, *, where: str, base: Path) -> tuple[Policy, ...]:
+    """Read every policy of a file; paths in it start at `base`. Raises `DocumentError` with every fault."""
+    documents = load_yaml_documents(data, where=where)
+    if not documents:
+        raise DocumentError(POLICY_MALFORMED, "no policy in it", where=where, expected=f"kind: {POLICY_KIND}")
+    faults: list[str] = []
+    unsupported: list[str] = []
+    policies: list[Policy] = []
+    for number, document in enumerate(documents):
+        node = Node(document, "" if len(documents) == 1 else f"document {number + 1}", faults)
+        policy = _Reader(node, base, where, unsupported).policy()
+        if policy is not None:
+            policies.append(policy)
+    if faults or unsupported:
+        rule = POLICY_MALFORMED if faults else POLICY_UNSUPPORTED
+        found = [*dict.fromkeys([*faults, *unsupported])]
+        what = found[0] if len(found) == 1 else f"{len(found)} faults"
+        raise DocumentError(rule, what, where=where, faults=found if len(found) > 1 else ())
+    _refuse_twins(policies, where=where)
+    return tuple(policies)
+
+
+def _refuse_twins(policies: Sequence[Policy], *, where: str) -> None:
+    names = [policy.name for policy in policies]
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise DocumentError(POLICY_TWICE, f"two policies are called {', '.join(map(repr, twins))}", where=where)
+
+
+class _Reader:
+    """Reads one policy document; what is wrong with it gathers in the node's faults."""
+
+    def __init__(self, root: Node, base: Path, where: str, unsupported: list[str]) -> None:
+        self._root, self._base, self._where, self._unsupported = root, base, where, unsupported
+        self._roots: dict[str, TrustRoot | None] = {}
+        self._read: list[str] = []
+
+    def policy(self) -> Policy | None:
+        """Return the policy, or None where it has faults."""
+        root, before = self._root, len(self._root.faults) + len(self._unsupported)
+        if not isinstance(root.value, dict):
+            root.fault(f"not a policy: expected an object with kind: {POLICY_KIND}")
+            return None
+        root.only("apiVersion", "kind", "metadata", "spec")
+        self._expect(root.get("apiVersion"), API_VERSION)
+        self._expect(root.get("kind"), POLICY_KIND)
+        name = self._metadata(root.get("metadata"))
+        spec = root.get("spec")
+        if not spec.is_there:
+            spec.fault("missing")
+        for key in _UNSUPPORTED_KEYS:
+            if isinstance(spec.value, dict) and key in spec.value:
+                self._unsupported.append(f"{spec.get(key).path}: nothing here can check it yet")
+        spec.only(*_SPEC_KEYS, *_UNSUPPORTED_KEYS)
+        self._trust_roots(spec.get("trustRoots"))
+        authorities = self._authorities(spec.get("authorities"))
+        names = self._declared(spec.get("authorities"))
+        parts = (
+            Mode(spec.get("mode").choice([str(mode) for mode in Mode], Mode.ENFORCE)),
+            self._namespaces(spec.get("match")),
+            authorities,
+            self._locations(spec.get("locations"), names),
+            self._attestations(spec.get("attestations"), names, needed=True),
+            self._licenses(spec.get("licenses")),
+            self._ancestors(spec.get("ancestors"), names),
+        )
+        if len(root.faults) + len(self._unsupported) > before:
+            return None
+        return Policy(name, *parts, self._digest(root.value), self._where)
+
+    def _digest(self, document: JsonObject) -> str:
+        return hashlib.sha256(canonical_json([document, list(self._read)])).hexdigest()
+
+    def _expect(self, node: Node, expected: str) -> None:
+        if node.text() != expected:
+            node.fault(f"got {printable(repr(node.value))}, expected {expected}")
+
+    def _metadata(self, metadata: Node) -> str:
+        metadata.only("name", "labels", "annotations", "namespace")
+        if metadata.get("namespace").is_there:
+            metadata.get("namespace").fault(
+                "a policy file holds for the whole cluster; say which namespaces in spec.match.namespaces"
+            )
+        name = metadata.get("name").required()
+        if name and _NAME.fullmatch(name) is None:
+            metadata.get("name").fault(f"'{printable(name)}' is not a name as Kubernetes writes them")
+        return name
+
+    def _namespaces(self, match: Node) -> tuple[str, ...]:
+        match.only("namespaces")
+        if not match.get("namespaces").is_there:
+            return ("*",)
+        node = match.get("namespaces")
+        found = node.texts()
+        if not found:
+            node.fault("an empty list would match no namespace; leave it out to match all")
+        for text in found:
+            if text and _NAMESPACE_GLOB.fullmatch(text) is None:
+                node.fault(f"'{printable(text)}' is not a namespace or a pattern of one")
+        return tuple(found)
+
+    def _trust_roots(self, node: Node) -> None:
+        for item in node.items():
+            item.only("name", "path", "data")
+            name = item.get("name").required()
+            if name in self._roots:
+                item.get("name").fault(f"another trust root is called '{printable(name)}'")
+            self._roots[name] = self._trust_root(item)
+
+    def _trust_root(self, item: Node) -> TrustRoot | None:
+        raw = self._one_of(item, "path", "data", self._inline_root)
+        if raw is None:
+            return None
+        root = self._taken(item, lambda: TrustRoot.parse(raw, where=item.path))
+        if root is not None:
+            self._read.append(f"root {root.sha256}")
+        return root
+
+    def _inline_root(self, data: Node) -> bytes | None:
+        if isinstance(data.value, dict):
+            return canonical_json(data.value)
+        text = (data.text() or "").strip()
+        if text.startswith("{"):
+            return text.encode()
+        try:
+            return base64.b64decode("".join(text.split()), validate=True)
+        except (binascii.Error, ValueError):
+            data.fault("neither a trusted root in JSON nor one in base64")
+            return None
+
+    def _one_of(self, item: Node, file: str, inline: str, read: Callable[[Node], bytes | None]) -> bytes | None:
+        path, data = item.get(file), item.get(inline)
+        if path.is_there == data.is_there:
+            item.fault(f"expected one of {file} and {inline}")
+            return None
+        if data.is_there:
+            return read(data)
+        text = path.required()
+        return self._taken(path, lambda: _file(self._base / text, path.path)) if text else None
+
+    def _taken(self, node: Node, make: Callable[[], _T]) -> _T | None:
+        try:
+            return make()
+        except DbomError as error:
+            node.fault(": ".join(filter(None, (error.what, error.got and f"got {error.got}"))))
+            return None
+
+    def _declared(self, node: Node) -> set[str]:
+        return {name for item in node.items() if isinstance(name := item.get("name").value, str)}
+
+    def _authorities(self, node: Node) -> tuple[Authority, ...]:
+        found: list[Authority] = []
+        names: set[str] = set()
+        items = list(node.items())
+        if not items:
+            node.fault("missing: a policy names at least one authority")
+        for item in items:
+            item.only("name", "keyless", "key", "demands")
+            name = item.get("name").required()
+            if name in names:
+                item.get("name").fault(f"another authority is called '{printable(name)}'")
+            names.add(name)
+            authority = self._authority(item, name)
+            if authority is not None:
+                found.append(authority)
+        return tuple(found)
+
+    def _authority(self, item: Node, name: str) -> Authority | None:
+        keyless, key, before = item.get("keyless"), item.get("key"), len(item.faults) + len(self._unsupported)
+        if keyless.is_there == key.is_there:
+            item.fault("expected one of keyless and key")
+            return None
+        identities = self._identities(keyless) if keyless.is_there else ()
+        root = self._root_of(keyless) if keyless.is_there else None
+        key_pem = self._key(key) if key.is_there else None
+        demands = self._demands(item.get("demands"))
+        if len(item.faults) + len(self._unsupported) > before:
+            return None
+        return self._taken(item, lambda: Authority(name, identities, root, key_pem, demands))
+
+    def _demands(self, node: Node) -> Demands | None:
+        node.only("log", "sct", "time")
+        if not node.is_there:
+            return None
+        log, sct, time = (node.get(key).flag() for key in ("log", "sct", "time"))
+        if log is None or sct is None or time is None:
+            node.fault("log, sct and time must each be said")
+            return None
+        return Demands(log, sct, time)
+
+    def _identities(self, keyless: Node) -> tuple[IdentityPattern, ...]:
+        keyless.only("identities", "trustRootRef")
+        found: list[IdentityPattern] = []
+        items = list(keyless.get("identities").items())
+        if not items:
+            keyless.get("identities").fault("missing: a keyless authority names at least one identity")
+        for item in items:
+            item.only("issuer", "issuerRegExp", "subject", "subjectRegExp")
+            subject = self._pattern(item, "subject", "subjectRegExp")
+            issuer = self._pattern(item, "issuer", "issuerRegExp")
+            if subject is not None and issuer is not None:
+                found.append(IdentityPattern(subject, issuer))
+        return tuple(found)
+
+    def _pattern(self, item: Node, exact: str, expression: str) -> Pattern | None:
+        text, pattern = item.get(exact), item.get(expression)
+        if text.is_there == pattern.is_there:
+            item.fault(f"expected one of {exact} and {expression}")
+            return None
+        node = text if text.is_there else pattern
+        value = node.required()
+        return self._taken(node, lambda: Pattern(value, is_expression=pattern.is_there)) if value else None
+
+    def _root_of(self, keyless: Node) -> TrustRoot | None:
+        node = keyless.get("trustRootRef")
+        name = node.required()
+        if name and name not in self._roots:
+            node.fault(f"no trust root is called '{printable(name)}'{meant(name, self._roots)}")
+        return self._roots.get(name)
+
+    def _key(self, key: Node) -> bytes | None:
+        for unsupported in ("kms", "secretRef"):
+            if key.get(unsupported).is_there:
+                self._unsupported.append(f"{key.get(unsupported).path}: keys are read from data or path only")
+                return None
+        key.only("data", "path", "kms", "secretRef")
+        pem = self._one_of(key, "path", "data", lambda data: data.required().encode())
+        if pem is None:
+            return None
+        self._taken(key, lambda: _check_key(pem, key.path))
+        self._read.append(f"key {hashlib.sha256(pem).hexdigest()}")
+        return pem
+
+    def _names(self, node: Node, known: set[str]) -> tuple[str, ...]:
+        found = node.texts()
+        if not found:
+            node.fault("missing: at least one authority")
+        for item in node.items():
+            name = item.value
+            if isinstance(name, str) and name not in known:
+                item.fault(f"no authority is called '{printable(name)}'{meant(name, known)}")
+        return tuple(found)
+
+    def _attestations(self, node: Node, known: set[str], *, needed: bool) -> tuple[RequiredAttestation, ...]:
+        found: list[RequiredAttestation] = []
+        for item in node.items():
+            item.only("predicateType", "authorities")
+            kind = item.get("predicateType").required()
+            if kind in _UNSUPPORTED_PREDICATES:
+                self._unsupported.append(f"{item.get('predicateType').path}: {kind}: {_UNSUPPORTED_PREDICATES[kind]}")
+            found.append(RequiredAttestation(kind, self._names(item.get("authorities"), known)))
+        if needed and not found:
+            node.fault("missing: a policy demands at least one attestation of content")
+        return tuple(found)
+
+    def _locations(self, node: Node, known: set[str]) -> tuple[LocationRule, ...]:
+        found: list[LocationRule] = []
+        for item in node.items():
+            item.only("pattern", "authorities", "pinning")
+            pattern = item.get("pattern").required()
+            if pattern and _LOCATION_PATTERN.fullmatch(pattern) is None:
+                item.get("pattern").fault(
+                    f"got '{printable(pattern)}', expected oci:// (hf, s3, gs, az), a host, a slash, the rest;"
+                    " in the host * stands for all of it or for its first labels (*.example.com), and there is no pin"
+                )
+            pinning = item.get("pinning").choice(("enforced", "claimed"), "enforced")
+            names = self._names(item.get("authorities"), known)
+            found.append(LocationRule(pattern, names, allows_claimed=pinning == "claimed"))
+        if not found:
+            node.fault("missing: without one no place can be bound to an artifact, so nothing could ever pass")
+        return tuple(found)
+
+    def _licenses(self, node: Node) -> LicenseRule | None:
+        if not node.is_there:
+            return None
+        node.only("allow", "deny", "unknown", "scope")
+        allow, deny = (tuple(node.get(key).texts()) for key in ("allow", "deny"))
+        if not allow and not deny:
+            node.fault("neither allow nor deny lists a licence")
+        for key in ("allow", "deny"):
+            for item in node.get(key).items():
+                if isinstance(item.value, str) and not is_expression(item.value):
+                    item.fault(f"'{printable(item.value)}' is not one SPDX licence")
+        unknown = node.get("unknown").choice(("deny", "allow"), "deny")
+        scope = LicenseScope(node.get("scope").choice([str(item) for item in LicenseScope], LicenseScope.ANCESTORS))
+        return LicenseRule(allow, deny, allows_unknown=unknown == "allow", scope=scope)
+
+    def _ancestors(self, node: Node, known: set[str]) -> AncestorRule | None:
+        if not node.is_there:
+            return None
+        node.only("signed", "authorities", "builders", "attestations", "noInputs")
+        signed = node.get("signed").flag()
+        if signed is None:
+            node.get("signed").fault("missing: true or false")
+        if signed is False:
+            others = [key for key, _ in node.members() if key != "signed"]
+            if others:
+                node.fault(f"asks for nothing (signed: false), and yet sets {', '.join(map(printable, others))}")
+            return None
+        everybody = tuple(sorted(known))
+        return AncestorRule(
+            self._names(node.get("authorities"), known) if node.get("authorities").is_there else everybody,
+            self._names(node.get("builders"), known) if node.get("builders").is_there else everybody,
+            self._attestations(node.get("attestations"), known, needed=False),
+            allows_no_inputs=node.get("noInputs").choice(("deny", "allow"), "deny") == "allow",
+        )
+
+
+def _check_key(pem: bytes, where: str) -> None:
+    from attest.key_verifying import VerifyingKey  # noqa: PLC0415  only policies with keys pay for it
+
+    VerifyingKey.parse(pem, where=where)
+
+
+def _file(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        where = f"{what} ({path})" if what else str(path)
+        raise DocumentError(POLICY_MALFORMED, f"can't be read: {error.strerror}", where=where) from error

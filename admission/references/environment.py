@@ -1,0 +1,81 @@
+"""The environment of a container as far as its object tells it, and `$(NAME)` put in as Kubernetes does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dbom.model import Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from admission.documents import Node
+
+__all__ = ["Environment", "Variable", "read_environment"]
+
+# Kubernetes' own grammar (third_party/forked/golang/expansion): $$ is a dollar, $(NAME) a variable, the rest itself.
+_REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable: its value or why that can't be told, and where it stands."""
+
+    value: str | Unknown
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The variables that a container's object names; `is_whole` is False where others come from somewhere else."""
+
+    variables: Mapping[str, Variable]
+    is_whole: bool = True
+
+    def value(self, name: str) -> str | Unknown | None:
+        """Return a variable's value, why it can't be told, or None where the object doesn't name it."""
+        variable = self.variables.get(name)
+        return None if variable is None else variable.value
+
+    def expand(self, text: str) -> str | Unknown:
+        """Return `text` with every `$(NAME)` put in, or why that can't be told.
+
+        A name that the object doesn't define is not taken to stay as it is: services and images define names too.
+        """
+        return _expand(text, self.variables)
+
+
+def read_environment(container: Node) -> Environment:
+    """Return the environment of a container."""
+    variables: dict[str, Variable] = {}
+    for item in container.get("env").items():
+        name, value, source = item.get("name").required(), item.get("value"), item.get("valueFrom")
+        text = value.text() or ""
+        if source.is_there:
+            kinds = ", ".join(key for key, _ in source.members())
+            variables[name] = Variable(Unknown(f"its value comes from {kinds or 'somewhere else'}"), source.path)
+        else:
+            variables[name] = Variable(_expand(text, variables), value.path)
+    return Environment(variables, is_whole=not list(container.get("envFrom").items()))
+
+
+def _expand(text: str, variables: Mapping[str, Variable]) -> str | Unknown:
+    unknown: list[Unknown] = []
+
+    def put_in(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name is None:
+            return "$"
+        variable = variables.get(name)
+        if variable is None:
+            unknown.append(Unknown(f"$({name}) is not defined in the container"))
+            return ""
+        if isinstance(variable.value, Unknown):
+            unknown.append(Unknown(f"of $({name}), {variable.value.reason}"))
+            return ""
+        return variable.value
+
+    expanded = _REFERENCE.sub(put_in, text)
+    return unknown[0] if unknown else expanded

@@ -1,0 +1,114 @@
+"""What lies at a path of a container: an image volume whose digest is known, or something that can't be told."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from admission.references.places import image_target
+from admission.references.reference import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from admission.documents import Node
+
+__all__ = ["Mount", "Mounts", "Volume", "read_mounts", "read_volumes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume of a pod: its kind (`image`, `emptyDir`, …) and what it comes to."""
+
+    kind: str
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume at a path of a container."""
+
+    path: str
+    volume: Volume
+
+
+@dataclass(frozen=True, slots=True)
+class Mounts:
+    """Everything that is mounted in a container, and where it starts."""
+
+    mounts: tuple[Mount, ...]
+    working_dir: str | None = None
+
+    def resolve(self, text: str) -> Target:
+        """Return what a path comes to.
+
+        Only an image volume says what lies in it; and only where nothing else is mounted over a part of it.
+        """
+        path = text.removeprefix("file://")
+        if ".." in path.split("/"):
+            return Target.opaque("its path goes upwards")
+        if not path.startswith("/"):
+            if self.working_dir is None:
+                return Target.opaque("its path is relative, and the image decides where it starts")
+            path = posixpath.join(self.working_dir, path)
+        path = _clean(path)
+        over = [mount for mount in self.mounts if _within(path, mount.path)]
+        if not over:
+            return Target.opaque("it lies in the container image, about which nothing is signed here")
+        deepest = max(len(mount.path) for mount in over)
+        nearest = [mount for mount in over if len(mount.path) == deepest]
+        if len(nearest) > 1:
+            return Target.opaque("two volumes are mounted at its path")
+        if any(_within(mount.path, path) and mount not in nearest for mount in self.mounts):
+            return Target.opaque("another volume is mounted over a part of it")
+        return nearest[0].volume.target
+
+    def shadows(self, name: str) -> bool:
+        """Return whether a hub name, taken as a relative path, could lie on a volume: a loader would prefer that."""
+        if self.working_dir is None:
+            return any(mount.path.endswith("/" + name) for mount in self.mounts)
+        path = _clean(posixpath.join(self.working_dir, name))
+        return any(_within(path, mount.path) or _within(mount.path, path) for mount in self.mounts)
+
+
+def read_volumes(pod_spec: Node) -> dict[str, Volume]:
+    """Return the volumes of a pod by name."""
+    volumes: dict[str, Volume] = {}
+    for volume in pod_spec.get("volumes").items():
+        name = volume.get("name").required()
+        if name in volumes:
+            volume.get("name").fault("another volume has this name")
+        volumes[name] = _volume(volume)
+    return volumes
+
+
+def _volume(volume: Node) -> Volume:
+    kinds = sorted(key for key, node in volume.members() if key != "name" and node.is_there)
+    if kinds != ["image"]:
+        kind = ", ".join(kinds) or "emptyDir"
+        return Volume(kind, Target.opaque(f"it lies on a volume of the kind {kind}, whose bytes nobody names"))
+    reference = volume.at("image", "reference").text()
+    if not reference:
+        return Volume("image", Target.opaque("the image volume names no image"))
+    return Volume("image", image_target(reference))
+
+
+def read_mounts(container: Node, volumes: Mapping[str, Volume]) -> Mounts:
+    """Return what is mounted in a container."""
+    mounts: list[Mount] = []
+    for mount in container.get("volumeMounts").items():
+        name, path = mount.get("name").required(), mount.get("mountPath").required()
+        unknown = Volume("unknown", Target.opaque("the volume mounted at its path is not one of the pod's"))
+        mounts.append(Mount(_clean(path), volumes.get(name, unknown)))
+    working_dir = container.get("workingDir").text()
+    absolute = working_dir is not None and working_dir.startswith("/") and ".." not in working_dir.split("/")
+    return Mounts(tuple(mounts), _clean(working_dir or "") if absolute else None)
+
+
+def _clean(path: str) -> str:
+    return "/" + posixpath.normpath("/" + path).lstrip("/")
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")

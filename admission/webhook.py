@@ -1,0 +1,148 @@
+"""What the webhook says to a request body: parse, decide, record, answer. No transport."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from admission.decision import Verdict
+from admission.gate import decide
+from admission.journal import DECISION
+from admission.policy import Mode
+from admission.review import Review, response_document
+from dbom.errors import DocumentError, PathError
+from dbom.model import Unknown
+from dbom.names import schema_name
+from dbom.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from admission.decision import Decision
+    from admission.evidence import Evidence
+    from admission.journal import Journal
+    from admission.policy import Policy
+    from dbom.canonical import JsonObject
+
+__all__ = ["Answered", "Webhook"]
+
+_LONGEST_MESSAGE = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An HTTP status, the JSON body to send, and what the log says of it."""
+
+    status: int
+    body: bytes
+    log: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Policies and evidence, ready before the request comes; a journal where one is kept; and the clock."""
+
+    policies: Sequence[Policy]
+    evidence: Evidence
+    now: Callable[[], datetime]
+    journal: Journal | None = None
+
+    def answer(self, body: bytes) -> Answered:
+        """Return the answer to an AdmissionReview: 400 where it is none, else 200 with the decision in it."""
+        try:
+            review = Review.parse(body)
+        except DocumentError as error:
+            return _malformed(error)
+        decision = decide(review, self.policies, self.evidence, now=self.now())
+        unrecorded = self._record(review, decision, body)
+        allowed = decision.allowed and not (unrecorded and self._enforces)
+        message = decision.message if not unrecorded or not decision.allowed else f"dbom: {unrecorded}"
+        answer = response_document(
+            review.uid,
+            allowed=allowed,
+            message=message[:_LONGEST_MESSAGE],
+            warnings=decision.warnings,
+            annotations=_annotations(decision),
+        )
+        log = _log_line(review, decision, allowed=allowed)
+        if unrecorded:
+            log["unrecorded"] = unrecorded
+        return Answered(200, answer, log)
+
+    def gave_up(self, body: bytes, because: str) -> Answered:
+        """Return the no that is said where a decision doesn't come in time."""
+        try:
+            review = Review.parse(body)
+        except DocumentError as error:
+            return _malformed(error)
+        answer = response_document(
+            review.uid, allowed=False, message=f"dbom: {Verdict.CANT_TELL}: {because}", warnings=(), annotations={}
+        )
+        return Answered(200, answer, {"event": "decision", "uid": review.uid, "allowed": False, "error": because})
+
+    @property
+    def _enforces(self) -> bool:
+        return any(policy.mode is Mode.ENFORCE for policy in self.policies)
+
+    def _record(self, review: Review, decision: Decision, body: bytes) -> str:
+        """Record a decision; return why it could not be, or nothing. A dry run leaves no trace, as it must."""
+        if self.journal is None or review.dry_run:
+            return ""
+        facts: JsonObject = {
+            "request": hashlib.sha256(body).hexdigest(),
+            "uid": printable(review.uid),
+            "operation": review.operation,
+            "group": printable(review.group),
+            "objectKind": printable(review.kind),
+            "subresource": printable(review.subresource),
+            "namespace": printable(review.namespace),
+            "name": printable(review.name),
+            "user": printable(review.user),
+            "decision": decision.to_json(),
+        }
+        try:
+            self.journal.record(DECISION, at=decision.at, facts=facts, durable=decision.mode is Mode.ENFORCE)
+        except (PathError, DocumentError) as error:
+            return f"the decision could not be recorded: {error.what}"
+        return ""
+
+
+def _malformed(error: DocumentError) -> Answered:
+    document: JsonObject = {
+        "schema": schema_name("error"),
+        "error": printable(str(error), limit=_LONGEST_MESSAGE),
+        "rule": error.rule.id,
+        "hint": error.hint,
+        "faults": [printable(fault) for fault in error.faults],
+    }
+    return Answered(
+        400, json.dumps(document).encode(), {"event": "malformed", "error": document["error"], "rule": error.rule.id}
+    )
+
+
+def _annotations(decision: Decision) -> dict[str, str]:
+    rules = ",".join(dict.fromkeys(reason.rule.id for reason in decision.all_reasons))
+    found = {"verdict": str(decision.verdict)}
+    # The API server puts the webhook's name before these keys.
+    return {**found, "rules": rules} if rules else found
+
+
+def _log_line(review: Review, decision: Decision, *, allowed: bool) -> JsonObject:
+    return {
+        "event": "decision",
+        "uid": printable(review.uid),
+        "operation": review.operation,
+        "kind": printable(review.kind),
+        "namespace": printable(review.namespace),
+        "name": printable(review.name),
+        "verdict": str(decision.verdict),
+        "allowed": allowed,
+        "mode": None if isinstance(decision.mode, Unknown) else str(decision.mode),
+        "dryRun": review.dry_run,
+        "rules": [reason.rule.id for reason in decision.all_reasons],
+        "reasons": [printable(str(reason), limit=500) for reason in decision.all_reasons[:10]],
+        "references": [printable(item.reference.text) for item in decision.judgements[:10]],
+    }

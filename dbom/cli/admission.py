@@ -1,0 +1,189 @@
+"""`dbom admission`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbom.cli.options import FormatOption, OutputOption, StoreOption, TextOrJson
+from dbom.cli.output import json_result, say, write_result
+from dbom.cli.session import current_session
+from dbom.errors import PathError, UsageError
+from dbom.printable import printable
+from dbom.rules.artifacts import PATH_UNREADABLE
+from dbom.rules.everyday import USAGE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from admission.evidence import Evidence
+    from admission.policy import Policy
+
+__all__ = ["manifests", "review", "serve"]
+
+PolicyOption = Annotated[
+    list[Path] | None,
+    typer.Option("--policy", metavar="FILE", help="A policy file, or a folder of them. Can be given several times."),
+]
+
+
+def review(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="YAML or JSON: objects, lists, reviews.")],
+    *,
+    policy: PolicyOption = None,
+    store: StoreOption = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", metavar="NS", help="For objects that name none; otherwise default.")
+    ] = None,
+    format_: FormatOption = TextOrJson.TEXT,
+    output: OutputOption = None,
+) -> None:
+    """Judge a pod or workload file as the webhook would.
+
+    Exit codes: 0 verified, or no model found in it (the summary counts these apart); 1 refused, which includes what
+    can't be followed; 2 not an object that can be read; 3 can't tell.
+
+    Example: dbom admission review pod.yaml --policy policy.yaml --store evidence/
+    """
+    from datetime import UTC, datetime
+
+    from admission.files import read_reviews
+    from admission.gate import decide
+    from dbom.cli.reviewed import exit_code, reviewed_document, reviewed_text
+
+    now = datetime.now(UTC)
+    reviews = [found for path in files for found in read_reviews(path, namespace=namespace)]
+    policies, evidence = _ready(policy, store, now)
+    results = [(found, decide(found, policies, evidence, now=now)) for found in reviews]
+    if format_ is TextOrJson.JSON:
+        json_result("admission-review", reviewed_document(results), output)
+    else:
+        write_result(reviewed_text(results), output)
+    raise typer.Exit(exit_code([decision for _, decision in results]))
+
+
+def serve(
+    *,
+    policy: PolicyOption = None,
+    store: StoreOption = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help="The serving certificate, with its chain, in PEM.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key, in PEM.")] = None,
+    self_signed: Annotated[
+        Path | None,
+        typer.Option("--self-signed", metavar="DIR", help="Make a throw-away certificate for localhost in DIR."),
+    ] = None,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = "127.0.0.1:8443",
+    journal: Annotated[
+        Path | None, typer.Option("--journal", metavar="FILE", help="Append every decision to this hash chain.")
+    ] = None,
+) -> None:
+    """Serve the validating admission webhook over TLS.
+
+    POST /validate takes AdmissionReviews; GET /healthz and /readyz say that it is up. Evidence is read and verified
+    once, before the first request. One JSON line a decision goes to stderr. SIGTERM ends it in good order.
+
+    Example: dbom admission serve --policy policy.yaml --store evidence/ --self-signed tls/
+    """
+    from datetime import UTC, datetime
+
+    from admission.server import Certificate, Server, parse_listen
+    from admission.webhook import Webhook
+    from dbom.cli.serving import log_line, open_journal
+
+    host, port = parse_listen(listen)
+    now = datetime.now(UTC)
+    certificate, key = _certificate(tls_cert, tls_key, self_signed, now)
+    policies, evidence = _ready(policy, store, now)
+    record = open_journal(journal, policies, evidence, now)
+    webhook = Webhook(policies, evidence, lambda: datetime.now(UTC), record)
+    server = Server(webhook, Certificate(certificate, key, log_line), log_line)
+    try:
+        server.run(host, port, started=lambda at, on: log_line({"event": "listening", "host": at, "port": on}))
+    finally:
+        if record is not None:
+            record.close(at=datetime.now(UTC))
+    log_line({"event": "stopped"})
+
+
+def manifests(
+    *,
+    image: Annotated[
+        str, typer.Option("--image", metavar="IMAGE@sha256:HEX", help="The image of dbom to run, by digest.")
+    ],
+    namespace: Annotated[str, typer.Option("--namespace", metavar="NS", help="Where to install it.")] = "dbom-system",
+    ca_bundle: Annotated[
+        Path | None,
+        typer.Option("--ca-bundle", metavar="FILE", help="The CA, in PEM, by which the API server knows the webhook."),
+    ] = None,
+    mode: Annotated[
+        str, typer.Option("--mode", help="The strictest mode of your policies: enforce, warn or audit.")
+    ] = "enforce",
+    output: OutputOption = None,
+) -> None:
+    """Print the Kubernetes manifests that install the webhook.
+
+    Namespace, CRD, service account without rights, deployment, service, disruption budget, network policy and webhook
+    configuration. What the webhook can't see is listed at the top.
+
+    Example: dbom admission manifests --image registry.example.com/dbom@sha256:… --ca-bundle ca.crt | kubectl apply -f -
+    """
+    from admission.manifests import Installation, render_manifests
+    from admission.policy import Mode
+
+    if mode not in list(Mode):
+        raise UsageError(USAGE, "no such mode", got=repr(mode), expected=", ".join(Mode))
+    bundle = None if ca_bundle is None else _read(ca_bundle)
+    write_result(render_manifests(Installation(image, namespace, Mode(mode), bundle)), output)
+
+
+def _ready(policy: list[Path] | None, store: list[str] | None, now: datetime) -> tuple[tuple[Policy, ...], Evidence]:
+    """Return the policies and the evidence that counts for them; findings about the rest are told."""
+    from admission.evidence import load_evidence
+    from admission.files import policies_at
+    from attest.store import open_store
+
+    if not policy:
+        raise UsageError(USAGE, "no policy is given", hint="give --policy FILE; `dbom policy init` writes one")
+    policies = policies_at(policy)
+    stores = [open_store(url, offline=current_session().offline) for url in store or ()]
+    if not stores:
+        say("no --store is given, so there is no evidence and nothing can be verified")
+    evidence = load_evidence(stores, policies, now)
+    say(f"{evidence.read} bundles read, {len(evidence.findings)} of them count for no policy")
+    for finding in evidence.findings:
+        say(f"  {finding.where}: {finding.message} ({finding.rule})", verbose=True)
+    return policies, evidence
+
+
+def _certificate(
+    certificate: Path | None, key: Path | None, self_signed: Path | None, now: datetime
+) -> tuple[Path, Path]:
+    from admission.certificates import write_self_signed
+
+    if self_signed is not None:
+        if certificate is not None or key is not None:
+            raise UsageError(USAGE, "--self-signed makes a certificate, --tls-cert and --tls-key give one; not both")
+        files = write_self_signed(self_signed, now=now)
+        say(
+            f"WARNING: serving with a throw-away certificate for localhost, good for a week and for trying out only;"
+            f" clients are given {printable(str(files.authority))}"
+        )
+        return files.certificate, files.key
+    if certificate is None or key is None:
+        raise UsageError(
+            USAGE, "the webhook is served over TLS only", hint="give --tls-cert and --tls-key, or --self-signed DIR"
+        )
+    return certificate, key
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=str(path)) from error
