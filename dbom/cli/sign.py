@@ -18,8 +18,15 @@ from dbom.cli.options import (
 )
 from dbom.cli.output import json_result, say, write_result
 from dbom.cli.progress import progress_bar
-from dbom.cli.session import current_session
-from dbom.cli.signers import IdentityTokenOption, LocalOption, SigningKeyOption, TrustConfigOption, signer_of_flags
+from dbom.cli.session import current_session, current_settings
+from dbom.cli.signers import (
+    IdentityTokenOption,
+    LocalOption,
+    SigningKeyOption,
+    TrustConfigOption,
+    choice_of_flags,
+    signer_of,
+)
 from dbom.errors import PathError, UsageError
 from dbom.ignores import chosen_ignores
 from dbom.printable import printable
@@ -74,11 +81,13 @@ def sign(
     if len(artifacts) > 1 and (bom is not None or locations):
         raise UsageError(USAGE, "--bom and --location take one ARTIFACT", got=f"{len(artifacts)} artifacts")
     given = _given(bom)
-    signer = signer_of_flags(
+    settings = current_settings(store=tuple(store or ()), ignore=tuple(ignore or ()), jobs=jobs or None)
+    choice = choice_of_flags(
         signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local
     )
-    stores = [open_store(url, offline=current_session().offline) for url in store or ()]
-    ignores = chosen_ignores(ignore or (), defaults=not no_default_ignores)
+    signer = signer_of(choice)
+    stores = [open_store(url, offline=current_session().offline) for url in settings.store]
+    ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
     prepared = []
     for path in artifacts:
         with progress_bar(f"reading {printable(path)}") as progress:
@@ -90,7 +99,7 @@ def sign(
                     locations=locations,
                     ignores=ignores,
                     follow_links=follow_links,
-                    jobs=jobs,
+                    jobs=settings.jobs,
                     progress=progress,
                 )
             )
@@ -98,7 +107,9 @@ def sign(
     for item in prepared:
         for finding in (*item.fingerprint.findings, *item.findings):
             say(f"{finding.severity}: {printable(finding.where)}: {printable(finding.message)} ({finding.rule})")
-    shown = handovers(published, signer, signing_key=signing_key, trust_config=trust_config, here=Path.cwd())
+    shown = handovers(
+        published, signer, signing_key=choice.signing_key, trust_config=choice.trust_config, here=Path.cwd()
+    )
     if format_ is TextOrJson.JSON:
         json_result("sign", signed_document(shown), output)
     else:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbom.cli.session import current_session
+from dbom.cli.session import current_session, current_settings
 
 if TYPE_CHECKING:
-    from attest.signing import Signer
+    from attest.signing import Choice, Signer
 
 __all__ = [
     "PASSWORD_VARIABLE",
@@ -23,7 +23,9 @@ __all__ = [
     "SigningKeyOption",
     "TrustConfigOption",
     "ask_password",
+    "choice_of_flags",
     "current_time",
+    "signer_of",
     "signer_of_flags",
 ]
 
@@ -55,10 +57,37 @@ LocalOption = Annotated[
 def signer_of_flags(
     *, signing_key: Path | None, trust_config: Path | None, identity_token: str | None, local: bool
 ) -> Signer:
-    """Return the signer that these flags and the environment mean; its errors are those of `open_signer`."""
-    from attest.signing import Choice, open_signer
+    """Return the signer that these flags, the settings and the environment mean; errors as in `open_signer`."""
+    return signer_of(
+        choice_of_flags(signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local)
+    )
 
-    choice = Choice(signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local)
+
+def choice_of_flags(
+    *, signing_key: Path | None, trust_config: Path | None, identity_token: str | None, local: bool
+) -> Choice:
+    """Return what flags say about who signs; where they say nothing, what the settings say.
+
+    A flag replaces the settings as a whole, so that --local is never at odds with a configured key; a token given
+    alone is for the configured Sigstore. Among settings the key goes first.
+    """
+    from attest.signing import Choice
+
+    settings = current_settings()
+    config = Path(settings.trust_config) if settings.trust_config else None
+    if signing_key is not None or trust_config is not None or local:
+        return Choice(signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local)
+    if identity_token is not None:
+        return Choice(trust_config=config, identity_token=identity_token)
+    if settings.signing_key:
+        return Choice(signing_key=Path(settings.signing_key))
+    return Choice(trust_config=config)
+
+
+def signer_of(choice: Choice) -> Signer:
+    """Return the signer that was chosen, ready to sign; its errors are those of `open_signer`."""
+    from attest.signing import open_signer
+
     return open_signer(
         os.environ, choice, now=current_time, ask_password=ask_password, offline=current_session().offline
     )

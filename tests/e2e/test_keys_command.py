@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("DBOM_KEY_PASSWORD", raising=False)
+    monkeypatch.setenv("DBOM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DBOM_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

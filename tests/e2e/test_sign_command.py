@@ -138,6 +138,20 @@ def _own_program(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "dbom", *arguments]
 
 
+def test_a_key_in_the_user_s_settings_signs_unless_a_flag_says_otherwise(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 0 == run(["keys", "generate", "--out", "k", "--no-password"])
+    capsys.readouterr()
+    monkeypatch.setenv("DBOM_SIGNING_KEY", str(here / "k.key"))
+    monkeypatch.setenv("DBOM_STORE", str(here / "store"))
+    configured = _json(capsys, "sign", "data.csv")[1]
+    assert ("key", str(here / "k.pub")) == (*configured["signer"].keys() - {"description"}, configured["trust"]["file"])
+    assert 1 == len(list((here / "store").rglob("*.sigstore.json")))
+    assert "identity" in _json(capsys, "sign", "data.csv", "--local")[1]["signer"]
+    assert "DBOM-354" == _json(capsys, "sign", "data.csv", "--identity-token", "t", "--offline")[1]["rule"]
+
+
 @pytest.mark.usefixtures("here")
 def test_it_works_where_there_is_no_network_at_all() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

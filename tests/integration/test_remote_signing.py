@@ -150,6 +150,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Servi
         (tmp_path / "data.csv").write_text("a,b\n1,2\n")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("DBOM_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("DBOM_CONFIG_HOME", str(tmp_path / "settings"))
         monkeypatch.setenv("SIGSTORE_ID_TOKEN", _token())
         monkeypatch.setenv("CI", "true")
         yield found
