@@ -222,8 +222,9 @@ def _poisoned(stage: _Stage) -> str:
 
 
 def _the_report(stage: _Stage) -> None:
-    read = read_stores([open_store(_STORE)], stage.authorities, now=stage.clock())
-    report = make_report(read, stores=[_STORE], authorities=stage.authorities, at=stage.clock(), version=__version__)
+    store = open_store(_STORE)
+    read = read_stores([store], stage.authorities, now=stage.clock())
+    report = make_report(read, stores=[store.url], authorities=stage.authorities, at=stage.clock(), version=__version__)
     if report.count(Result.VERIFIED) != len(read) or not read:
         raise _broken("not every bundle of the demo is verified", f"{report.count(Result.VERIFIED)} of {len(read)}")
     Path("report.html").write_text(page_of(report), encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 
 import dbom
 from dbom.cli.app import run
-from dbom.demo import story
+from dbom.demo import files, image, story
 
 if TYPE_CHECKING:
     from attest.identity import Identity
@@ -122,7 +122,7 @@ def test_a_flip_that_is_not_seen_is_a_no(
 def test_a_gate_that_refuses_the_good_pod_is_a_no(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = story.policy_text
+    real = files.policy_text
 
     def policy_text(identity: Identity, root: str) -> str:
         return real(identity, root).replace("Apache-2.0", "MIT")
@@ -134,7 +134,7 @@ def test_a_gate_that_refuses_the_good_pod_is_a_no(
 def test_a_gate_that_lets_the_poisoned_pod_in_is_a_no(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = story.policy_text
+    real = files.policy_text
 
     def policy_text(identity: Identity, root: str) -> str:
         return real(identity, root).replace("enforce", "audit")
@@ -146,7 +146,7 @@ def test_a_gate_that_lets_the_poisoned_pod_in_is_a_no(
 def test_data_that_is_not_verified_is_a_no(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = story.write_image
+    real = image.write_image
 
     def write_image(model: Path, layout: Path) -> str:
         (model.parent / "penguins" / "more.csv").write_text("added after signing")
