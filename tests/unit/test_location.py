@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from attest.location import Location
+from dbom.canonical import canonical_json
 from dbom.errors import EvidenceError, UsageError
 from dbom.model import Basis, Known
 
@@ -71,3 +74,8 @@ def test_a_predicate_whose_parts_do_not_agree_is_refused(change: dict[str, objec
     predicate = {**Location.parse(OCI).predicate(Known(Basis.COMPUTED)), **change}
     with pytest.raises(EvidenceError, match="malformed location"):
         Location.of_predicate(predicate)  # type: ignore[arg-type]  # the wrong types are the point
+
+
+def test_the_test_vector_of_the_format() -> None:
+    vector = (Path(__file__).parents[2] / "docs" / "formats" / "location.md").read_text().splitlines()[-1].strip()
+    assert vector.encode() == canonical_json(Location.parse(OCI).predicate(Known(Basis.COMPUTED)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -14,9 +14,6 @@ from attest.store import StoredBundle, bundle_name, open_store
 from dbom.errors import StoreError
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_LOCATION
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TREE = statement_about(Digest(Kind.TREE, "a" * 64))
 RAW = key_signed(TREE.payload, ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -79,3 +76,9 @@ def test_offline_reaches_no_remote_store() -> None:
 
 def test_a_name_says_the_predicate_and_the_digest() -> None:
     assert bundle_name(b"", PREDICATE_LOCATION, digits=16) == "location-e3b0c44298fc1c14.sigstore.json"
+
+
+def test_the_test_vector_of_the_format(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "formats" / "store.md").read_text()
+    assert f"    {open_store(str(tmp_path)).add(b'{}', TREE)}\n" in text
+    assert f"`{bundle_name(b'{}', TREE.predicate_type, digits=16)}`" in text
