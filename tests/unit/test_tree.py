@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import socket
@@ -411,6 +412,35 @@ def test_a_file_that_changes_under_the_read_is_an_error(tmp_path: Path, change: 
     }
     with pytest.raises(ChangedError):
         fingerprint_path(path, progress=During(actions[change]))
+
+
+def test_a_file_whose_folder_moves_away_under_the_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "f").write_bytes(b"x")
+    moving = During(lambda: (tmp_path / "folder").rename(tmp_path / "moved"))
+    with pytest.raises(ChangedError, match="was replaced while it was read"):
+        fingerprint_path(tmp_path / "folder" / "f", progress=moving)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file"), "sub: went away while the tree was listed"),
+        (OSError(errno.EIO, "Input/output error"), "sub: can't be listed: Input/output error"),
+    ],
+)
+def test_a_folder_that_cant_be_listed_ends_it(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, expected: str
+) -> None:
+    listed = os.scandir
+
+    def failing(path: str) -> object:
+        if path.endswith("/sub"):
+            raise error
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    assert refusal(tree).endswith(expected)
 
 
 @pytest.mark.parametrize("gone", ["a.txt", "sub"])
