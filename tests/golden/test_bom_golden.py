@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cyclonedx.model.bom import Bom as LibraryBom
 
+from dbom.bom import Bom
 from dbom.bom.generating import Options, generate_bom
 from dbom.bom.parents import read_parent
-from dbom.model import Relation
+from dbom.model import Digest, Relation
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from dbom.bom import Bom
 
 CONFIG = b'{"architectures": ["TinyForSequenceClassification"], "model_type": "tiny"}\n'
 CARD = b"""---
@@ -91,3 +91,14 @@ def test_the_bom_is_the_golden_one(build: Callable[[Path], Bom], tmp_path: Path)
     if os.environ.get("DBOM_GOLDEN_UPDATE") == "1":
         golden.write_bytes(data)
     assert golden.read_bytes() == data
+
+
+@pytest.mark.parametrize("golden", sorted(GOLDEN.glob("*.cdx.json")), ids=lambda path: path.name)
+def test_the_cyclonedx_library_reads_ours(golden: Path) -> None:
+    """Somebody else's reader finds the artifact and its digest where we put them."""
+    ours = Bom.parse(golden.read_bytes(), where=golden.name)
+    theirs = LibraryBom.from_json(json.loads(golden.read_bytes()))  # type: ignore[attr-defined]  # made at run time
+    assert theirs.metadata.component.name == ours.name
+    assert isinstance(ours.artifact, Digest)
+    assert [item.content for item in theirs.metadata.component.hashes] == [ours.artifact.hex]
+    assert str(theirs.serial_number) == str(ours.document["serialNumber"]).removeprefix("urn:uuid:")
