@@ -165,9 +165,10 @@ class _Work:
             gathered.locations.update(said.locations)
             gathered.what.update(filter(None, [said.what]))
             _add_name(gathered.own_names, said.name)
-        if not source.counts:
+        is_content = source.statement.predicate_type in CONTENT_PREDICATES
+        if not source.counts or (is_content and (said is None or not said.is_about(digest))):
             gathered.claims.add(source.result.bundle_sha256)
-        elif source.statement.predicate_type in CONTENT_PREDICATES:
+        elif is_content:
             gathered.attestations.add(source.result.bundle_sha256)
             gathered.signers.add(source.by)
         if said is None or said.derivations is None or not said.is_about(digest):

@@ -80,7 +80,8 @@ class Node:
 
     `names` come from verified statements (its own first, then those of its children), `claimed_names` from others.
     `what` is `dataset`, `model`, `data` or empty. `attestations` are the bundles (sha256) of verified statements about
-    its content, `signers` who signed them, `claims` the bundles about it that were not verified.
+    its content, `signers` who signed them, `claims` the bundles about it that count for
+    nothing: not verified, or not readable.
     """
 
     key: NodeKey
@@ -113,7 +114,7 @@ class Node:
         if self.is_attested:
             # The issuer stands wherever there is room for it: in tables, tool tips and JSON.
             return f"signed by {', '.join(signer.partition(' (issuer ')[0] for signer in self.signers)}"
-        return "signed, but by nobody expected" if self.claims else "no statement about it here"
+        return "claims only, none that counts" if self.claims else "no statement about it here"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,12 +40,15 @@ def _branches(answer: Answer, root: NodeKey, shown: set[NodeKey], later: deque[N
         deep = len(indent) >= 3 * _DEEPEST
         is_new = other not in shown
         onward = _hops(answer, other) if is_new else []
-        note = "" if is_new or not _hops(answer, other) else "  (shown elsewhere)"
+        note = ""
         if onward and deep:
             note, onward = "  (goes on below)", []
             later.append(other)
         shown.add(other)
-        lines.append(f"{indent}{'└─' if is_last else '├─'} {_stated(edges)}  {_described(answer.graph, other)}{note}")
+        described = (
+            _described(answer.graph, other) + note if is_new else f"{_named(answer.graph, other)}  (shown elsewhere)"
+        )
+        lines.append(f"{indent}{'└─' if is_last else '├─'} {_stated(edges)}  {described}")
         below = indent + ("   " if is_last else "│  ")
         waiting += [(hop, below) for hop in reversed(onward)]
     return lines
@@ -74,7 +77,14 @@ def _described(graph: LineageGraph, key: NodeKey) -> str:
         return str(key)
     if isinstance(key, Named):
         return f"{key.name}  (named only, no digest)"
-    return f"{node.name or '(no name)'}  {key}  ({'; '.join(_notes(node))})"
+    return f"{_named(graph, key)}  ({'; '.join(_notes(node))})"
+
+
+def _named(graph: LineageGraph, key: NodeKey) -> str:
+    node = graph.node(key)
+    if node is None or isinstance(key, Named):
+        return str(key)
+    return f"{node.name or '(no name)'}  {key}"
 
 
 def _notes(node: Node) -> list[str]:

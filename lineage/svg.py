@@ -148,7 +148,7 @@ def _box(node: Node, corner: Point, focus: NodeKey | None, link: str | None) -> 
         f'<rect class="box" x="1.5" y="1.5" width="{_WIDTH - 3:.0f}" height="{_HEIGHT - 3:.0f}" rx="9"/>'
         f'<rect class="bar" x="1.5" y="14" width="4" height="{_HEIGHT - 28:.0f}" rx="2"/>'
         f'<text class="kind" x="{_PAD + 2:.0f}" y="20">{escape(kind.upper())}</text>{chip}'
-        f'<text class="name" x="{_PAD + 2:.0f}" y="40">{escape(_cut_middle(name, 14.5, inner))}</text>'
+        f'<text class="name" x="{_PAD + 2:.0f}" y="40">{escape(_cut_middle(name, 15.5, inner))}</text>'
         f'<text class="digest" x="{_PAD + 2:.0f}" y="56">{escape(_short(node.key))}</text>'
         f'<text class="state" x="{_PAD + 2:.0f}" y="73">{sign} {escape(_cut(node.standing, 11, inner - 14))}</text>'
         "</svg>"

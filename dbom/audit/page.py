@@ -142,10 +142,11 @@ def _lineage(report: Report) -> str:
         if picture.left_out
         else ""
     )
+    look = "picture whole" if picture.width <= _SHRINKS else "picture"
     return (
         '<h2 id="lineage">Lineage</h2>\n<p class="dim">What came from what, as far as the bundles say. Colour and line'
         " tell how each edge is known; a verdict follows verified edges only.</p>\n"
-        f'{left_out}<div class="scroll picture{" whole" if picture.width <= _SHRINKS else ""}" tabindex="0" role="region" aria-label="Lineage picture">'
+        f'{left_out}<div class="scroll {look}" tabindex="0" role="region" aria-label="Lineage picture">'
         f"{picture.svg}</div>\n"
     )
 

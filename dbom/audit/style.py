@@ -56,7 +56,7 @@ PAGE_STYLE: Final = (
     "th{text-align:left;font-size:12px;font-weight:600;color:var(--dim);background:var(--tint);white-space:nowrap}"
     "th,td{padding:10px 14px;vertical-align:top;border-bottom:1px solid var(--rim)}"
     "tbody tr:last-child td,tbody tr:last-child th{border-bottom:0}"
-    "tbody th{background:none;font-size:14px;color:var(--ink);white-space:normal;font-weight:400}"
+    "tbody th{background:none;min-width:250px;font-size:14px;color:var(--ink);white-space:normal;font-weight:400}"
     "td,tbody th{overflow-wrap:anywhere;min-width:104px}"
     ".name{font-weight:600}"
     ".sub{display:block;color:var(--dim);font-size:12.5px}"
