@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -170,3 +171,19 @@ def test_every_module_stands_in_the_import_contract() -> None:
     }
     assert there - layers == set()
     assert layers - there == set()
+
+
+def test_the_guides_python_runs_as_it_is_shown(tmp_path: Path) -> None:
+    page = PYPROJECT.parent / "docs" / "guide" / "python.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 3
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "\n".join(blocks)],
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "('points.csv',)" in done.stdout
