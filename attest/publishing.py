@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from attest.location import Location
     from attest.signing import Signer
     from attest.store import Store
+    from dbom.bom.facts import ArtifactType
     from dbom.hashing import Progress
     from dbom.model import Digest, Finding, Fingerprint
 
@@ -115,6 +116,7 @@ def sign_artifact(
     signer: Signer,
     *,
     bom: GivenBom | None = None,
+    type_: ArtifactType | None = None,
     locations: Sequence[Location] = (),
     stores: Sequence[Store] = (),
     ignores: Sequence[str] | None = None,
@@ -130,6 +132,7 @@ def sign_artifact(
         path,
         signer,
         bom=bom,
+        type_=type_,
         locations=locations,
         ignores=ignores,
         follow_links=follow_links,
@@ -144,6 +147,7 @@ def prepare_artifact(
     signer: Signer,
     *,
     bom: GivenBom | None = None,
+    type_: ArtifactType | None = None,
     locations: Sequence[Location] = (),
     ignores: Sequence[str] | None = None,
     follow_links: bool = False,
@@ -152,7 +156,8 @@ def prepare_artifact(
 ) -> Prepared:
     """Read and sign the artifact at `path`, and write nothing.
 
-    Without `bom`, the sidecar's is taken where it is about these bytes; else one is generated. `ignores` are the
+    Without `bom`, the sidecar's is taken where it is about these bytes; else one is generated, of a dataset or a model
+    as `type_` insists or the content tells. `ignores` are the
     patterns of what to leave out of a tree (None: the default ones).
 
     Raises `MismatchError` for a given BOM about other bytes, `NoEvidenceError` for one that doesn't say which bytes it
@@ -161,7 +166,7 @@ def prepare_artifact(
     """
     artifact = Path(os.path.realpath(path))
     found = fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
-    data, parsed, source, findings = _chosen_bom(artifact, found, bom)
+    data, parsed, source, findings = _chosen_bom(artifact, found, bom, type_)
     subject = Subject.of(found.name, found.digest, ignores=found.ignores)
     declared = Known(Basis.DECLARED)
     statements = [
@@ -194,7 +199,7 @@ def publish(prepared: Prepared, *, stores: Sequence[Store] = ()) -> Published:
 
 
 def _chosen_bom(
-    artifact: Path, found: Fingerprint, given: GivenBom | None
+    artifact: Path, found: Fingerprint, given: GivenBom | None, type_: ArtifactType | None
 ) -> tuple[bytes, Bom, BomSource, tuple[Finding, ...]]:
     if given is not None:
         bom = Bom.parse(given.data, where=given.where)
@@ -203,9 +208,9 @@ def _chosen_bom(
     beside = _sidecar_bom(artifact, found.digest)
     if beside is not None:
         return beside[0], beside[1], BomSource.SIDECAR, ()
-    from dbom.bom.generating import describe_path  # noqa: PLC0415  heavy: it reads tables
+    from dbom.bom.generating import Options, describe_path  # noqa: PLC0415  heavy: it reads tables
 
-    description = describe_path(artifact, found)
+    description = describe_path(artifact, found, Options(type=type_))
     return description.bom.to_json(), description.bom, BomSource.GENERATED, description.findings
 
 

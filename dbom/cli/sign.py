@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbom.bom.facts import ArtifactType
 from dbom.cli.options import (
     FormatOption,
     IgnoreOption,
@@ -45,6 +46,9 @@ def sign(
     bom: Annotated[
         Path | None, typer.Option("--bom", metavar="FILE", help="The BOM to sign; it must be about these bytes.")
     ] = None,
+    as_: Annotated[
+        ArtifactType | None, typer.Option("--as", help="Insist on what it is, where a BOM is generated.")
+    ] = None,
     location: Annotated[
         list[str] | None,
         typer.Option("--location", metavar="URL@PIN", help="Sign, too, that the same bytes are found here."),
@@ -81,6 +85,8 @@ def sign(
     if len(artifacts) > 1 and (bom is not None or locations):
         raise UsageError(USAGE, "--bom and --location take one ARTIFACT", got=f"{len(artifacts)} artifacts")
     given = _given(bom)
+    if bom is not None and as_ is not None:
+        raise UsageError(USAGE, "--as is about a BOM that is generated, and --bom gives one")
     settings = current_settings(store=tuple(store or ()), ignore=tuple(ignore or ()), jobs=jobs or None)
     choice = choice_of_flags(
         signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local
@@ -96,6 +102,7 @@ def sign(
                     path,
                     signer,
                     bom=given,
+                    type_=as_,
                     locations=locations,
                     ignores=ignores,
                     follow_links=follow_links,

@@ -181,3 +181,12 @@ def test_the_cosign_command_that_it_prints_runs_as_it_stands(
     blob = here / shlex.split(line)[-1]
     blob.write_bytes(blob.read_bytes() + b"\n")
     assert 1 == subprocess.run(["unshare", "-rn", "bash", "-c", line], check=False, capture_output=True).returncode
+
+
+def test_what_the_content_does_not_tell_can_be_insisted_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    thing = tmp_path / "thing.json"
+    thing.write_text('{"a": 1}', encoding="utf-8")
+    assert 2 == run(["sign", str(thing), "--local"])
+    assert "--as dataset or --as model" in capsys.readouterr().err
+    assert 0 == run(["sign", str(thing), "--as", "dataset", "--local"])
+    assert 0 == run(["verify", str(thing)])
