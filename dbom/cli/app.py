@@ -185,4 +185,7 @@ def run(arguments: Sequence[str]) -> int:
         if debug:
             raise
         return show_crash(error, arguments)
+    if result == CancelledError.exit_code:
+        # typer has already turned the interruption into an exit code.
+        sys.stderr.write("interrupted\n")
     return result if isinstance(result, int) else 0
