@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.authority import Authority
+    from attest.judging import Requirement
     from attest.store import Store, StoredBundle
     from dbom.hashing import Progress
     from dbom.model import Digest, Fingerprint
@@ -41,13 +42,15 @@ def verify_artifact(
     now: datetime,
     bundles: Sequence[StoredBundle] = (),
     stores: Sequence[Store] = (),
+    requirements: Sequence[Requirement] = (),
     follow_links: bool = False,
     jobs: int = 0,
     progress: Progress | None = None,
 ) -> Verification:
     """Check the bytes at `path` against signed evidence by `authorities`, and return the verdict with its reasons.
 
-    Evidence is gathered from the sidecar, from `bundles` and from `stores`. Each tree is read with the ignore list
+    Evidence is gathered from the sidecar, from `bundles` and from `stores`. Where there are `requirements`, each of
+    them must be met, and only who they name may say what the artifact is. Each tree is read with the ignore list
     that its statement was signed with, and no other.
 
     Raises `UsageError` where nobody is expected, `PathError`, `NameRefusedError` or `ChangedError` where the bytes
@@ -71,6 +74,7 @@ def verify_artifact(
         fingerprints,
         sidecar.bom() if sidecar is not None else None,
         sidecar.manifest() if sidecar is not None else None,
+        tuple(requirements),
     )
     return judge(asked, answers)
 
@@ -82,6 +86,7 @@ def verify_digest(
     now: datetime,
     bundles: Sequence[StoredBundle] = (),
     stores: Sequence[Store] = (),
+    requirements: Sequence[Requirement] = (),
 ) -> Verification:
     """Check that signed evidence by `authorities` speaks of `digest`; the bytes themselves are not looked at.
 
@@ -89,7 +94,7 @@ def verify_digest(
     """
     _somebody(authorities)
     answers = _answers(_gathered(iter(()), bundles, stores), authorities, now)
-    result = judge(Asked(str(digest), "", digest), answers)
+    result = judge(Asked(str(digest), "", digest, requirements=tuple(requirements)), answers)
     note = Finding(BYTES_NOT_CHECKED.id, Severity.NOTE, "bytes not checked", str(digest))
     return Verification(
         result.where,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from dbom.model import Fingerprint
     from dbom.rules import Rule
 
-__all__ = ["CONTENT_PREDICATES", "Asked", "judge"]
+__all__ = ["CONTENT_PREDICATES", "Asked", "Requirement", "judge"]
 
 CONTENT_PREDICATES: Final = frozenset({PREDICATE_BOM, PREDICATE_PROVENANCE, PREDICATE_OMS})
 """Predicate types that say what an artifact is, and not just where it can be had."""
@@ -49,12 +49,25 @@ _SHOWN_PATHS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Requirement:
+    """A statement that a policy wants to be there: its predicate type, and the authorities any of whom may make it."""
+
+    predicate_type: str
+    authorities: tuple[str, ...]
+
+    def met(self, item: VerifiedStatement) -> bool:
+        """Return whether a statement about the artifact is the one that is wanted."""
+        return item.statement.predicate_type == self.predicate_type and item.authority in self.authorities
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked about: the bytes at a path, or a digest alone.
 
     `fingerprints` holds one fingerprint for each ignore list that a statement was signed with (for a file, and for a
     tree that no statement speaks of, there is one and its key doesn't matter); it is empty where only `digest` is
-    known. `bom` and `manifest` are the files of the sidecar.
+    known. `bom` and `manifest` are the files of the sidecar, `requirements` what a
+    policy wants to be attested, all of it.
     """
 
     where: str
@@ -63,6 +76,7 @@ class Asked:
     fingerprints: Mapping[tuple[str, ...], Fingerprint] = field(default_factory=dict)
     bom: bytes | None = None
     manifest: bytes | None = None
+    requirements: tuple[Requirement, ...] = ()
 
     def fingerprint(self, subject: Subject) -> Fingerprint | None:
         """Return the fingerprint under the ignore list that a subject was signed with, or None where there is none."""
@@ -103,11 +117,14 @@ def judge(asked: Asked, answers: Sequence[Answer]) -> Verification:
     difference: Difference | None = None
     if any(finding.severity is Severity.ERROR for finding in findings):
         verdict = Verdict.REFUSED
-    elif any(item.statement.predicate_type in CONTENT_PREDICATES for item in counted):
-        verdict = Verdict.VERIFIED
-    else:
+    elif not any(_is_content(asked, item) for item in counted):
         verdict, more = _no_content(asked, counted, uncounted)
         findings.extend(more)
+    elif missing := _missing(asked, counted):
+        verdict = Verdict.REFUSED
+        findings.extend(missing)
+    else:
+        verdict = Verdict.VERIFIED
     if verdict is Verdict.REFUSED:
         difference = _first_difference(asked, uncounted) if not counted else None
     return Verification(
@@ -121,6 +138,29 @@ def judge(asked: Asked, answers: Sequence[Answer]) -> Verification:
         findings=tuple(findings),
         difference=difference,
     )
+
+
+def _is_content(asked: Asked, item: VerifiedStatement) -> bool:
+    """Return whether a counted statement says what the artifact is, by somebody who may say so.
+
+    A policy's authorities may each say only what it lets them: one that may bind places may not attest content.
+    """
+    if item.statement.predicate_type not in CONTENT_PREDICATES:
+        return False
+    return not asked.requirements or any(requirement.met(item) for requirement in asked.requirements)
+
+
+def _missing(asked: Asked, counted: Sequence[VerifiedStatement]) -> list[Finding]:
+    return [
+        _error(
+            NO_CONTENT_STATEMENT,
+            f"no statement of type {printable(requirement.predicate_type)} about this by"
+            f" {printable(' or '.join(requirement.authorities))}",
+            asked,
+        )
+        for requirement in asked.requirements
+        if not any(requirement.met(item) for item in counted)
+    ]
 
 
 def _matters(asked: Asked, answer: Answer) -> bool:
@@ -169,7 +209,7 @@ def _broken(uncounted: Sequence[Uncounted]) -> list[Finding]:
 
 def _bom_findings(asked: Asked, counted: Sequence[VerifiedStatement]) -> list[Finding]:
     """Compare the BOM file with the signed BOMs, as values: layout is no part of a BOM."""
-    content = [item.statement for item in counted if item.statement.predicate_type in CONTENT_PREDICATES]
+    content = [item.statement for item in counted if _is_content(asked, item)]
     if asked.bom is None or not content:
         return []
     signed = [canonical_json(item.predicate) for item in content if item.predicate_type == PREDICATE_BOM]

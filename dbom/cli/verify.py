@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbom.cli.options import FormatOption, JobsOption, OutputOption, StoreOption, TextOrJson
-from dbom.cli.output import json_result, write_result
+from dbom.cli.output import json_result, say, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.session import current_session, current_settings
 from dbom.cli.verdicts import summary_line, verification_document, verification_text
 from dbom.errors import DbomError, PathError, UsageError
 from dbom.printable import printable
 from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
+from dbom.rules.attestations import NOBODY_EXPECTED
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attest.authority import Authority
+    from attest.judging import Requirement
     from attest.store import StoredBundle
     from attest.verification import Verification
     from dbom.model import Digest
@@ -62,6 +67,9 @@ def verify(
     trust_config: Annotated[
         Path | None, typer.Option("--trust-config", metavar="FILE", help="The client trust config to rest on.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="Expect what this ProvenancePolicy says of content.")
+    ] = None,
     local: Annotated[bool, typer.Option("--local", help="Expect this machine's own local identity.")] = False,
     bundle: Annotated[
         list[Path] | None, typer.Option("--bundle", metavar="FILE", help="A bundle to use beside the sidecar's.")
@@ -77,13 +85,14 @@ def verify(
     """Check an artifact's bytes against signed evidence.
 
     The bytes are read again, the evidence comes from the sidecar (ARTIFACT.dbom/), --bundle and --store. Say whom to
-    expect: --identity with --issuer, or --key. Without either it is this machine's own local identity.
+    expect: --identity with --issuer, --key, or --policy. Without any it is this machine's own local identity.
 
     Example: dbom verify model/ --identity ci@example.org --issuer https://accounts.example.org --trusted-root root.json
     """
     if not artifacts and not digest:
         raise UsageError(USAGE, "nothing to verify", expected="ARTIFACT... or --digest")
-    authorities = _authorities(
+    expected = _expected(
+        policy=policy,
         identity=identity,
         identity_regexp=identity_regexp,
         issuer=issuer,
@@ -95,7 +104,7 @@ def verify(
     results = _results(
         artifacts or [],
         [_digest(text) for text in digest or []],
-        authorities,
+        expected,
         bundles=bundle or [],
         stores=current_settings(store=tuple(store or ())).store,
         follow_links=follow_links,
@@ -111,8 +120,17 @@ def verify(
         raise typer.Exit(code)
 
 
-def _authorities(
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """Whom to expect, and what they must have said (nothing in particular, unless a policy says so)."""
+
+    authorities: tuple[Authority, ...]
+    requirements: tuple[Requirement, ...] = ()
+
+
+def _expected(
     *,
+    policy: Path | None,
     identity: str | None,
     identity_regexp: str | None,
     issuer: str | None,
@@ -120,10 +138,11 @@ def _authorities(
     trusted_root: Path | None,
     trust_config: Path | None,
     local: bool,
-) -> tuple[Authority, ...]:
+) -> list[_Expected]:
     from attest.expecting import expected_authorities
 
     settings = current_settings(
+        policy=None if policy is None else str(policy),
         identity=identity,
         issuer=issuer,
         key=None if key is None else str(key),
@@ -131,9 +150,13 @@ def _authorities(
         trust_config=None if trust_config is None else str(trust_config),
     )
     asked = identity or identity_regexp or issuer or key
+    if policy is not None and (asked or local):
+        raise UsageError(USAGE, "--policy says whom to expect, and so do --identity, --issuer, --key and --local")
     if local and not asked:
-        return expected_authorities(local=True)
-    return expected_authorities(
+        return [_Expected(expected_authorities(local=True))]
+    if settings.policy and not asked:
+        return _of_policy(Path(settings.policy))
+    authorities = expected_authorities(
         identity=None if identity_regexp and identity is None else settings.identity,
         identity_regexp=identity_regexp,
         issuer=settings.issuer,
@@ -142,12 +165,33 @@ def _authorities(
         trust_config=Path(settings.trust_config) if settings.trust_config else None,
         local=local,
     )
+    return [_Expected(authorities)]
+
+
+def _of_policy(path: Path) -> list[_Expected]:
+    """Return what each policy of a file says of content; each must be met, with its own authorities alone."""
+    from admission.policy import Policy
+    from attest.judging import Requirement
+
+    policies = Policy.parse(_read(path, "policy"), where=printable(str(path)), base=path.parent)
+    found = []
+    for policy in policies:
+        if not policy.attestations:
+            raise UsageError(NOBODY_EXPECTED, "the policy requires no attestation", where=printable(policy.name))
+        requirements = tuple(Requirement(item.predicate_type, item.authorities) for item in policy.attestations)
+        named = {name for requirement in requirements for name in requirement.authorities}
+        authorities = tuple(authority for authority in policy.authorities if authority.name in named)
+        found.append(_Expected(authorities, requirements))
+        say(f"policy {printable(policy.name)}: who attests content is checked; places, licences and ancestors are not")
+    if not found:
+        raise UsageError(NOBODY_EXPECTED, "the file holds no policy", where=printable(str(path)))
+    return found
 
 
 def _results(
     paths: Sequence[Path],
     digests: Sequence[Digest],
-    authorities: Sequence[Authority],
+    expected: Sequence[_Expected],
     *,
     bundles: Sequence[Path],
     stores: Sequence[str],
@@ -161,23 +205,29 @@ def _results(
     opened = [open_store(url, offline=current_session().offline) for url in stores]
     now = datetime.now(UTC)
 
-    def artifact(path: Path) -> Verification:
+    def artifact(path: Path, item: _Expected) -> Verification:
         with progress_bar(f"reading {printable(str(path))}") as progress:
             return verify_artifact(
                 path,
-                authorities,
+                item.authorities,
                 now=now,
                 bundles=given,
                 stores=opened,
+                requirements=item.requirements,
                 follow_links=follow_links,
                 jobs=jobs,
                 progress=progress,
             )
 
-    several = len(paths) + len(digests) > 1
+    several = (len(paths) + len(digests)) * len(expected) > 1
     return [
-        *(_one(str(path), lambda path=path: artifact(path), several=several) for path in paths),  # type: ignore[misc]  # mypy can't infer a lambda with a default
-        *(verify_digest(item, authorities, now=now, bundles=given, stores=opened) for item in digests),
+        *(_one(str(path), partial(artifact, path, item), several=several) for path, item in product(paths, expected)),
+        *(
+            verify_digest(
+                digest, item.authorities, now=now, bundles=given, stores=opened, requirements=item.requirements
+            )
+            for digest, item in product(digests, expected)
+        ),
     ]
 
 
@@ -205,12 +255,18 @@ def _digest(text: str) -> Digest:
 
 
 def _bundle(path: Path) -> StoredBundle:
-    from attest.store import MAX_BUNDLE_BYTES, StoredBundle
+    from attest.store import StoredBundle
+
+    return StoredBundle.of(_read(path, "bundle"), where=str(path))
+
+
+def _read(path: Path, what: str) -> bytes:
+    from attest.store import MAX_BUNDLE_BYTES
 
     try:
         with path.open("rb") as file:
-            return StoredBundle.of(file.read(MAX_BUNDLE_BYTES + 1), where=str(path))
+            return file.read(MAX_BUNDLE_BYTES + 1)
     except FileNotFoundError as error:
-        raise PathError(PATH_MISSING, "there is no such bundle", where=printable(str(path))) from error
+        raise PathError(PATH_MISSING, f"there is no such {what}", where=printable(str(path))) from error
     except OSError as error:
         raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(str(path))) from error

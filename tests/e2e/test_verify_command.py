@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from evidence import changed, key_signed, local_sigstore, public_pem, signed_artifact, statement_of
 
+from admission.starting_policy import Expected, render_policy
+from attest.identity import Identity
 from attest.sidecar import Sidecar
+from attest.trust import TrustRoot
 from dbom.cli.app import run
 from dbom.tree import fingerprint_path
 
@@ -157,6 +161,41 @@ def test_several_give_several_results_a_summary_and_the_worst_code(
     code, document = json_of(capsys, "flowers", "unsigned", "missing")
     assert (code, [result["exitCode"] for result in document["results"]]) == (1, [1, 3, 2])
     assert document["results"][2]["rule"] == "DBOM-101"
+
+
+def test_a_policy_says_whom_to_expect(
+    tree: Path,
+    local: LocalSigstore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = TrustRoot.parse(local.trusted_root(), where="root")
+    stranger = Expected(Identity("eve@example.org", local.identity.issuer), root)
+    policies = {"ours": Expected(local.identity, root), "hers": stranger}
+    for name, expected in policies.items():
+        text = render_policy(expected, name=name, mode="enforce", location="oci://registry.example.org/**")
+        (tmp_path / f"{name}.yaml").write_text(text)
+    monkeypatch.setenv("DBOM_HOME", str(tmp_path / "another home"))
+    assert run(["verify", str(tree), "--policy", str(tmp_path / "ours.yaml")]) == 0
+    assert "licences and ancestors are not" in capsys.readouterr().err
+    assert run(["verify", str(tree), "--policy", str(tmp_path / "hers.yaml")]) == 1
+    assert run(["verify", str(tree), "--policy", str(tmp_path / "ours.yaml"), "--local"]) == 2
+    assert run(["verify", str(tree), "--policy", str(tmp_path / "missing.yaml")]) == 2
+    digest = str(fingerprint_path(tree).digest)
+    bundle = str(next(Sidecar.of(tree).folder.glob("*.sigstore.json")))
+    by_digest = ["verify", "--digest", digest, "--bundle", bundle, "--policy", str(tmp_path / "ours.yaml")]
+    assert run(by_digest) == 0
+    monkeypatch.setenv("DBOM_POLICY", str(tmp_path / "hers.yaml"))
+    assert run(["verify", str(tree)]) == 1
+
+
+def test_a_policy_that_requires_no_attestation_expects_nobody(tree: Path, local: LocalSigstore, tmp_path: Path) -> None:
+    expected = Expected(local.identity, TrustRoot.parse(local.trusted_root(), where="root"))
+    document = yaml.safe_load(render_policy(expected, name="p", mode="enforce", location="oci://x/**"))
+    document["spec"].pop("attestations")
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump(document))
+    assert run(["verify", str(tree), "--policy", str(tmp_path / "p.yaml")]) == 2
 
 
 def test_a_digest_without_bytes_says_so(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:

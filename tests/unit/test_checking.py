@@ -28,13 +28,14 @@ from evidence import (
 from attest.authority import Authority
 from attest.checking import verify_artifact, verify_digest
 from attest.identity import Identity, IdentityPattern
+from attest.judging import Requirement
 from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
 from attest.store import StoredBundle, open_store
 from attest.verification import Verdict, Verification
 from dbom.errors import PathError, UsageError
 from dbom.model import Digest, Kind
-from dbom.names import PREDICATE_LOCATION, PREDICATE_OMS, PREDICATE_PROVENANCE, TREE_MEDIA_TYPE
+from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, PREDICATE_OMS, PREDICATE_PROVENANCE, TREE_MEDIA_TYPE
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
@@ -402,6 +403,28 @@ def test_the_root_of_the_disk_has_no_sidecar(local: LocalSigstore) -> None:
     with pytest.raises(UsageError):
         Sidecar.of("/")
     assert local.identity.subject
+
+
+# What a policy requires
+
+
+def test_every_requirement_must_be_met_by_somebody_it_names(file: Path, local: LocalSigstore) -> None:
+    def required(*requirements: Requirement) -> Verification:
+        return verify_artifact(file, [authority_of(local)], now=clock(), requirements=requirements)
+
+    bom, provenance = (Requirement(kind, ("local",)) for kind in (PREDICATE_BOM, PREDICATE_PROVENANCE))
+    assert required(bom).exit_code == 0
+    missing = required(bom, provenance)
+    assert (missing.exit_code, rules(missing)) == (1, {"DBOM-317"})
+    assert PREDICATE_PROVENANCE in missing.reasons[0].message
+
+
+def test_an_authority_that_no_requirement_names_may_not_say_what_an_artifact_is(
+    file: Path, local: LocalSigstore
+) -> None:
+    requirement = Requirement(PREDICATE_BOM, ("release",))
+    result = verify_artifact(file, [authority_of(local)], now=clock(), requirements=[requirement])
+    assert (result.exit_code, rules(result)) == (1, {"DBOM-317"})
 
 
 # By digest, without the bytes
