@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from lineage.graph import Edge, LineageGraph, Node
     from lineage.query import Answer, Paths
 
-__all__ = ["answer_document", "edge_document", "finding_document", "graph_document", "paths_document"]
+__all__ = ["answer_document", "edge_document", "finding_document", "graph_document", "node_document", "paths_document"]
 
 
 def graph_document(graph: LineageGraph) -> JsonObject:
     """Return nodes, edges, findings, and the number of edges of each status."""
     return {
-        "nodes": [_node(node) for node in graph.nodes],
+        "nodes": [node_document(node) for node in graph.nodes],
         "edges": [edge_document(edge) for edge in graph.edges],
         "edgeCounts": {str(status): graph.count(status) for status in EdgeStatus},
         "findings": [finding_document(finding) for finding in graph.findings],
@@ -65,7 +65,8 @@ def paths_document(paths: Paths, graph: LineageGraph) -> JsonObject:
     }
 
 
-def _node(node: Node) -> JsonObject:
+def node_document(node: Node) -> JsonObject:
+    """Return one node."""
     digest = str(node.key) if isinstance(node.key, Digest) else None
     return {
         "id": str(node.key),

@@ -31,6 +31,7 @@ _WIDTH, _HEIGHT = 248.0, 84.0
 _MARGIN, _PAD = 24.0, 14.0
 _LEAST_WIDTH = 660.0
 _LEGEND_ROW = 22.0
+_TAIL = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,5 +293,5 @@ def _cut_middle(text: str, size: float, room: float) -> str:
     """Shorten a name in its middle: names of one family differ at their ends."""
     if _wide(text, size) <= room:
         return text
-    tail = text[-8:]
-    return _cut(text[:-8], size, room - _wide(tail, size)).removesuffix("…") + "…" + tail
+    tail = text[-_TAIL:]
+    return _cut(text[:-_TAIL], size, room - _wide(tail, size)).removesuffix("…") + "…" + tail

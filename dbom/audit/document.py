@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbom.audit.report import Result
-from lineage.document import graph_document
+from lineage.document import graph_document, node_document
 
 if TYPE_CHECKING:
     from dbom.audit.report import BundleRecord, Expected, Report
@@ -17,11 +17,12 @@ __all__ = ["report_document"]
 def report_document(report: Report) -> JsonObject:
     """Return the report; `artifacts` and `bundles` hold each of theirs once."""
     graph = graph_document(report.graph)
-    nodes = graph.pop("nodes")
     artifacts: list[Json] = [
-        {**node, "bundles": {"verified": artifact.verified, "notVerified": artifact.unverified}}
-        for node, artifact in zip(nodes if isinstance(nodes, list) else [], report.artifacts, strict=True)
-        if isinstance(node, dict)
+        {
+            **node_document(artifact.node),
+            "bundles": {"verified": artifact.verified, "notVerified": artifact.unverified},
+        }
+        for artifact in report.artifacts
     ]
     summary: JsonObject = {
         "bundles": len(report.bundles),

@@ -192,8 +192,13 @@ def _artifacts(graph: LineageGraph, records: Sequence[BundleRecord]) -> tuple[Ar
         Artifact(node, about.get((str(node.key), True), 0), about.get((str(node.key), False), 0))
         if isinstance(node.key, Digest)
         else Artifact(node, 0, 0)
-        for node in graph.nodes
+        for node in sorted(graph.nodes, key=_by_name)
     )
+
+
+def _by_name(node: Node) -> tuple[bool, str, str]:
+    """Order artifacts as a reader looks for them: by name, bare names last."""
+    return (not isinstance(node.key, Digest), node.name.casefold(), str(node.key))
 
 
 def _expected(authority: Authority) -> Expected:
