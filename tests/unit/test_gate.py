@@ -354,7 +354,7 @@ def updated(old: JsonObject, new: JsonObject) -> Review:
 
 def test_an_update_that_loads_the_same_is_allowed_as_unchanged() -> None:
     old = pod()
-    new = {**pod(), "metadata": {"name": "p", "labels": {"a": "b"}}, "status": {"phase": "Running"}}
+    new: JsonObject = {**pod(), "metadata": {"name": "p", "labels": {"a": "b"}}, "status": {"phase": "Running"}}
     assert briefly(decided(review=updated(old, new))) == ("unchanged", True, [])
 
 

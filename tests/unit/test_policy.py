@@ -187,7 +187,7 @@ def test_every_fault_has_its_place(change: JsonObject, fault: str, pem: str, tmp
     ],
 )
 def test_a_location_pattern_can_not_reach_further_than_it_looks(pattern: str, pem: str, tmp_path: Path) -> None:
-    body = {**spec(pem), "locations": [{"pattern": pattern, "authorities": ["signer"]}]}
+    body: JsonObject = {**spec(pem), "locations": [{"pattern": pattern, "authorities": ["signer"]}]}
     (fault,) = faults_of(document(body), tmp_path)
     assert fault.startswith("spec.locations[0].pattern: got ")
 
@@ -230,7 +230,7 @@ def test_a_keyless_authority_needs_a_trust_root_that_is_there(pem: str, tmp_path
 
 
 def test_a_broken_key_is_a_fault(pem: str, tmp_path: Path) -> None:
-    body = {**spec(pem), "authorities": [{"name": "signer", "key": {"data": "nonsense"}}]}
+    body: JsonObject = {**spec(pem), "authorities": [{"name": "signer", "key": {"data": "nonsense"}}]}
     assert len(faults_of(document(body), tmp_path)) == 1
 
 
@@ -255,8 +255,9 @@ def test_what_nothing_here_can_check_is_refused_when_the_policy_loads(
 
 
 def test_demands_that_the_kind_does_not_meet_are_refused(pem: str, tmp_path: Path) -> None:
-    for demands in ({"log": True, "sct": False, "time": False}, {"log": True}):
-        body = {**spec(pem), "authorities": [{"name": "signer", "key": {"data": pem}, "demands": demands}]}
+    given: list[JsonObject] = [{"log": True, "sct": False, "time": False}, {"log": True}]
+    for demands in given:
+        body: JsonObject = {**spec(pem), "authorities": [{"name": "signer", "key": {"data": pem}, "demands": demands}]}
         assert faults_of(document(body), tmp_path)
 
 
@@ -279,7 +280,8 @@ def test_names_are_given_once(pem: str, root: bytes, tmp_path: Path) -> None:
         ({"metadata": {"name": "A_b"}}, "metadata.name: 'A_b' is not a name as Kubernetes writes them"),
         (
             {"metadata": {"name": "a", "namespace": "n"}},
-            "metadata.namespace: a policy file holds for the whole cluster; say which namespaces in spec.match.namespaces",
+            "metadata.namespace: a policy file holds for the whole cluster;"
+            " say which namespaces in spec.match.namespaces",
         ),
     ],
 )

@@ -1,0 +1,136 @@
+"""`dbom policy` and `dbom admission` from the outside: exit codes, one clear line, nothing half written."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from dbom.cli.app import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PODS = {
+    "nothing.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: nginx}]}\n",
+    "opaque.yaml": "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: c, image: vllm/vllm, args: [/m]}]}\n",
+    "broken.yaml": "apiVersion: v1\nkind: Pod\nspec: {containers: 3}\n",
+    "widget.yaml": "apiVersion: example.com/v1\nkind: Widget\n",
+    "nonsense.yaml": "a: [\n",
+}
+
+
+@pytest.fixture(name="site")
+def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DBOM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DBOM_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    from attest.local import open_local
+
+    open_local()
+    assert run(["policy", "init", "-o", "policy.yaml"]) == 0
+    for name, text in PODS.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "store").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        (["nothing.yaml"], 0),
+        (["opaque.yaml"], 1),
+        (["broken.yaml"], 2),
+        (["widget.yaml"], 3),
+        (["nonsense.yaml"], 2),
+        (["gone.yaml"], 2),
+        (["nothing.yaml", "widget.yaml", "broken.yaml"], 2),
+        (["nothing.yaml", "widget.yaml", "broken.yaml", "opaque.yaml"], 1),
+    ],
+)
+@pytest.mark.usefixtures("site")
+def test_exit_codes_of_a_review(files: list[str], code: int) -> None:
+    assert run(["admission", "review", *files, "--policy", "policy.yaml", "--store", "store"]) == code
+
+
+@pytest.mark.usefixtures("site")
+def test_nothing_found_is_counted_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    run(["admission", "review", "nothing.yaml", "--policy", "policy.yaml"])
+    assert capsys.readouterr().out.splitlines()[-1] == "1 reviewed: 1 nothing found; 0 would be denied"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["admission", "review", "nothing.yaml"],
+        ["admission", "serve", "--policy", "policy.yaml"],
+        ["admission", "serve", "--policy", "policy.yaml", "--tls-cert", "gone", "--tls-key", "gone"],
+        ["admission", "serve", "--policy", "policy.yaml", "--tls-cert", "x", "--self-signed", "tls"],
+        ["admission", "serve", "--policy", "policy.yaml", "--self-signed", "tls", "--listen", "nowhere"],
+        ["admission", "manifests", "--image", "dbom:latest"],
+        ["admission", "manifests", "--image", "d@sha256:" + "a" * 64, "--mode", "loud"],
+        ["admission", "manifests", "--image", "d@sha256:" + "a" * 64, "--ca-bundle", "gone"],
+        ["policy", "init", "--identity", "me@example.com"],
+        ["policy", "init", "--identity", "me@example.com", "--issuer", "https://i"],
+        ["policy", "init", "--local", "--key", "key.pub"],
+        ["policy", "init", "--key", "gone"],
+        ["policy", "init", "--mode", "loud"],
+        ["policy", "init", "--location", "registry.example.com"],
+        ["policy", "check", "nothing.yaml"],
+        ["policy", "check", "gone.yaml"],
+    ],
+)
+@pytest.mark.usefixtures("site")
+def test_bad_usage_and_input_end_with_2_and_one_clear_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "error: " in shown.err
+    assert "Traceback" not in shown.err
+
+
+@pytest.mark.usefixtures("site")
+def test_a_policy_is_checked(capsys: pytest.CaptureFixture[str], site: Path) -> None:
+    capsys.readouterr()
+    assert run(["policy", "check", "policy.yaml", "-f", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["policies"][0]["name"] == "models"
+    text = (site / "policy.yaml").read_text()
+    (site / "bad.yaml").write_text(
+        text.replace("  mode:", "  modes:").replace("authorities: [signer]", "authorities: [singer]")
+    )
+    assert run(["policy", "check", "bad.yaml"]) == 2
+    shown = capsys.readouterr().err
+    assert "did you mean 'mode'" in shown
+    assert "did you mean 'signer'" in shown
+
+
+def test_without_a_local_identity_a_signer_must_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DBOM_HOME", str(tmp_path / "empty"))
+    assert run(["policy", "init"]) == 2
+    assert "no local identity" in capsys.readouterr().err
+    assert not (tmp_path / "empty").exists()
+
+
+@pytest.mark.usefixtures("site")
+def test_a_policy_for_a_named_identity_holds_its_root(capsys: pytest.CaptureFixture[str], site: Path) -> None:
+    from attest.local import open_local
+
+    local = open_local()
+    (site / "root.json").write_bytes(local.trusted_root())
+    flags = ["--identity", local.identity.subject, "--issuer", local.identity.issuer, "--trusted-root", "root.json"]
+    assert run(["policy", "init", *flags, "--name", "named", "-o", "named.yaml"]) == 0
+    assert run(["policy", "check", "named.yaml"]) == 0
+    assert "named: no fault (enforce" in capsys.readouterr().out
+
+
+def test_manifests_are_yaml_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["admission", "manifests", "--image", "registry.example.com/dbom@sha256:" + "a" * 64]) == 0
+    assert len(list(yaml.safe_load_all(capsys.readouterr().out))) == 8

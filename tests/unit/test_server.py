@@ -1,0 +1,290 @@
+"""The server over real TLS: bounded in size and time, and never a yes by accident."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+import ssl
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from admission.certificates import write_self_signed
+from admission.evidence import Evidence
+from admission.journal import Journal
+from admission.policy import LocationRule, Mode, Policy, RequiredAttestation
+from admission.server import Certificate, Limits, Server, parse_listen
+from admission.webhook import Webhook
+from dbom.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dbom.canonical import Json, JsonObject
+
+IMAGE = "registry.example.com/m@sha256:" + "1" * 64
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def policy(mode: Mode = Mode.ENFORCE) -> Policy:
+    rules = (LocationRule("oci://**", ("x",)),)
+    return Policy("p", mode, ("*",), (), rules, (RequiredAttestation("t", ("x",)),), None, None, "d" * 64)
+
+
+def webhook(mode: Mode = Mode.ENFORCE, journal: Journal | None = None) -> Webhook:
+    return Webhook([policy(mode)], Evidence(), now, journal)
+
+
+def review(*, dry_run: bool = False) -> bytes:
+    volumes: Json = [{"name": "m", "image": {"reference": IMAGE}}]
+    pod: JsonObject = {"kind": "Pod", "apiVersion": "v1", "spec": {"containers": [{"name": "c"}], "volumes": volumes}}
+    request: JsonObject = {
+        "uid": "u",
+        "operation": "CREATE",
+        "kind": {"group": "", "kind": "Pod"},
+        "namespace": "n",
+        "object": pod,
+        "dryRun": dry_run,
+    }
+    return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).encode()
+
+
+class Running:
+    """A server on a free port, and a client that trusts its authority."""
+
+    def __init__(self, server: Server, folder: Path, address: tuple[str, int], logs: list[JsonObject]) -> None:
+        self.server, self.folder, self.address, self.logs = server, folder, address, logs
+
+    def connect(self) -> http.client.HTTPSConnection:
+        """Return a connection, not yet open."""
+        context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
+        return http.client.HTTPSConnection(*self.address, context=context, timeout=10)
+
+    def post(self, body: bytes, kind: str = "application/json", path: str = "/validate") -> tuple[int, JsonObject]:
+        """Post a review, or whatever else."""
+        return self.ask("POST", path, body, {"Content-Type": kind})
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, JsonObject]:
+        """Return the status and the JSON of an answer."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            data = answer.read()
+            return answer.status, json.loads(data) if data else {}
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running(folder: Path, hook: Webhook, limits: Limits | None = None) -> Iterator[Running]:
+    files = write_self_signed(folder, now=now())
+    logs: list[JsonObject] = []
+    ready = threading.Event()
+    found: list[tuple[str, int]] = []
+    loops: list[asyncio.AbstractEventLoop] = []
+    server = Server(hook, Certificate(files.certificate, files.key, logs.append), logs.append, limits or Limits())
+
+    def started(host: str, port: int) -> None:
+        found.append((host, port))
+        loops.append(asyncio.get_running_loop())
+        ready.set()
+
+    thread = threading.Thread(target=server.run, args=("127.0.0.1", 0), kwargs={"started": started})
+    thread.start()
+    assert ready.wait(20)
+    try:
+        yield Running(server, folder, found[0], logs)
+    finally:
+        loops[0].call_soon_threadsafe(server.stop)
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_a_review_is_answered_and_logged_in_one_line(tmp_path: Path) -> None:
+    with running(tmp_path, webhook()) as up:
+        status, answer = up.post(review())
+    response = answer["response"]
+    assert isinstance(response, dict)
+    assert (status, response["uid"], response["allowed"]) == (200, "u", False)
+    assert [(line["event"], line.get("verdict")) for line in up.logs] == [("decision", "can't tell")]
+
+
+def test_one_connection_serves_many_requests(tmp_path: Path) -> None:
+    with running(tmp_path, webhook()) as up:
+        connection = up.connect()
+        for _ in range(3):
+            connection.request("POST", "/validate", review(), {"Content-Type": "application/json"})
+            assert connection.getresponse().read()
+        connection.close()
+    assert len(up.logs) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "status"),
+    [
+        ("GET", "/healthz", "", 200),
+        ("GET", "/readyz", "", 200),
+        ("HEAD", "/readyz", "", 200),
+        ("POST", "/readyz", "", 405),
+        ("GET", "/validate", "", 405),
+        ("GET", "/", "", 404),
+        ("POST", "/validate", "text/plain", 415),
+        ("POST", "/validate", "application/json; charset=utf-8", 400),
+    ],
+)
+def test_paths_and_methods(method: str, path: str, kind: str, status: int, tmp_path: Path) -> None:
+    with running(tmp_path, webhook()) as up:
+        assert (
+            up.ask(method, path, b"" if method != "POST" else b"{}", {"Content-Type": kind} if kind else None)[0]
+            == status
+        )
+
+
+def test_what_is_no_review_gets_a_400_that_says_why(tmp_path: Path) -> None:
+    with running(tmp_path, webhook()) as up:
+        status, answer = up.post(b"{}")
+    assert (status, answer["rule"], up.logs[0]["event"]) == (400, "DBOM-511", "malformed")
+
+
+def test_a_body_that_is_too_large_gets_a_413(tmp_path: Path) -> None:
+    with running(tmp_path, webhook(), Limits(body_bytes=1000)) as up:
+        status, answer = up.post(b" " * 1001)
+    assert (status, answer) == (413, {"error": "the body is larger than 1000 bytes"})
+
+
+def raw(up: Running, data: bytes) -> bytes:
+    context = ssl.create_default_context(cafile=str(up.folder / "ca.crt"))
+    with (
+        socket.create_connection(up.address, timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as wrapped,
+    ):
+        wrapped.sendall(data)
+        return wrapped.recv(4096)
+
+
+@pytest.mark.parametrize(
+    "data", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 40000]
+)
+def test_what_is_no_http_gets_a_4xx(data: bytes, tmp_path: Path) -> None:
+    with running(tmp_path, webhook()) as up:
+        assert raw(up, data).startswith(b"HTTP/1.1 4")
+
+
+def test_a_slow_request_is_dropped(tmp_path: Path) -> None:
+    head = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\nabc"
+    with running(tmp_path, webhook(), Limits(request=0.05)) as up:
+        assert raw(up, head) == b""
+
+
+def test_an_idle_connection_is_dropped(tmp_path: Path) -> None:
+    with running(tmp_path, webhook(), Limits(idle=0.05)) as up:
+        assert raw(up, b"GET") == b""
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(tmp_path: Path) -> None:
+    head = b"POST /validate HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    with running(tmp_path, webhook()) as up:
+        assert raw(up, head).startswith(b"HTTP/1.1 100")
+
+
+def test_too_many_connections_are_closed(tmp_path: Path) -> None:
+    with running(tmp_path, webhook(), Limits(connections=0)) as up, pytest.raises(OSError):  # noqa: PT011  whatever the system says of a closed connection
+        up.ask("GET", "/healthz")
+
+
+def test_plain_http_is_not_served(tmp_path: Path) -> None:
+    with running(tmp_path, webhook()) as up, socket.create_connection(up.address, timeout=10) as plain:
+        plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert not plain.recv(100).startswith(b"HTTP")
+
+
+def test_a_decision_that_does_not_come_in_time_is_a_no(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    def slow_clock() -> datetime:
+        gate.wait(20)
+        return now()
+
+    hook = Webhook([policy(Mode.AUDIT)], Evidence(), slow_clock)
+    with running(tmp_path, hook, Limits(decision=0.05)) as up:
+        status, answer = up.post(review())
+        gate.set()
+    response = answer["response"]
+    assert isinstance(response, dict)
+    assert (status, response["allowed"]) == (200, False)
+    assert response["status"] == {
+        "code": 403,
+        "reason": "Forbidden",
+        "message": "dbom: can't tell: no decision within 0.05 s",
+    }
+
+
+def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path) -> None:
+    with running(tmp_path, webhook()) as up:
+        assert up.ask("GET", "/healthz")[0] == 200
+        write_self_signed(tmp_path, now=now())
+        assert up.ask("GET", "/healthz")[0] == 200
+        (tmp_path / "tls.crt").write_text("half written")
+        assert up.ask("GET", "/healthz")[0] == 200
+    assert [line["event"] for line in up.logs] == ["certificate"]
+
+
+@pytest.mark.parametrize("text", ["", "8443", "localhost:", "localhost:x", "localhost:70000", ":1"])
+def test_an_address_has_a_host_and_a_port(text: str) -> None:
+    with pytest.raises(InputError):
+        parse_listen(text)
+
+
+def test_addresses() -> None:
+    assert parse_listen("[::1]:8443") == ("::1", 8443)
+    assert parse_listen("0.0.0.0:0") == ("0.0.0.0", 0)  # noqa: S104  parsed, not bound
+
+
+def test_a_server_without_a_usable_certificate_does_not_start(tmp_path: Path) -> None:
+    certificate = Certificate(tmp_path / "gone", tmp_path / "gone", lambda _: None)
+    with pytest.raises(InputError, match="not a certificate with its key"):
+        Server(webhook(), certificate, lambda _: None).run("127.0.0.1", 0, started=lambda *_: None)
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    files = write_self_signed(tmp_path, now=now())
+    certificate = Certificate(files.certificate, files.key, lambda _: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(InputError, match="can't listen"):
+        Server(webhook(), certificate, lambda _: None).run(*taken.getsockname(), started=lambda *_: None)
+
+
+def test_in_enforce_mode_what_can_not_be_recorded_is_denied(tmp_path: Path) -> None:
+    nothing = review().replace(b'"volumes"', b'"volumez"')
+    journal = Journal.open(tmp_path / "j", at=now(), facts={})
+    assert json.loads(webhook(journal=journal).answer(nothing).body)["response"]["allowed"] is True
+    journal.close(at=now())
+    answered = webhook(journal=journal).answer(nothing)
+    assert json.loads(answered.body)["response"]["allowed"] is False
+    assert "unrecorded" in answered.log
+    assert json.loads(webhook(Mode.AUDIT, journal).answer(nothing).body)["response"]["allowed"] is True
+
+
+def test_a_dry_run_leaves_no_trace(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "j", at=now(), facts={})
+    before = (tmp_path / "j").read_bytes()
+    webhook(journal=journal).answer(review(dry_run=True))
+    assert (tmp_path / "j").read_bytes() == before
+    webhook(journal=journal).answer(review())
+    assert len((tmp_path / "j").read_bytes()) > len(before)
+    journal.close(at=now())
+
+
+def test_giving_up_on_what_is_no_review_is_a_400() -> None:
+    assert webhook().gave_up(b"{}", "late").status == 400
