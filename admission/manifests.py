@@ -72,6 +72,7 @@ def _heading(installation: Installation) -> str:
         "kubectl exec, and whatever a container fetches without its object saying so",
         "a ValidatingWebhookConfiguration that somebody deletes: watch it with the API server's audit log",
         "kinds that aren't in the rules below, until they make pods; the pods are judged",
+        "ProvenancePolicy objects of the cluster: this version reads the policy files that are mounted, and no others",
     ]
     if installation.mode is not Mode.ENFORCE:
         gaps.append(

@@ -280,8 +280,10 @@ def test_names_are_given_once(pem: str, root: bytes, tmp_path: Path) -> None:
         ({"metadata": {"name": "A_b"}}, "metadata.name: 'A_b' is not a name as Kubernetes writes them"),
         (
             {"metadata": {"name": "a", "namespace": "n"}},
-            "metadata.namespace: a policy file holds for the whole cluster;"
-            " say which namespaces in spec.match.namespaces",
+            (
+                "metadata.namespace: a policy file holds for the whole cluster;"
+                " say which namespaces in spec.match.namespaces"
+            ),
         ),
     ],
 )
