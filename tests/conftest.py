@@ -45,7 +45,9 @@ def peer() -> Callable[[str], str]:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a run that was told to skip nothing (`DBOM_REQUIRE_PEERS=1`) and skipped something."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    if reporter is None:
+        return
+    skipped = reporter.stats.get("skipped", [])
     if os.environ.get("DBOM_REQUIRE_PEERS") == "1" and skipped and exitstatus == 0:
         reporter.write_line(f"{len(skipped)} skipped where nothing may be", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
