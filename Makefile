@@ -83,10 +83,12 @@ peers: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -P tests/benchmarks/startup.py
 
+# The extras that the tests run for real.
+EXTRAS := --extra s3 --extra gcs --extra azure --extra hf --extra ray --extra blake3
 LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 lock: | $(BIN)/python
 	@$(UV) $(LOCK) pyproject.toml -o requirements/base.txt
-	@$(UV) $(LOCK) pyproject.toml --group pyproject.toml:dev -o requirements/dev.txt
+	@$(UV) $(LOCK) pyproject.toml --group pyproject.toml:dev $(EXTRAS) -o requirements/dev.txt
 	@$(UV) $(LOCK) requirements/tools.in -o requirements/tools.txt
 	@$(UV) $(LOCK) --no-deps requirements/models.in -o requirements/models.txt
 
