@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from attest.signing import Signer
     from attest.store import Store
     from dbom.bom.facts import ArtifactType
-    from dbom.hashing import Progress
+    from dbom.items import Progress
     from dbom.model import Digest, Finding, Fingerprint
 
 __all__ = [

@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from dbom.errors import CancelledError, ChangedError, PathError
 from dbom.printable import printable
@@ -19,23 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Executor, Future
 
-__all__ = ["FileState", "Progress", "hash_file", "hash_files"]
+    from dbom.items import Progress
+
+__all__ = ["FileState", "hash_file", "hash_files"]
 
 _CHUNK = 256 * 1024
 _BATCH_FILES = 256
 _BATCH_BYTES = 8 * 1024 * 1024
 
 _buffers = threading.local()
-
-
-class Progress(Protocol):
-    """Whoever wants to see how far the reading is. Both methods may be called from any thread."""
-
-    def expect(self, size: int) -> None:
-        """Hear that `size` more bytes are going to be read."""
-
-    def advance(self, size: int) -> None:
-        """Hear that `size` bytes have been read."""
 
 
 @dataclass(frozen=True, slots=True)

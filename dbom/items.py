@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from dbom.hashing import Progress
     from dbom.model import Entry
 
-__all__ = ["Item"]
+__all__ = ["Item", "Progress"]
+
+
+class Progress(Protocol):
+    """Whoever wants to see how far the reading is. Both methods may be called from any thread."""
+
+    def expect(self, size: int) -> None:
+        """Hear that `size` more bytes are going to be read."""
+
+    def advance(self, size: int) -> None:
+        """Hear that `size` bytes have been read."""
 
 
 class Item(Protocol):

@@ -29,7 +29,7 @@ from dbom.rules.artifacts import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dbom.hashing import Progress
+    from dbom.items import Progress
 
 __all__ = ["fingerprint_path"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-    from dbom.hashing import Progress
+    from dbom.items import Progress
 
 __all__ = ["progress_bar"]
 
