@@ -8,6 +8,7 @@ the artifact, so it never says whom to trust, what to sign with or what to leave
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -257,34 +258,39 @@ def load_settings(
     flags: Mapping[str, Value | None],
     environment: Mapping[str, str],
     config: Path | None,
-    folder: Path,
+    folder: Path | None,
     user_file: Path | None,
 ) -> Settings:
     """Read every place that settings come from, and return what holds.
 
-    `flags` are by name as in `KEYS`, `config` is the file given by `--config`, `folder` the current one, `user_file`
-    may be missing. Raises `DocumentError` for malformed settings, `PathError` for a file that can't be read.
+    `flags` are by name as in `KEYS`, `config` is the file given by `--config`, `folder` the current one (None where
+    there is none), `user_file` may be missing. Raises `DocumentError` for malformed settings, `PathError` for a file
+    that can't be read.
     """
     return settle([flag_layer(flags), environment_layer(environment), *_file_layers(config, folder, user_file)])
 
 
-def _file_layers(config: Path | None, folder: Path, user_file: Path | None) -> Iterator[Layer]:
+def _file_layers(config: Path | None, folder: Path | None, user_file: Path | None) -> Iterator[Layer]:
     if config is not None:
         yield _read_layer(Level.CONFIG, config)
-    project = find_project_file(folder)
+    project = None if folder is None else find_project_file(folder)
     if project is not None:
         yield _read_layer(Level.PROJECT, project)
-    if user_file is not None and user_file.is_file():
+    if user_file is not None and _is_there(user_file):
         yield _read_layer(Level.USER, user_file)
 
 
 def find_project_file(folder: Path) -> Path | None:
-    """Return the nearest `dbom.toml`, or `pyproject.toml` with `[tool.dbom]`, of `folder` or above; else None."""
+    """Return the nearest `dbom.toml`, or `pyproject.toml` with `[tool.dbom]`, of `folder` or above; else None.
+
+    A folder that this user may not look into has none: nothing that decides a verdict may stand in such a file.
+    """
     for place in (folder, *folder.parents):
-        if (place / "dbom.toml").is_file():
+        if os.path.isfile(place / "dbom.toml"):  # noqa: PTH113  Path's own raises where it may not look
             return place / "dbom.toml"
         pyproject = place / "pyproject.toml"
-        if pyproject.is_file() and b"dbom" in _read_bytes(pyproject) and _dbom_table(pyproject) is not None:
+        is_there = os.path.isfile(pyproject)  # noqa: PTH113  as above
+        if is_there and b"dbom" in _read_bytes(pyproject) and _dbom_table(pyproject) is not None:
             return pyproject
     return None
 
@@ -297,6 +303,21 @@ def user_settings_file(environment: Mapping[str, str]) -> Path:
     import platformdirs  # noqa: PLC0415  only where no folder was named
 
     return Path(platformdirs.user_config_dir("dbom")) / "config.toml"
+
+
+def _is_there(user_file: Path) -> bool:
+    """Return whether the user has a settings file. Not to be told is an error: it may say whom to expect."""
+    try:
+        user_file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(user_file, error) from error
+    return True
+
+
+def _unreadable(file: Path, error: OSError) -> PathError:
+    return PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=str(file))
 
 
 def _read_layer(level: Level, file: Path) -> Layer:
@@ -329,7 +350,7 @@ def _read_bytes(file: Path) -> bytes:
     except FileNotFoundError as error:
         raise PathError(PATH_MISSING, "there is no such settings file", where=str(file)) from error
     except OSError as error:
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=str(file)) from error
+        raise _unreadable(file, error) from error
     if len(data) > _MAX_FILE_BYTES:
         raise DocumentError(SETTINGS_MALFORMED, "too large", where=str(file), expected=f"at most {_MAX_FILE_BYTES}")
     return data

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import sys
+import inspect
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from dbom.cli.failure import show_crash, show_error
+from dbom.cli.failure import own_words, show_crash, show_error
 from dbom.cli.session import with_session_flags
-from dbom.errors import CancelledError, DbomError
+from dbom.errors import CancelledError, DbomError, InputError
 from dbom.rules.everyday import CANCELLED
 
 if TYPE_CHECKING:
@@ -125,6 +126,13 @@ class _Commands(TyperGroup):
             self.add_command(_shown(word, entry))
         self._table = table
 
+    def invoke(self, ctx):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  typer keeps the types of its click private
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # typer would make an exit code of it, and a child that ended with 130 does that too.
+            raise CancelledError(CANCELLED, "interrupted", hint="") from None
+
     def resolve_command(self, ctx, args):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  typer keeps the types of its click private
         name, command, rest = super().resolve_command(ctx, args)
         entry = self._table.get(name) if name is not None else None
@@ -141,11 +149,15 @@ def _shown(word: str, entry: Leaf | Group) -> TyperCommand | TyperGroup:
 
 def _loaded(name: str, leaf: Leaf) -> TyperCommand | TyperGroup:
     module, _, function = leaf.target.partition(":")
+    command = with_session_flags(getattr(importlib.import_module(f"dbom.cli.{module}"), function))
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command(name, no_args_is_help=False)(
-        with_session_flags(getattr(importlib.import_module(f"dbom.cli.{module}"), function))
-    )
+    single.command(name, no_args_is_help=False, help=_reflowed(inspect.getdoc(command) or ""))(command)
     return typer.main.get_command(single)  # type: ignore[return-value]  # it returns what typer.core defines
+
+
+def _reflowed(docstring: str) -> str:
+    """Join the lines of each paragraph, which typer would keep, so that they wrap as wide as the terminal is."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
 
 
 def _root() -> _Commands:
@@ -169,23 +181,22 @@ def _root() -> _Commands:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name and return its exit code. No exception leaves, whatever happens."""
-    debug = "--debug" in arguments
     try:
         result = _root().main(args=list(arguments), prog_name="dbom", standalone_mode=False)
+    except SystemExit as left:
+        # typer's: shell completion has answered, or the reader of a pipe went away before the result was written.
+        result = InputError.exit_code if isinstance(left.__context__, BrokenPipeError) else left.code
+    except typer.Abort:
+        return show_error(CancelledError(CANCELLED, "interrupted", hint=""), arguments)
     except DbomError as error:
-        if debug:
-            raise
+        _show_traceback(arguments)
         return show_error(error, arguments)
-    except (KeyboardInterrupt, typer.Abort):
-        return show_error(CancelledError(CANCELLED, "interrupted"), arguments)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
-    except Exception as error:
-        if debug:
-            raise
+    except Exception as error:  # noqa: BLE001  nothing unforeseen may leave as a yes
+        _show_traceback(arguments)
         return show_crash(error, arguments)
-    if result == CancelledError.exit_code:
-        # typer has already turned the interruption into an exit code.
-        sys.stderr.write("interrupted\n")
     return result if isinstance(result, int) else 0
+
+
+def _show_traceback(arguments: Sequence[str]) -> None:
+    if "--debug" in own_words(arguments):
+        traceback.print_exc()

@@ -2,44 +2,68 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
-import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
-from dbom.errors import DbomError, UsageError
-from dbom.names import schema_name
+from dbom.cli.output import give_up_stdout, json_result
+from dbom.errors import DbomError, PathError, UsageError
 from dbom.printable import printable
-from dbom.rules.everyday import INTERNAL, USAGE
+from dbom.rules.artifacts import PATH_UNREADABLE
+from dbom.rules.everyday import INTERNAL, OUTPUT_UNWRITABLE, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["show_crash", "show_error", "wants_json"]
+    from dbom.canonical import JsonObject
+
+__all__ = ["own_words", "show_crash", "show_error", "wants_json"]
 
 _MESSAGE_LIMIT = 2000
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EBADF)
+
+# -f among the flags that may stand in one word with it, and the same with its value.
+_SHORT = re.compile(r"-[qv]*f")
+_SHORT_WITH_JSON = re.compile(r"-[qv]*f=?json")
 
 
 def show_error(error: DbomError, arguments: Sequence[str]) -> int:
     """Write `error` to stderr, or as JSON to stdout where the command line asks for JSON; return its exit code."""
-    message = printable(str(error), limit=_MESSAGE_LIMIT)
-    if wants_json(arguments):
-        document = {
-            "schema": schema_name("error"),
-            "error": message,
-            "rule": error.rule.id,
-            "hint": error.hint,
-            "faults": [printable(fault, limit=_MESSAGE_LIMIT) for fault in error.faults],
-            "exitCode": error.exit_code,
-        }
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-        return error.exit_code
-    sys.stderr.write(f"error: {message}\n")
+    if not (wants_json(arguments) and _shown_as_json(error)):
+        _show_as_text(error)
+    return error.exit_code
+
+
+def _shown_as_json(error: DbomError) -> bool:
+    """Write `error` to stdout, and return whether that was possible."""
+    document: JsonObject = {
+        "error": _shown(str(error)),
+        "rule": error.rule.id,
+        "hint": error.hint,
+        "faults": [_shown(fault) for fault in error.faults],
+        "exitCode": error.exit_code,
+    }
+    try:
+        json_result("error", document)
+    except (BrokenPipeError, PathError):
+        return False
+    return True
+
+
+def _show_as_text(error: DbomError) -> None:
+    sys.stderr.write(f"error: {_shown(str(error))}\n")
     for fault in error.faults:
-        sys.stderr.write(f"  - {printable(fault, limit=_MESSAGE_LIMIT)}\n")
+        sys.stderr.write(f"  - {_shown(fault)}\n")
     if error.hint:
         sys.stderr.write(f"  hint: {error.hint} ({error.rule.id})\n")
-    return error.exit_code
+
+
+def _shown(message: str) -> str:
+    """Escape a message. Its backslashes stay single: those of the strings in it that were escaped are doubled."""
+    return printable(message, limit=_MESSAGE_LIMIT).replace("\\\\", "\\")
 
 
 def show_crash(error: Exception, arguments: Sequence[str]) -> int:
@@ -51,6 +75,13 @@ def show_crash(error: Exception, arguments: Sequence[str]) -> int:
         context = getattr(error, "ctx", None)
         path = getattr(context, "command_path", "dbom")
         return show_error(UsageError(USAGE, str(formatted()), hint=f"see {path} --help"), arguments)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        give_up_stdout()
+        return show_error(PathError(OUTPUT_UNWRITABLE, f"can't be written: {error.strerror}"), arguments)
+    if isinstance(error, OSError) and error.filename is not None:
+        return show_error(
+            PathError(PATH_UNREADABLE, error.strerror or str(error), where=str(error.filename)), arguments
+        )
     return show_error(_InternalError(INTERNAL, f"{type(error).__name__}: {error}"), arguments)
 
 
@@ -61,12 +92,17 @@ class _InternalError(DbomError):
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Return whether the words of a command line, up to `--`, ask for JSON."""
-    words = list(arguments)
-    if "--" in words:
-        words = words[: words.index("--")]
-    pairs = itertools.pairwise([*words, ""])
+    """Return whether the words of a command line ask for JSON."""
+    pairs = itertools.pairwise([*own_words(arguments), ""])
     return any(
-        (word in ("-f", "--format") and following == "json") or word in ("-fjson", "-f=json", "--format=json")
+        word == "--format=json"
+        or _SHORT_WITH_JSON.fullmatch(word) is not None
+        or (following == "json" and (word == "--format" or _SHORT.fullmatch(word) is not None))
         for word, following in pairs
     )
+
+
+def own_words(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the words of a command line up to `--`: what stands behind it is another command's."""
+    words = list(arguments)
+    return words[: words.index("--")] if "--" in words else words

@@ -18,13 +18,12 @@ from dbom.cli.options import (
     OutputOption,
     TextOrJson,
 )
-from dbom.cli.output import json_result, say, write_file, write_result
+from dbom.cli.output import demand_outside, json_result, say, write_result
 from dbom.cli.progress import progress_bar
-from dbom.cli.session import current_session
+from dbom.cli.session import current_session, current_settings
 from dbom.errors import DbomError, UsageError
 from dbom.ignores import chosen_ignores
 from dbom.printable import printable
-from dbom.rules.artifacts import WRITES_INTO_ARTIFACT
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
@@ -73,11 +72,15 @@ def fingerprint(
 
     Example: dbom fingerprint data/ model.safetensors --how
     """
-    ignores = chosen_ignores(ignore or (), defaults=not no_default_ignores)
-    _demand_outside(paths, manifest, output)
-    results = [_result(path, ignores, follow_links, jobs, several=len(paths) > 1) for path in paths]
+    if manifest is not None and len(paths) > 1:
+        raise UsageError(USAGE, "--manifest takes one PATH", got=f"{len(paths)} paths")
+    for written in (manifest, output):
+        demand_outside(written, paths)
+    settings = current_settings(ignore=tuple(ignore or ()), jobs=jobs or None)
+    ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
+    results = [_result(path, ignores, follow_links, settings.jobs, several=len(paths) > 1) for path in paths]
     if manifest is not None and not isinstance(results[0].outcome, DbomError):
-        write_file(manifest, results[0].outcome.manifest())
+        write_result(results[0].outcome.manifest(), manifest)
     if format_ is TextOrJson.JSON:
         _show_json(results, how, output)
     else:
@@ -85,22 +88,6 @@ def fingerprint(
     codes = [result.outcome.exit_code for result in results if isinstance(result.outcome, DbomError)]
     if codes:
         raise typer.Exit(min(codes, key=_WORST_FIRST.index))
-
-
-def _demand_outside(paths: Sequence[str], manifest: Path | None, output: Path | None) -> None:
-    if manifest is not None and len(paths) > 1:
-        raise UsageError(USAGE, "--manifest takes one PATH", got=f"{len(paths)} paths")
-    for written in (manifest, output):
-        if written is None or str(written) == "-":
-            continue
-        target = Path(os.path.realpath(written.parent)) / written.name
-        for path in paths:
-            if target.is_relative_to(os.path.realpath(path)):
-                raise UsageError(
-                    WRITES_INTO_ARTIFACT,
-                    f"lies inside {printable(path)} and would change it",
-                    where=printable(str(written)),
-                )
 
 
 def _result(path: str, ignores: Sequence[str], follow_links: bool, jobs: int, *, several: bool) -> _Result:

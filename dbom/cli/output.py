@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbom.cli.session import current_session
-from dbom.errors import PathError
+from dbom.errors import PathError, UsageError
 from dbom.names import schema_name
-from dbom.rules.artifacts import PATH_UNREADABLE
+from dbom.printable import printable
+from dbom.rules.artifacts import WRITES_INTO_ARTIFACT
+from dbom.rules.everyday import OUTPUT_UNWRITABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dbom.canonical import JsonObject
 
-__all__ = ["json_result", "say", "write_file", "write_result"]
+__all__ = ["demand_outside", "give_up_stdout", "json_result", "say", "write_file", "write_result"]
 
 
 def write_result(result: str | bytes, output: Path | None = None) -> None:
-    """Write the result to `output`, whole or not at all; to stdout where it is None or `-`."""
-    data = result.encode() if isinstance(result, str) else result
+    """Write the result to `output`, whole or not at all; to stdout where it is None or `-`. Raises `PathError`."""
+    # A file name that isn't UTF-8 holds surrogates; written as backslash escapes they are still JSON.
+    data = result.encode(errors="backslashreplace") if isinstance(result, str) else result
     if not data.endswith(b"\n"):
         data += b"\n"
     if output is None or str(output) == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _write_stdout(data)
     else:
         write_file(output, data)
+
+
+def _write_stdout(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        give_up_stdout()
+        raise PathError(OUTPUT_UNWRITABLE, f"can't be written: {error.strerror}", where="standard output") from error
 
 
 def json_result(command: str, document: JsonObject, output: Path | None = None) -> None:
@@ -37,21 +52,65 @@ def json_result(command: str, document: JsonObject, output: Path | None = None) 
     write_result(json.dumps({"schema": schema_name(command), **document}, indent=2, ensure_ascii=False), output)
 
 
+def give_up_stdout() -> None:
+    """Put a stream in stdout's place that fails too, but holds nothing.
+
+    What is still in the old one's buffer would be tried again at exit, and fail there with a message of Python's own.
+    """
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    sys.stdout = os.fdopen(descriptor, "w", encoding="utf-8")
+
+
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old bytes or the new ones, never half. Raises `PathError`."""
-    temporary = ""
+    """Write a file so that a reader sees the old bytes or the new ones, never half. Raises `PathError`.
+
+    A link is followed, as a shell would. A pipe or a device (`/dev/stdout`) is written to, never replaced by a file.
+    """
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        if _is_stream(path):
+            with path.open("wb", buffering=0) as stream:
+                stream.write(data)
+        else:
+            _replace(Path(os.path.realpath(path)), data)
+    except OSError as error:
+        raise PathError(OUTPUT_UNWRITABLE, f"can't be written: {error.strerror}", where=printable(str(path))) from error
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    import tempfile
+
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".dbom-tmp-")
+    try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
-    except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise PathError(PATH_UNREADABLE, f"can't be written: {error.strerror}", where=str(path)) from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def demand_outside(written: Path | None, artifacts: Iterable[str]) -> None:
+    """Raise `UsageError` where the file to write is one of the artifacts, or lies inside one; stdout never does."""
+    if written is None or str(written) == "-":
+        return
+    target = Path(os.path.realpath(written))
+    for artifact in artifacts:
+        if target.is_relative_to(os.path.realpath(artifact)):
+            raise UsageError(
+                WRITES_INTO_ARTIFACT,
+                f"lies inside {printable(artifact)} and would change it",
+                where=printable(str(written)),
+            )
 
 
 def say(message: str, *, verbose: bool = False) -> None:

@@ -50,9 +50,17 @@ def current_settings(**flags: Value | None) -> Settings:
         flags={name.replace("_", "-"): value for name, value in flags.items()},
         environment=os.environ,
         config=current_session().config,
-        folder=Path.cwd(),
+        folder=_here(),
         user_file=user_settings_file(os.environ),
     )
+
+
+def _here() -> Path | None:
+    """Return the current folder, or None where somebody has removed it."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 _FLAGS = {

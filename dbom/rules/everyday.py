@@ -44,6 +44,13 @@ RULE_UNKNOWN = Rule(
     "No rule has this id. Ids look like DBOM-101 and never change their meaning.",
     "`dbom explain` without an id lists every rule",
 )
+OUTPUT_UNWRITABLE = Rule(
+    "DBOM-907",
+    "result can't be written",
+    "The place that the result was to go to is missing, full, closed, or not this user's to write to. A file that was"
+    " there before is as it was: results are written whole or not at all.",
+    "name a place that is there, has room, and that this user may write to",
+)
 RUN_USAGE = Rule(
     "DBOM-911",
     "run without a command",

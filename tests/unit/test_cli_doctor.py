@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    _requiring(monkeypatch, ["typer>=0.1", 's3fs>=1; extra == "s3"', 'rich; extra == "nice"'])
+    _requiring(monkeypatch, ["typer>=0.1", 'not-there-at-all>=1; extra == "s3"', 'rich; extra == "nice"'])
     return tmp_path
 
 

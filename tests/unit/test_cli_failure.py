@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from dbom.cli.failure import show_crash, show_error, wants_json
+from dbom.cli.failure import own_words, show_crash, show_error, wants_json
 from dbom.errors import CancelledError, DocumentError, EvidenceError
+from dbom.printable import printable
 from dbom.rules.artifacts import PATH_MISSING
 from dbom.rules.documents import JSON_MALFORMED
 
@@ -65,3 +66,25 @@ def test_what_nobody_foresaw_is_could_not_tell(capsys: pytest.CaptureFixture[str
 )
 def test_json_is_wanted_where_the_words_say_so(words: list[str], wanted: bool) -> None:  # noqa: FBT001  a test's table
     assert wants_json(words) is wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"), [(["-qf", "json"], True), (["-qfjson"], True), (["-vf=json"], True), (["--of", "json"], False)]
+)
+def test_json_is_wanted_behind_other_short_flags_too(words: list[str], wanted: bool) -> None:  # noqa: FBT001  a test's table
+    assert wants_json(words) is wanted
+
+
+def test_what_was_escaped_once_is_not_escaped_again(capsys: pytest.CaptureFixture[str]) -> None:
+    show_error(EvidenceError(PATH_MISSING, "gone", where=printable("a\x1bb")), [])
+    assert capsys.readouterr().err.startswith("error: a\\x1bb: gone\n")
+
+
+def test_an_operating_systems_no_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show_crash(PermissionError(13, "Permission denied", "/x/y"), []) == 2
+    assert capsys.readouterr().err.startswith("error: /x/y: Permission denied\n")
+
+
+def test_the_words_of_another_command_are_not_ours() -> None:
+    assert own_words(["run", "--debug", "--", "x", "--debug", "--", "y"]) == ["run", "--debug"]
+    assert own_words(["doctor"]) == ["doctor"]

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import pytest
 import typer
 
-from dbom.cli.output import json_result, say, write_file, write_result
+from dbom.cli.output import demand_outside, json_result, say, write_file, write_result
 from dbom.cli.session import current_session, current_settings, with_session_flags
-from dbom.errors import PathError
+from dbom.errors import PathError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
-def test_a_result_ends_in_one_newline(capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
+def test_a_result_ends_in_one_newline(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     write_result("one")
     write_result(b"two\n", None)
-    write_result("three", tmp_path.__class__("-"))
+    write_result("three", Path("-"))
     assert capsysbinary.readouterr().out == b"one\ntwo\nthree\n"
 
 
@@ -77,3 +78,57 @@ def test_settings_follow_flag_and_environment(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("DBOM_TRUSTED_ROOT", "env.json")
     assert current_settings(trusted_root=None).trusted_root == "env.json"
     assert current_settings(trusted_root="flag.json").trusted_root == "flag.json"
+
+
+@pytest.mark.parametrize("place", ["/dev/full", "missing/x", "folder"])
+def test_a_place_that_takes_nothing_is_named_with_a_hint(place: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(PathError, match="can't be written") as caught:
+        write_file(tmp_path / place, b"x")
+    assert caught.value.rule.id == "DBOM-907"
+    assert [tmp_path / "folder"] == list(tmp_path.rglob("*"))
+
+
+def test_a_device_or_pipe_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    """As root, `-o /dev/null` would otherwise put a file in the device's place, for everybody."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    write_file(fifo, b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert fifo.is_fifo()
+
+
+def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    write_file(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_a_link_into_the_artifact_is_no_way_around(tmp_path: Path) -> None:
+    (tmp_path / "artifact").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "artifact" / "result")
+    with pytest.raises(UsageError, match="lies inside") as caught:
+        demand_outside(tmp_path / "link", [str(tmp_path / "artifact")])
+    assert caught.value.rule.id == "DBOM-113"
+    demand_outside(tmp_path / "result", [str(tmp_path / "artifact")])
+    demand_outside(None, [str(tmp_path)])
+    demand_outside(Path("-"), ["."])
+
+
+def test_an_interruption_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "chmod", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(tmp_path / "x", b"x")
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_name_that_is_not_utf_8_is_escaped_in_json(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    json_result("x", {"path": "\udcff"})
+    assert json.loads(capsysbinary.readouterr().out)["path"] == "\udcff"
