@@ -299,6 +299,8 @@ def test_signals_reach_the_child(name: str, tmp_path: Path) -> None:
         (tmp_path / "ready").read_bytes()
         os.kill(os.getpid(), getattr(signal, name))
 
+    # A signal that is ignored at the start (SIGINT of a job in the background) stays so, and a shell can't trap it.
+    handler = signal.signal(getattr(signal, name), lambda *_: None)
     sender = threading.Thread(target=send)
     reading, writing = os.pipe()
     stdin = os.dup(0)
@@ -309,6 +311,7 @@ def test_signals_reach_the_child(name: str, tmp_path: Path) -> None:
     finally:
         os.dup2(stdin, 0)
         sender.join()
+        signal.signal(getattr(signal, name), handler)
         for descriptor in (reading, writing, stdin):
             os.close(descriptor)
 
