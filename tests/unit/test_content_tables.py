@@ -86,13 +86,13 @@ def test_json_lines_are_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b'{"a": 1}', "one JSON document"),
-        (b'{\n  "a": 1\n}\n', "one JSON document"),
+        (b'{"a": 1}', "a JSON document"),
+        (b'{\n  "a": 1\n}\n', "a JSON document"),
         (b"[]", "no array of objects"),
         (b"[1, 2]", "no array of objects"),
         (b'[{"a": 1}, 2]', "no array of objects"),
-        (b'[{"a": 1, "a": 2}]', "stands twice"),
-        (b"[{", "not JSON"),
+        (b'[{"a": 1, "a": 2}]', "malformed JSON"),
+        (b"[{", "malformed JSON"),
         (b'{"a": 1}\n{"a": "x"}\n', "not readable as json"),
         (b'{"a": 1}\nnot json\n', "not readable as json"),
         (b"[" + b'{"a": 123456789012345678901234567890}' + b"]", None),
@@ -148,3 +148,71 @@ def test_a_long_type_is_cut(tmp_path: Path) -> None:
     keys = ", ".join(f'"key{number}": 1' for number in range(100))
     kind = known(tmp_path, f'[{{"a": {{{keys}}}}}]'.encode(), TableFormat.JSON).columns[0].type
     assert len(kind) == 501
+
+
+@pytest.mark.parametrize("depth", [201, 10_000, 40_000])
+@pytest.mark.parametrize("brackets", [(b"[", b"]"), (b'{"a":', b"}")])
+def test_deep_json_lines_do_not_crash_the_reader(tmp_path: Path, depth: int, brackets: tuple[bytes, bytes]) -> None:
+    """Arrow's reader recurses, and 10,000 levels ended the whole process."""
+    deep = b'{"b":' + brackets[0] * depth + b"1" + brackets[1] * depth + b"}"
+    for lines in (b'{"a":1}\n' + deep + b"\n", b'{"a":1}\n' + deep.replace(b"[", b"[\n") + b"\n"):
+        found = facts(tmp_path, lines, TableFormat.JSON)
+        assert found == Unknown("not readable as json: a line is no object")
+
+
+def test_one_long_line_is_a_row_of_json_lines(tmp_path: Path) -> None:
+    found = known(tmp_path, b'{"t":"' + b"x" * 3_000_000 + b'"}\n\n{"t":"y"}\n', TableFormat.JSON)
+    assert (found.rows, found.columns) == (2, (Column("t", "string"),))
+
+
+def test_what_lies_before_a_json_array_or_lines_is_skipped(tmp_path: Path) -> None:
+    assert known(tmp_path, b'\n \n[\n{"a":1}]', TableFormat.JSON).format is TableFormat.JSON
+    assert known(tmp_path, b'\xef\xbb\xbf{"a":1}\n{"a":2}', TableFormat.JSON).rows == 2
+
+
+def test_a_reason_quotes_no_number_of_a_json_document(tmp_path: Path) -> None:
+    assert facts(tmp_path, b'[{"secret": 1e999}]', TableFormat.JSON) == Unknown("malformed JSON")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"positive,Bob\nnegative,Al\npositive,Cy\n",
+        b"it began well and " + b"went on " * 12 + b",x\nshort,y\n",
+    ],
+)
+def test_a_first_row_that_its_column_repeats_or_that_is_long_is_not_published(tmp_path: Path, data: bytes) -> None:
+    found = known(tmp_path, data)
+    assert isinstance(found.rows, Unknown)
+    assert [column.name for column in found.columns] == ["#1", "#2"]
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (b'"a,b,c";x\n1;2\n', ["a,b,c", "x"]),
+        (b'"col\nname",b\n1,2\n', ["col\nname", "b"]),
+        (b'size 5",b;c\n1,2\n', ['size 5"', "b;c"]),
+    ],
+)
+def test_delimiters_and_line_ends_in_quoted_names_mean_nothing(tmp_path: Path, data: bytes, names: list[str]) -> None:
+    assert [column.name for column in known(tmp_path, data).columns] == names
+
+
+def test_a_csv_file_of_too_many_columns_is_not_read(tmp_path: Path) -> None:
+    row = ",".join(f"c{number}" for number in range(tables.MAX_TEXT_COLUMNS + 1))
+    assert facts(tmp_path, f"{row}\n{row}\n".encode()) == Unknown("larger than 20000 columns")
+
+
+def test_a_compressed_stream_is_counted_without_unpacking_it(tmp_path: Path) -> None:
+    """A few kB of zstd can hold gigabytes of zeros: the count stands in the batch's own words."""
+    batch = pa.record_batch({"a": pa.array([0] * 2_000_000, pa.int64())})
+    file = tmp_path / "bomb"
+    with pa.ipc.new_stream(file, batch.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_batch(batch)
+        writer.write_batch(batch)
+    before = pa.default_memory_pool().max_memory()
+    found = read_table(file, TableFormat.ARROW_STREAM)
+    assert isinstance(found, TableFacts)
+    assert found.rows == 4_000_000
+    assert pa.default_memory_pool().max_memory() == before
