@@ -30,6 +30,8 @@ MAX_HEADER_BYTES = 100_000_000
 LENGTH_BYTES = 8
 
 _MAX_FAULTS = 20
+_SIZE_LIMIT = 2**64
+"""Sizes and offsets are 64-bit numbers in the reference implementation; longer ones would cost hours to multiply."""
 
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
@@ -116,6 +118,8 @@ def _tensor(name: str, item: Json) -> Tensor | str:
         return f"unknown dtype {printable(repr(dtype))}"
     if shape is None or offsets is None or len(offsets) != len(("begin", "end")):
         return "shape or data_offsets are not what they must be"
+    if not _fits(shape):
+        return "the shape holds more numbers than 64 bits can count"
     tensor = Tensor(name, dtype, shape, *offsets)
     if (tensor.end - tensor.begin) * 8 != tensor.elements * _BITS[dtype]:
         return f"{tensor.end - tensor.begin} bytes can't hold {tensor.elements} of {dtype}"
@@ -125,8 +129,19 @@ def _tensor(name: str, item: Json) -> Tensor | str:
 def _sizes(value: Json) -> tuple[int, ...] | None:
     if not isinstance(value, list):
         return None
-    sizes = tuple(item for item in value if isinstance(item, int) and not isinstance(item, bool) and item >= 0)
+    sizes = tuple(
+        item for item in value if isinstance(item, int) and not isinstance(item, bool) and 0 <= item < _SIZE_LIMIT
+    )
     return sizes if len(sizes) == len(value) else None
+
+
+def _fits(shape: tuple[int, ...]) -> bool:
+    elements = 1
+    for size in shape:
+        elements *= size
+        if elements >= _SIZE_LIMIT:
+            return False
+    return True
 
 
 def _layout_faults(tensors: list[Tensor], room: int) -> list[str]:

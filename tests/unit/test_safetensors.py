@@ -97,3 +97,19 @@ def test_every_fault_is_reported() -> None:
     with pytest.raises(DocumentError) as caught:
         read(built({"a": tensor("X", [1], 0, 4), "b": tensor("F32", [9], 0, 4), "__metadata__": 1}, 4))
     assert len(caught.value.faults) == 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "end", "reason"),
+    [
+        ([10**4000], 4, "shape or data_offsets are not what they must be"),
+        ([1], 10**4000, "shape or data_offsets are not what they must be"),
+        ([2**63] * 100_000, 4, "the shape holds more numbers than 64 bits can count"),
+    ],
+)
+def test_sizes_beyond_64_bits_are_refused_and_not_multiplied(shape: list[int], end: int, reason: str) -> None:
+    """2,000 sizes of 4,000 digits each took hours, and two of them ended in a traceback."""
+    with pytest.raises(DocumentError) as refused:
+        read(built({"a": tensor("F32", shape, 0, end)}, 4))
+    assert reason in refused.value.what
+    assert len(refused.value.what) < 200
