@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,22 +12,22 @@ from attest.sidecar import Sidecar
 from attest.verification import Answer, Gathered, Source, Verification
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from attest.verifying import verify_bundle
-from dbom.errors import UsageError
+from dbom.errors import PathError, UsageError
 from dbom.model import Finding, Kind, Severity
 from dbom.names import BUNDLE_SUFFIX
 from dbom.printable import printable
+from dbom.rules.artifacts import EMPTY_TREE
 from dbom.rules.attestations import BUNDLE_NAME, BYTES_NOT_CHECKED, NOBODY_EXPECTED
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from attest.authority import Authority
     from attest.judging import Requirement
     from attest.store import Store, StoredBundle
-    from dbom.hashing import Progress
+    from dbom.items import Progress
     from dbom.model import Digest, Fingerprint
 
 __all__ = ["verify_artifact", "verify_digest"]
@@ -58,7 +59,7 @@ def verify_artifact(
     """
     _somebody(authorities)
     place = Path(path)
-    sidecar = Sidecar.of(place) if place.resolve().name else None
+    sidecar = Sidecar.of(place) if Path(os.path.realpath(place)).name else None
     beside = sidecar.bundles() if sidecar is not None else iter(())
     answers = _answers(_gathered(beside, bundles, stores), authorities, now)
 
@@ -116,8 +117,11 @@ def _fingerprints(
         try:
             found[ignores] = fingerprint(ignores)
         except UsageError:
-            # A list that can't be applied proves no bytes: its statement matches nothing.
-            continue
+            continue  # a list that can't be applied proves no bytes: its statement matches nothing
+        except PathError as error:
+            if error.rule is not EMPTY_TREE:
+                raise
+            continue  # nor does a list that leaves out all that is there
     if not found:
         usual = fingerprint(None)
         found[usual.ignores] = usual
@@ -157,7 +161,19 @@ def _gathered(
 
 
 def _answers(gathered: Iterator[Gathered], authorities: Sequence[Authority], now: datetime) -> list[Answer]:
-    return [Answer(item, _result(item.bundle, authorities, now)) for item in gathered]
+    return [_answer(item, authorities, now) for item in gathered]
+
+
+def _answer(item: Gathered, authorities: Sequence[Authority], now: datetime) -> Answer:
+    result = _result(item.bundle, authorities, now)
+    if isinstance(result, Rejection):
+        return Answer(item, result)
+    accepting = [
+        authority.name
+        for authority in authorities
+        if authority.name == result.authority or isinstance(_result(item.bundle, [authority], now), VerifiedStatement)
+    ]
+    return Answer(item, result, tuple(accepting))
 
 
 def _result(bundle: StoredBundle, authorities: Sequence[Authority], now: datetime) -> VerifiedStatement | Rejection:

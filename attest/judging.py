@@ -7,20 +7,22 @@ signer about these bytes must be there; the BOM file is the BOM that was signed.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from attest.signed_files import proven_files
 from attest.verification import Answer, Source, Uncounted, Verdict, Verification
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
+from dbom.bom import Bom
 from dbom.canonical import canonical_json, load_json
-from dbom.difference import compare, parse_manifest
-from dbom.errors import DbomError, DocumentError
-from dbom.model import Digest, Entry, Finding, Kind, Severity, tree_digest
-from dbom.names import PREDICATE_BOM, PREDICATE_OMS, PREDICATE_PROVENANCE
+from dbom.difference import compare
+from dbom.errors import DocumentError
+from dbom.model import Digest, Finding, Kind, Severity, Unknown
+from dbom.names import DEFAULT_IGNORES, PREDICATE_BOM, PREDICATE_OMS, PREDICATE_PROVENANCE
 from dbom.printable import printable
 from dbom.rules.attestations import (
     BOM_DIFFERS,
+    BOM_OF_OTHER_BYTES,
     BYTES_CHANGED,
     IGNORED_PRESENT,
     KINDS_DIFFER,
@@ -32,10 +34,9 @@ from dbom.rules.attestations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from attest.statement import Statement, Subject
-    from dbom.canonical import JsonObject
     from dbom.difference import Difference
     from dbom.model import Fingerprint
     from dbom.rules import Rule
@@ -55,9 +56,14 @@ class Requirement:
     predicate_type: str
     authorities: tuple[str, ...]
 
-    def met(self, item: VerifiedStatement) -> bool:
-        """Return whether a statement about the artifact is the one that is wanted."""
-        return item.statement.predicate_type == self.predicate_type and item.authority in self.authorities
+    def met(self, answer: Answer) -> bool:
+        """Return whether a verified statement about the artifact is the one that is wanted."""
+        statement = answer.statement
+        return (
+            statement is not None
+            and statement.predicate_type == self.predicate_type
+            and any(name in self.authorities for name in answer.accepted_by)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,48 +115,73 @@ class Asked:
 def judge(asked: Asked, answers: Sequence[Answer]) -> Verification:
     """Return the verdict on what is asked, from all that was gathered about it."""
     answers = [answer for answer in answers if _matters(asked, answer)]
-    counted = tuple(result for answer in answers if (result := _counting(asked, answer)) is not None)
-    uncounted = tuple(
-        Uncounted(answer, *_why_not(asked, answer)) for answer in answers if _counting(asked, answer) is None
-    )
-    findings = [*_broken(uncounted), *_bom_findings(asked, counted), *_ignored(asked, counted)]
-    difference: Difference | None = None
-    if any(finding.severity is Severity.ERROR for finding in findings):
-        verdict = Verdict.REFUSED
-    elif not any(_is_content(asked, item) for item in counted):
-        verdict, more = _no_content(asked, counted, uncounted)
-        findings.extend(more)
-    elif missing := _missing(asked, counted):
-        verdict = Verdict.REFUSED
-        findings.extend(missing)
-    else:
-        verdict = Verdict.VERIFIED
-    if verdict is Verdict.REFUSED:
-        difference = _first_difference(asked, uncounted) if not counted else None
+    counted = [answer for answer in answers if _counts(asked, answer)]
+    content = [answer for answer in counted if _is_content(asked, answer)]
+    uncounted = tuple(Uncounted(answer, *_why_not(asked, answer)) for answer in answers if not _counts(asked, answer))
+    uncovered = _uncovered(asked, content)
+    findings = [
+        *_broken(uncounted),
+        *_of_other_bytes(asked, counted),
+        *_bom_findings(asked, counted, content),
+        *_left_out(asked, content, uncovered),
+    ]
+    verdict, more = _verdict(asked, counted, content, uncounted, findings)
     return Verification(
         asked.where,
         asked.name,
-        _digest_shown(asked, counted),
+        _digest_shown(asked, content or counted),
         bytes_checked=bool(asked.fingerprints),
         verdict=verdict,
-        counted=counted,
+        counted=tuple(item.result for item in counted if isinstance(item.result, VerifiedStatement)),
         uncounted=uncounted,
-        findings=tuple(findings),
-        difference=difference,
+        uncovered=uncovered,
+        findings=(*findings, *more),
+        difference=_first_difference(asked, uncounted) if verdict is Verdict.REFUSED and not counted else None,
     )
 
 
-def _is_content(asked: Asked, item: VerifiedStatement) -> bool:
+def _verdict(
+    asked: Asked,
+    counted: Sequence[Answer],
+    content: Sequence[Answer],
+    uncounted: Sequence[Uncounted],
+    findings: Iterable[Finding],
+) -> tuple[Verdict, list[Finding]]:
+    """Return the verdict, and the findings that it adds to those which are there already."""
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        return Verdict.REFUSED, []
+    if not content:
+        return _no_content(asked, counted, uncounted)
+    missing = _missing(asked, content)
+    return (Verdict.REFUSED if missing else Verdict.VERIFIED), missing
+
+
+def _is_content(asked: Asked, answer: Answer) -> bool:
     """Return whether a counted statement says what the artifact is, by somebody who may say so.
 
     A policy's authorities may each say only what it lets them: one that may bind places may not attest content.
     """
-    if item.statement.predicate_type not in CONTENT_PREDICATES:
+    statement = answer.statement
+    if statement is None or statement.predicate_type not in CONTENT_PREDICATES:
         return False
-    return not asked.requirements or any(requirement.met(item) for requirement in asked.requirements)
+    if _described_elsewhere(asked, answer) is not None:
+        return False
+    return not asked.requirements or any(requirement.met(answer) for requirement in asked.requirements)
 
 
-def _missing(asked: Asked, counted: Sequence[VerifiedStatement]) -> list[Finding]:
+def _described_elsewhere(asked: Asked, answer: Answer) -> Digest | None:
+    """Return the digest that a counted BOM names for what it describes, where these bytes have another."""
+    statement = answer.statement
+    if statement is None or statement.predicate_type != PREDICATE_BOM:
+        return None
+    described, subject = Bom(statement.predicate).artifact, asked.matching(statement)
+    if isinstance(described, Unknown) or subject is None or subject.digest is None:
+        return None
+    # Whether it is a file or a tree is told by a media type that others' BOMs don't have: the digits decide.
+    return described if described.hex != subject.digest.hex else None
+
+
+def _missing(asked: Asked, content: Sequence[Answer]) -> list[Finding]:
     return [
         _error(
             NO_CONTENT_STATEMENT,
@@ -159,7 +190,7 @@ def _missing(asked: Asked, counted: Sequence[VerifiedStatement]) -> list[Finding
             asked,
         )
         for requirement in asked.requirements
-        if not any(requirement.met(item) for item in counted)
+        if not any(requirement.met(item) for item in content)
     ]
 
 
@@ -170,16 +201,25 @@ def _matters(asked: Asked, answer: Answer) -> bool:
     return asked.speaks_of(answer.statement) or asked.matching(answer.statement) is not None
 
 
-def _counting(asked: Asked, answer: Answer) -> VerifiedStatement | None:
+def _counts(asked: Asked, answer: Answer) -> bool:
     result = answer.result
-    if isinstance(result, VerifiedStatement) and asked.matching(result.statement) is not None:
-        return result
-    return None
+    return isinstance(result, VerifiedStatement) and asked.matching(result.statement) is not None
 
 
-def _digest_shown(asked: Asked, counted: Sequence[VerifiedStatement]) -> Digest:
-    matched = [asked.matching(item.statement) for item in counted]
-    return next((subject.digest for subject in matched if subject and subject.digest), asked.digest)
+def _digest_shown(asked: Asked, shown: Sequence[Answer]) -> Digest:
+    """Return the digest that most is known by: of the counted statements', the one that leaves out least."""
+    subjects = [subject for item in shown if (subject := _subject(asked, item)) is not None]
+
+    def left_out(subject: Subject) -> int:
+        found = asked.fingerprint(subject)
+        return len(found.ignored) if found is not None else 0
+
+    best = min(subjects, key=left_out, default=None)
+    return asked.digest if best is None or best.digest is None else best.digest
+
+
+def _subject(asked: Asked, answer: Answer) -> Subject | None:
+    return asked.matching(answer.statement) if answer.statement is not None else None
 
 
 def _why_not(asked: Asked, answer: Answer) -> tuple[str, str]:
@@ -188,7 +228,9 @@ def _why_not(asked: Asked, answer: Answer) -> tuple[str, str]:
     subjects = answer.result.statement.subjects
     stated = [subject.digest for subject in subjects if subject.digest is not None]
     if not stated:
-        return SUBJECT_UNUSABLE.id, "no subject has a usable sha256"
+        oms = answer.result.statement.predicate_type == PREDICATE_OMS
+        reason = "the root digest of Open Model Signing names no bytes" if oms else "no subject has a usable sha256"
+        return SUBJECT_UNUSABLE.id, reason
     digits = {digest.hex: digest for digest in asked.digests()}
     for digest in stated:
         if digest.hex in digits and digest.kind is not digits[digest.hex].kind:
@@ -207,41 +249,89 @@ def _broken(uncounted: Sequence[Uncounted]) -> list[Finding]:
     ]
 
 
-def _bom_findings(asked: Asked, counted: Sequence[VerifiedStatement]) -> list[Finding]:
-    """Compare the BOM file with the signed BOMs, as values: layout is no part of a BOM."""
-    content = [item.statement for item in counted if _is_content(asked, item)]
-    if asked.bom is None or not content:
-        return []
-    signed = [canonical_json(item.predicate) for item in content if item.predicate_type == PREDICATE_BOM]
-    try:
-        same = canonical_json(load_json(asked.bom, where="the BOM file")) in signed
-        reason = "the BOM file isn't the BOM that was signed about these bytes"
-    except DocumentError as error:
-        same, reason = False, f"the BOM file can't be the signed one: {error.what}"
-    if same:
-        return []
-    if not signed:
-        reason = "there is a BOM file, but no signed BOM about these bytes that it could be"
-    return [Finding(BOM_DIFFERS.id, Severity.ERROR, reason, asked.where)]
-
-
-def _ignored(asked: Asked, counted: Sequence[VerifiedStatement]) -> list[Finding]:
-    subjects = [asked.matching(item.statement) for item in counted]
-    found = [asked.fingerprint(subject) for subject in subjects if subject is not None]
-    paths = sorted({path for item in found if item is not None for path in item.ignored})
-    if not paths:
-        return []
-    shown = ", ".join(printable(path) for path in paths[:_SHOWN_PATHS])
-    more = f" and {len(paths) - _SHOWN_PATHS} more" if len(paths) > _SHOWN_PATHS else ""
+def _of_other_bytes(asked: Asked, counted: Sequence[Answer]) -> list[Finding]:
     return [
         Finding(
-            IGNORED_PRESENT.id, Severity.NOTE, f"left out of the signed digest, and there: {shown}{more}", asked.where
+            BOM_OF_OTHER_BYTES.id,
+            Severity.WARNING,
+            f"a signed BOM describes other bytes than its statement is about, {described}, and says nothing of these",
+            item.result.where,
         )
+        for item in counted
+        if (described := _described_elsewhere(asked, item)) is not None
     ]
 
 
+def _bom_findings(asked: Asked, counted: Sequence[Answer], content: Sequence[Answer]) -> list[Finding]:
+    """Compare the BOM file with the signed BOMs, as values: layout is no part of a BOM."""
+    if asked.bom is None or not content:
+        return []
+    try:
+        written = canonical_json(load_json(asked.bom, where="the BOM file"))
+        if written in _signed_boms(content):
+            return []
+    except DocumentError as error:
+        return [_error(BOM_DIFFERS, f"the BOM file can't be the signed one: {error.what}", asked)]
+    if any(_is_bom(item) for item in content):
+        reason = "the BOM file isn't the BOM that was signed about these bytes"
+    elif written in _signed_boms(counted):
+        reason = "the BOM file is signed, but by nobody who is asked to say what this is"
+    else:
+        reason = "no signed BOM about these bytes covers the BOM file; what counts says what this is, but is no BOM"
+    return [_error(BOM_DIFFERS, reason, asked)]
+
+
+def _signed_boms(answers: Iterable[Answer]) -> set[bytes]:
+    """Return the BOMs of statements as canonical JSON; one that has no such form equals no file."""
+    found = set()
+    for item in answers:
+        if item.statement is not None and _is_bom(item):
+            try:
+                found.add(canonical_json(item.statement.predicate))
+            except DocumentError:
+                continue
+    return found
+
+
+def _is_bom(answer: Answer) -> bool:
+    return answer.statement is not None and answer.statement.predicate_type == PREDICATE_BOM
+
+
+def _uncovered(asked: Asked, content: Sequence[Answer]) -> tuple[str, ...]:
+    """Return what is there and covered by no statement of content: left out by the ignore list of each of them."""
+    lists = [found.ignored for found in _read_for(asked, content)]
+    return tuple(
+        sorted(
+            path
+            for path in {path for ignored in lists for path in ignored}
+            if all(any(_holds(entry, path) for entry in ignored) for ignored in lists)
+        )
+    )
+
+
+def _read_for(asked: Asked, content: Sequence[Answer]) -> list[Fingerprint]:
+    subjects = [_subject(asked, item) for item in content]
+    found = [asked.fingerprint(subject) for subject in subjects if subject is not None]
+    return [item for item in found if item is not None]
+
+
+def _holds(entry: str, path: str) -> bool:
+    return path == entry or (entry.endswith("/") and path.startswith(entry))
+
+
+def _left_out(asked: Asked, content: Sequence[Answer], uncovered: Sequence[str]) -> list[Finding]:
+    """Name what nothing vouches for. What is always left out is on record; what a signer chose to, is worth a look."""
+    if not uncovered:
+        return []
+    usual = any(set(found.ignores) <= set(DEFAULT_IGNORES) for found in _read_for(asked, content))
+    shown = ", ".join(printable(path) for path in uncovered[:_SHOWN_PATHS])
+    more = f" and {len(uncovered) - _SHOWN_PATHS} more" if len(uncovered) > _SHOWN_PATHS else ""
+    reason = f"left out of the signed digest, and there, vouched for by nobody: {shown}{more}"
+    return [Finding(IGNORED_PRESENT.id, Severity.NOTE if usual else Severity.WARNING, reason, asked.where)]
+
+
 def _no_content(
-    asked: Asked, counted: Sequence[VerifiedStatement], uncounted: Sequence[Uncounted]
+    asked: Asked, counted: Sequence[Answer], uncounted: Sequence[Uncounted]
 ) -> tuple[Verdict, list[Finding]]:
     """Say no, or that it can't be told, where no statement of content counts and nothing is broken."""
     found = [item for item in uncounted if item.answer.statement is not None]
@@ -294,45 +384,10 @@ def _first_difference(asked: Asked, uncounted: Sequence[Uncounted]) -> Differenc
         statement = item.answer.result.statement
         for subject in statement.subjects:
             actual = asked.fingerprint(subject)
-            listed = _proven_list(subject.digest, statement, asked.manifest)
+            listed = proven_files(subject.digest, statement, asked.manifest)
             if actual is not None and actual.kind is Kind.TREE and listed:
                 return compare(listed, actual)
     return None
-
-
-def _proven_list(digest: Digest | None, statement: Statement, manifest: bytes | None) -> dict[str, str] | None:
-    """Return path and sha256 of the files of a signed tree, where the manifest or the signed BOM proves them."""
-    if digest is None or digest.kind is not Kind.TREE:
-        return None
-    if manifest is not None and hashlib.sha256(manifest).hexdigest() == digest.hex:
-        try:
-            return {entry.path: entry.sha256 for entry in parse_manifest(manifest, where="the manifest")}
-        except DbomError:
-            return None
-    entries = _files_of_bom(statement.predicate) if statement.predicate_type == PREDICATE_BOM else ()
-    if entries and tree_digest(entries) == digest:
-        return {entry.path: entry.sha256 for entry in entries}
-    return None
-
-
-def _files_of_bom(bom: JsonObject) -> tuple[Entry, ...]:
-    components = bom.get("components")
-    return tuple(
-        Entry(name, 0, digits)
-        for component in (components if isinstance(components, list) else [])
-        if isinstance(component, dict) and component.get("type") == "file"
-        if isinstance(name := component.get("name"), str) and (digits := _sha256(component)) is not None
-    )
-
-
-def _sha256(component: JsonObject) -> str | None:
-    hashes = component.get("hashes")
-    found = [
-        item.get("content")
-        for item in (hashes if isinstance(hashes, list) else [])
-        if isinstance(item, dict) and item.get("alg") == "SHA-256"
-    ]
-    return found[0] if len(found) == 1 and isinstance(found[0], str) else None
 
 
 def _error(rule: Rule, reason: str, asked: Asked) -> Finding:

@@ -6,13 +6,13 @@ version 1 and 0.1, our own and anybody else's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from dbom.canonical import JsonObject, canonical_json, json_object
 from dbom.errors import DocumentError, EvidenceError
 from dbom.model import Digest, Kind
-from dbom.names import ANNOTATION_IGNORE, STATEMENT_V01, STATEMENT_V1, TREE_MEDIA_TYPE
+from dbom.names import ANNOTATION_IGNORE, PREDICATE_OMS, STATEMENT_V01, STATEMENT_V1, TREE_MEDIA_TYPE
 from dbom.rules.attestations import STATEMENT_MALFORMED
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class Subject:
     """One thing a statement is about.
 
     `digest` is the artifact's identity by kind and sha256, or None where the subject has no usable sha256 (other
-    algorithms alone identify nothing here, and neither does a name). `annotations` are the descriptor's own.
+    algorithms alone identify nothing here, and neither does a name; nor does the root digest of Open Model Signing,
+    which is no artifact's but that of a crafted file of digests). `annotations` are the descriptor's own.
     """
 
     name: str
@@ -103,7 +104,10 @@ class Statement:
             raise EvidenceError(STATEMENT_MALFORMED, "no subject", where=where)
         if not isinstance(predicate, dict):
             raise EvidenceError(STATEMENT_MALFORMED, "the predicate is not an object", where=where)
-        return cls(tuple(_subject(item, where) for item in subjects), predicate_type, predicate, payload)
+        read = tuple(_subject(item, where) for item in subjects)
+        if predicate_type == PREDICATE_OMS:
+            read = tuple(replace(subject, digest=None) for subject in read)
+        return cls(read, predicate_type, predicate, payload)
 
     def about(self, digest: Digest) -> Subject | None:
         """Return the first subject that is this artifact, by kind and sha256, or None."""

@@ -48,10 +48,14 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A gathered bundle, and what the verifier made of it."""
+    """A gathered bundle, and what the verifier made of it.
+
+    `accepted_by` names every authority that accepts its signer: one identity may stand in several.
+    """
 
     gathered: Gathered
     result: VerifiedStatement | Rejection
+    accepted_by: tuple[str, ...] = ()
 
     @property
     def statement(self) -> Statement | None:
@@ -74,7 +78,9 @@ class Verification:
 
     `where` is the path or digest that was asked about, `digest` the digest that was found or asked about.
     `bytes_checked` says whether the bytes were read. `difference` names the files that differ from what was signed,
-    where a list of the signed files is proven. `error` is what kept the artifact from being checked at all.
+    where a list of the signed files is proven. `uncovered` are the paths that are there and that no statement of
+    content vouches for, since each was signed with an ignore list that leaves them out. `error` is what kept the
+    artifact from being checked at all.
     """
 
     where: str
@@ -84,6 +90,7 @@ class Verification:
     verdict: Verdict
     counted: tuple[VerifiedStatement, ...] = ()
     uncounted: tuple[Uncounted, ...] = ()
+    uncovered: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     difference: Difference | None = None
     error: DbomError | None = None

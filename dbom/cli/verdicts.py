@@ -28,6 +28,7 @@ def verification_text(result: Verification) -> str:
     if result.error is not None:
         return f"error      {result.where}: {_shown(str(result.error))} ({result.error.rule.id})"
     unchecked = "" if result.bytes_checked else "  (bytes not checked)"
+    unchecked += f"  (not covered: {_paths(len(result.uncovered))})" if result.uncovered else ""
     named = "" if result.where == str(result.digest) else f"{result.where}  "
     lines = [f"{result.verdict:<9}  {named}{result.digest}{unchecked}"]
     lines.extend(_finding_line(finding) for finding in result.findings)
@@ -60,6 +61,10 @@ def verification_document(results: Sequence[Verification]) -> JsonObject:
 _VERDICTS = ("verified", "refused", "undecided")
 
 
+def _paths(count: int) -> str:
+    return "1 path" if count == 1 else f"{count} paths"
+
+
 def _finding_line(finding: Finding) -> str:
     label = {Severity.ERROR: "because", Severity.WARNING: "warning", Severity.NOTE: "note"}[finding.severity]
     return f"  {label}: {_shown(finding.message)} ({finding.rule}, {_shown(finding.where)})"
@@ -89,6 +94,7 @@ def _document(result: Verification) -> JsonObject:
         "kind": None if result.digest is None else str(result.digest.kind),
         "digest": None if result.digest is None else str(result.digest),
         "bytesChecked": result.bytes_checked,
+        "notCovered": [_shown(path) for path in result.uncovered],
         "statements": [_counted(item) for item in result.counted],
         "notCounted": [_uncounted(item) for item in result.uncounted],
         "findings": [

@@ -34,7 +34,7 @@ from attest.statement import Statement, Subject
 from attest.store import StoredBundle, open_store
 from attest.verification import Verdict, Verification
 from dbom.errors import PathError, UsageError
-from dbom.model import Digest, Kind
+from dbom.model import Digest, Kind, Severity
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, PREDICATE_OMS, PREDICATE_PROVENANCE, TREE_MEDIA_TYPE
 from dbom.tree import fingerprint_path
 
@@ -319,11 +319,24 @@ def test_a_location_alone_is_not_enough(tmp_path: Path, local: LocalSigstore) ->
     assert rules(result) == {"DBOM-317"}
 
 
-@pytest.mark.parametrize("predicate_type", [PREDICATE_PROVENANCE, PREDICATE_OMS])
-def test_provenance_and_oms_are_content(tmp_path: Path, local: LocalSigstore, predicate_type: str) -> None:
+def test_a_file_of_digests_is_not_the_model_whose_oms_root_it_hashes_to(tmp_path: Path, local: LocalSigstore) -> None:
+    """That root is the sha256 of its files' digests one behind the other, which anybody can write into a file."""
+    path = tmp_path / "crafted"
+    path.write_bytes(hashlib.sha256(b"weights").digest() + hashlib.sha256(b"config").digest())
+    statement = statement_of(fingerprint_path(path), predicate_type=PREDICATE_OMS)
+    Sidecar.of(path).add_bundle(local.signer(now=clock).sign(statement), statement)
+    result = checked(path, authority_of(local))
+    assert (result.exit_code, rules(result)) == (1, {"DBOM-322"})
+    by_digest = verify_digest(
+        fingerprint_path(path).digest, [authority_of(local)], now=clock(), bundles=list(Sidecar.of(path).bundles())
+    )
+    assert by_digest.exit_code == 1
+
+
+def test_provenance_is_content(tmp_path: Path, local: LocalSigstore) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"x")
-    statement = statement_of(fingerprint_path(path), predicate_type=predicate_type)
+    statement = statement_of(fingerprint_path(path), predicate_type=PREDICATE_PROVENANCE)
     Sidecar.of(path).add_bundle(local.signer(now=clock).sign(statement), statement)
     assert checked(path, authority_of(local)).exit_code == 0
 
@@ -344,6 +357,82 @@ def test_only_the_signed_ignore_list_is_applied(tmp_path: Path, local: LocalSigs
     ]
     (root / ".DS_Store").write_bytes(b"3")
     assert checked(root, authority_of(local)).exit_code == 1
+
+
+def test_what_another_tree_s_ignore_list_leaves_out_is_a_warning_and_not_covered(
+    tmp_path: Path, local: LocalSigstore
+) -> None:
+    """A statement about a tree without weights holds for this one too; that it says nothing of the weights is said."""
+    other, model = tmp_path / "other", tmp_path / "model"
+    for root, weights in ((other, b"good"), (model, b"evil")):
+        root.mkdir()
+        (root / "config.json").write_bytes(b"{}")
+        (root / "w.safetensors").write_bytes(weights)
+    statement = statement_of(fingerprint_path(other, ignores=("*.safetensors",)))
+    narrow = StoredBundle.of(local.signer(now=clock).sign(statement), where="narrow")
+    result = checked(model, authority_of(local), bundles=[narrow])
+    assert (result.exit_code, result.uncovered) == (0, ("w.safetensors",))
+    assert [(item.rule, item.severity) for item in result.findings] == [("DBOM-321", Severity.WARNING)]
+    # Where another statement covers them, they are covered, and the digest is the one that covers most.
+    signed_artifact(model, local)
+    covered = checked(model, authority_of(local), bundles=[narrow])
+    assert (covered.exit_code, covered.uncovered, covered.findings) == (0, (), ())
+    assert (covered.digest, len(covered.counted)) == (fingerprint_path(model).digest, 2)
+
+
+def test_a_place_covers_nothing_of_what_content_leaves_out(tmp_path: Path, local: LocalSigstore) -> None:
+    root = tmp_path / "d"
+    (root / "sub").mkdir(parents=True)
+    for name in ("a", "sub/b"):
+        (root / name).write_bytes(b"1")
+    content = statement_of(fingerprint_path(root, ignores=("/sub/",)))
+    place = statement_of(fingerprint_path(root, ignores=()), predicate_type=PREDICATE_LOCATION)
+    for statement in (content, place):
+        Sidecar.of(root).add_bundle(local.signer(now=clock).sign(statement), statement)
+    result = checked(root, authority_of(local))
+    assert (result.exit_code, result.uncovered) == (0, ("sub/",))
+
+
+def test_a_list_that_leaves_out_all_that_is_there_proves_nothing(tree: Path, local: LocalSigstore) -> None:
+    """Nor does it keep the others from being looked at."""
+    statement = statement_about(Digest(Kind.TREE, "a" * 64), ignores=("*",))
+    stray = StoredBundle.of(local.signer(now=clock).sign(statement), where="stray")
+    assert checked(tree, authority_of(local), bundles=[stray]).exit_code == 0
+    bundle_in(tree).unlink()
+    assert checked(tree, authority_of(local), bundles=[stray]).exit_code == 1
+
+
+def test_a_signed_bom_that_describes_other_bytes_is_no_content(file: Path, local: LocalSigstore) -> None:
+    other: Any = {"type": "data", "name": "o", "hashes": [{"alg": "SHA-256", "content": "0" * 64}]}
+    for path in Sidecar.of(file).folder.iterdir():
+        path.unlink()
+    signed_artifact(file, local, predicate={**BOM, "metadata": {"component": other}})
+    result = checked(file, authority_of(local))
+    assert (result.exit_code, rules(result)) == (1, {"DBOM-317"})
+    assert "DBOM-353" in {finding.rule for finding in result.findings}
+
+
+def test_a_bom_that_has_no_canonical_form_is_no_and_not_a_crash(tmp_path: Path) -> None:
+    path, key = tmp_path / "f", ed25519.Ed25519PrivateKey.generate()
+    path.write_bytes(b"x")
+    payload = json.dumps(
+        {
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"name": "f", "digest": {"sha256": hashlib.sha256(b"x").hexdigest()}}],
+            "predicateType": PREDICATE_BOM,
+            "predicate": {**BOM, "n": 2**60},
+        }
+    ).encode()
+    given = [StoredBundle.of(key_signed(payload, key), where="b")]
+    assert checked(path, Authority("k", key_pem=public_pem(key)), bundles=given).exit_code == 0
+    Sidecar.of(path).write_bom(json.dumps(BOM).encode())
+    assert rules(checked(path, Authority("k", key_pem=public_pem(key)), bundles=given)) == {"DBOM-316"}
+
+
+def test_a_link_that_leads_to_itself_is_an_input_error(tmp_path: Path, local: LocalSigstore) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(PathError):
+        checked(tmp_path / "loop", authority_of(local))
 
 
 def test_a_tree_signed_without_an_ignore_list_is_read_whole(tmp_path: Path, local: LocalSigstore) -> None:
@@ -425,6 +514,27 @@ def test_an_authority_that_no_requirement_names_may_not_say_what_an_artifact_is(
     requirement = Requirement(PREDICATE_BOM, ("release",))
     result = verify_artifact(file, [authority_of(local)], now=clock(), requirements=[requirement])
     assert (result.exit_code, rules(result)) == (1, {"DBOM-317"})
+
+
+def test_a_statement_counts_for_each_authority_that_accepts_its_signer(file: Path, local: LocalSigstore) -> None:
+    """One identity in two authorities: the first doesn't take the statement away from the second."""
+    authorities = [authority_of(local, name="builder"), authority_of(local, name="release")]
+    requirement = Requirement(PREDICATE_BOM, ("release",))
+    assert verify_artifact(file, authorities, now=clock(), requirements=[requirement]).exit_code == 0
+    stranger = Requirement(PREDICATE_BOM, ("stranger",))
+    assert verify_artifact(file, authorities, now=clock(), requirements=[stranger]).exit_code == 1
+
+
+@pytest.mark.parametrize("also_signed", [True, False])
+def test_why_the_bom_file_is_not_covered_is_said(file: Path, local: LocalSigstore, *, also_signed: bool) -> None:
+    if not also_signed:
+        bundle_in(file).unlink()
+    statement = statement_of(fingerprint_path(file), predicate_type=PREDICATE_PROVENANCE)
+    Sidecar.of(file).add_bundle(local.signer(now=clock).sign(statement), statement)
+    requirement = Requirement(PREDICATE_PROVENANCE, ("local",))
+    result = verify_artifact(file, [authority_of(local)], now=clock(), requirements=[requirement])
+    assert (result.exit_code, rules(result)) == (1, {"DBOM-316"})
+    assert ("nobody who is asked" if also_signed else "no signed BOM") in result.reasons[0].message
 
 
 # By digest, without the bytes
