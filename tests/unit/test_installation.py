@@ -20,8 +20,9 @@ HOME = Path(dbom.__file__).resolve().parent.parent
 
 def _run(paths: list[Path], cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    # -S: what this environment has installed (dbom among it, editable or not) doesn't stand behind `paths`.
     return subprocess.run(  # noqa: PLW1510  the exit code is what is tested
-        [sys.executable, "-P", "-m", "dbom", *arguments], env=environment, cwd=cwd, capture_output=True, text=True
+        [sys.executable, "-S", "-P", "-m", "dbom", *arguments], env=environment, cwd=cwd, capture_output=True, text=True
     )
 
 
