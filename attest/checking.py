@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from attest.judging import Asked, judge
 from attest.sidecar import Sidecar
+from attest.store import UnreadBundle
 from attest.verification import Answer, Gathered, Source, Verification
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from attest.verifying import verify_bundle
@@ -154,10 +155,12 @@ def _gathered(
             seen.add(bundle.sha256)
             yield Gathered(bundle, source)
     for store in stores:
-        for bundle in store.bundles():
-            if bundle.sha256 not in seen:
-                seen.add(bundle.sha256)
-                yield Gathered(bundle, Source.STORE)
+        for entry in store.entries():
+            if isinstance(entry, UnreadBundle):
+                yield Gathered(entry, Source.STORE)
+            elif entry.sha256 not in seen:
+                seen.add(entry.sha256)
+                yield Gathered(entry, Source.STORE)
 
 
 def _answers(gathered: Iterator[Gathered], authorities: Sequence[Authority], now: datetime) -> list[Answer]:
@@ -165,13 +168,16 @@ def _answers(gathered: Iterator[Gathered], authorities: Sequence[Authority], now
 
 
 def _answer(item: Gathered, authorities: Sequence[Authority], now: datetime) -> Answer:
-    result = _result(item.bundle, authorities, now)
+    bundle = item.bundle
+    if isinstance(bundle, UnreadBundle):
+        return Answer(item, bundle.rejection)
+    result = _result(bundle, authorities, now)
     if isinstance(result, Rejection):
         return Answer(item, result)
     accepting = [
         authority.name
         for authority in authorities
-        if authority.name == result.authority or isinstance(_result(item.bundle, [authority], now), VerifiedStatement)
+        if authority.name == result.authority or isinstance(_result(bundle, [authority], now), VerifiedStatement)
     ]
     return Answer(item, result, tuple(accepting))
 

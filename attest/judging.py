@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from attest.signed_files import proven_files
+from attest.store import UnreadBundle
 from attest.verification import Answer, Source, Uncounted, Verdict, Verification
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from dbom.bom import Bom
@@ -240,13 +241,19 @@ def _why_not(asked: Asked, answer: Answer) -> tuple[str, str]:
 
 
 def _broken(uncounted: Sequence[Uncounted]) -> list[Finding]:
-    return [
-        Finding(item.rule, Severity.ERROR, item.reason, result.where)
-        if item.answer.gathered.source is not Source.STORE
-        else Finding(STORED_BUNDLE_BROKEN.id, Severity.WARNING, item.reason, result.where)
-        for item in uncounted
-        if isinstance(result := item.answer.result, Rejection) and result.kind is RejectionKind.BROKEN
-    ]
+    """Find what doesn't hold: a no, but only a remark in a store that many write to, as is what can't be read there."""
+    found = []
+    for item in uncounted:
+        result = item.answer.result
+        if isinstance(item.answer.gathered.bundle, UnreadBundle):
+            found.append(Finding(item.rule, Severity.WARNING, item.reason, result.where))
+        elif not isinstance(result, Rejection) or result.kind is not RejectionKind.BROKEN:
+            continue
+        elif item.answer.gathered.source is Source.STORE:
+            found.append(Finding(STORED_BUNDLE_BROKEN.id, Severity.WARNING, item.reason, result.where))
+        else:
+            found.append(Finding(item.rule, Severity.ERROR, item.reason, result.where))
+    return found
 
 
 def _of_other_bytes(asked: Asked, counted: Sequence[Answer]) -> list[Finding]:

@@ -10,6 +10,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from attest.verified import Rejection, RejectionKind
+from dbom.errors import DbomError
 from dbom.names import BUNDLE_SUFFIX, short_predicate
 from dbom.storage import open_folder
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from attest.statement import Statement
     from dbom.storage import Folder
 
-__all__ = ["MAX_BUNDLE_BYTES", "Store", "StoredBundle", "bundle_name", "open_store"]
+__all__ = ["MAX_BUNDLE_BYTES", "Store", "StoredBundle", "UnreadBundle", "bundle_name", "open_store"]
 
 MAX_BUNDLE_BYTES: Final = 64 * 1024 * 1024
 """The largest bundle that is read, in bytes."""
@@ -40,6 +42,20 @@ class StoredBundle:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadBundle:
+    """Something in a store that can't be read: a file, a name that is refused, a folder that can't be listed."""
+
+    error: DbomError
+    where: str
+
+    @property
+    def rejection(self) -> Rejection:
+        """What it counts as: nothing, and what it would have said isn't known."""
+        reason = f"not read: {self.error.what}"
+        return Rejection(RejectionKind.UNDECIDED, self.error.rule.id, reason, "", self.where)
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """A store of attestations. Who may write to it may put anything there: what it holds counts once verified."""
 
@@ -51,11 +67,32 @@ class Store:
         return self.folder.url
 
     def bundles(self) -> Iterator[StoredBundle]:
-        """Yield every bundle, at any depth, ordered by name. Raises `StoreError` where the store can't be read."""
-        for name in self.folder.names():
+        """Yield every bundle, at any depth, ordered by name.
+
+        Raises `StoreError` where the store can't be read, `NameRefusedError` for a name that could lead out of it.
+        """
+        for entry in self.entries():
+            if isinstance(entry, UnreadBundle):
+                raise entry.error
+            yield entry
+
+    def entries(self) -> Iterator[StoredBundle | UnreadBundle]:
+        """Yield every bundle as `bundles` does, and what can't be read as that, so that one entry spoils no store.
+
+        Raises `StoreError` where the store itself can't be listed.
+        """
+        refused: list[DbomError] = []
+        for name in self.folder.names(refused=refused.append):
             if name.endswith(BUNDLE_SUFFIX):
-                raw = self.folder.read(name, limit=MAX_BUNDLE_BYTES)
-                yield StoredBundle.of(raw, where=f"{self.url.rstrip('/')}/{name}")
+                yield self._entry(name)
+        yield from (UnreadBundle(error, error.where or self.url) for error in refused)
+
+    def _entry(self, name: str) -> StoredBundle | UnreadBundle:
+        where = f"{self.url.rstrip('/')}/{name}"
+        try:
+            return StoredBundle.of(self.folder.read(name, limit=MAX_BUNDLE_BYTES), where=where)
+        except DbomError as error:
+            return UnreadBundle(error, where)
 
     def add(self, raw: bytes, statement: Statement) -> str:
         """Add a bundle under its content-addressed name and return that name; the same bundle twice is one."""

@@ -13,7 +13,7 @@ from dbom.printable import printable
 
 if TYPE_CHECKING:
     from attest.statement import Statement
-    from attest.store import StoredBundle
+    from attest.store import StoredBundle, UnreadBundle
     from attest.verified import Rejection, VerifiedStatement
     from dbom.difference import Difference
     from dbom.errors import DbomError
@@ -40,9 +40,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A bundle, and where it came from."""
+    """A bundle, or what of a store can't be read, and where it came from."""
 
-    bundle: StoredBundle
+    bundle: StoredBundle | UnreadBundle
     source: Source
 
 

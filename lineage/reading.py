@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attest.store import MAX_BUNDLE_BYTES
-from attest.verified import Rejection, RejectionKind, VerifiedStatement
+from attest.store import UnreadBundle
 from attest.verifying import verify_bundle
-from dbom.errors import DbomError
-from dbom.names import BUNDLE_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,6 +14,7 @@ if TYPE_CHECKING:
 
     from attest.authority import Authority
     from attest.store import Store
+    from attest.verified import Rejection, VerifiedStatement
 
 __all__ = ["ReadBundle", "read_stores"]
 
@@ -44,19 +41,13 @@ def read_stores(stores: Iterable[Store], authorities: Sequence[Authority], *, no
     places: dict[str, list[str]] = {}
     unread: list[ReadBundle] = []
     for store in stores:
-        for name in store.folder.names():
-            if not name.endswith(BUNDLE_SUFFIX):
+        for entry in store.entries():
+            if isinstance(entry, UnreadBundle):
+                unread.append(ReadBundle("", (entry.where,), entry.rejection))
                 continue
-            where = f"{store.url.rstrip('/')}/{name}"
-            try:
-                raw = store.folder.read(name, limit=MAX_BUNDLE_BYTES)
-            except DbomError as error:
-                unread.append(_unread(where, error))
-                continue
-            sha256 = hashlib.sha256(raw).hexdigest()
-            contents.setdefault(sha256, raw)
-            if where not in places.setdefault(sha256, []):
-                places[sha256].append(where)
+            contents.setdefault(entry.sha256, entry.raw)
+            if entry.where not in places.setdefault(entry.sha256, []):
+                places[entry.sha256].append(entry.where)
     read = [
         ReadBundle(
             sha256, tuple(sorted(found)), verify_bundle(contents[sha256], authorities, where=min(found), now=now)
@@ -64,8 +55,3 @@ def read_stores(stores: Iterable[Store], authorities: Sequence[Authority], *, no
         for sha256, found in places.items()
     ]
     return tuple(sorted([*read, *unread], key=lambda bundle: bundle.places))
-
-
-def _unread(where: str, error: DbomError) -> ReadBundle:
-    reason = f"not read: {error.what}"
-    return ReadBundle("", (where,), Rejection(RejectionKind.UNDECIDED, error.rule.id, reason, "", where))

@@ -137,7 +137,7 @@ def _uncounted(item: Uncounted) -> JsonObject:
         "source": str(item.answer.gathered.source),
         "predicateType": None if statement is None else printable(statement.predicate_type),
         "claimedSigner": None if signer is None else _signer(signer),
-        "bundleSha256": item.answer.gathered.bundle.sha256,
+        "bundleSha256": item.answer.result.bundle_sha256 or None,
         "where": _shown(item.answer.result.where),
     }
 

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from dbom.errors import MismatchError, NameRefusedError, StoreError
+from typing import TYPE_CHECKING, TypeAlias
+
+from dbom.errors import DbomError, MismatchError, NameRefusedError, StoreError
 from dbom.printable import printable
 from dbom.rules.artifacts import STORE_CONFLICT, STORE_ENTRY_TOO_LARGE, STORE_NAME_REFUSED, STORE_UNREACHABLE
 
-__all__ = ["MAX_ENTRY_BYTES", "checked_name", "conflict", "name_refused", "ordered_names", "unreachable", "within"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "MAX_ENTRY_BYTES",
+    "Refused",
+    "checked_name",
+    "conflict",
+    "name_refused",
+    "ordered_names",
+    "unreachable",
+    "within",
+]
+
+Refused: TypeAlias = "Callable[[DbomError], None]"
+"""Who is told what is wrong with one entry of a listing, so that the others are listed all the same."""
 
 MAX_ENTRY_BYTES = 64 * 1024 * 1024
 """The largest entry that is read unless a caller says otherwise, in bytes."""
@@ -26,9 +43,17 @@ def checked_name(name: str, where: str) -> str:
     return name
 
 
-def ordered_names(names: list[str], where: str) -> list[str]:
-    """Return checked names, ordered by their bytes."""
-    return sorted((checked_name(name, where) for name in names), key=str.encode)
+def ordered_names(names: list[str], where: str, refused: Refused | None = None) -> list[str]:
+    """Return checked names, ordered by their bytes. A refused name is told to `refused`, or raised without it."""
+    checked = []
+    for name in names:
+        try:
+            checked.append(checked_name(name, where))
+        except NameRefusedError as error:
+            if refused is None:
+                raise
+            refused(error)
+    return sorted(checked, key=str.encode)
 
 
 def within(data: bytes, limit: int, where: str) -> bytes:

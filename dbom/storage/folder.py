@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from dbom.errors import StoreError
 from dbom.rules.artifacts import STORE_UNREACHABLE
-from dbom.storage.faults import MAX_ENTRY_BYTES
+from dbom.storage.faults import MAX_ENTRY_BYTES, Refused
 from dbom.storage.filesystems import open_filesystem, shown_url
 from dbom.storage.local import LocalFolder
 from dbom.storage.remote import RemoteFolder
@@ -16,7 +16,7 @@ from dbom.storage.remote import RemoteFolder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_ENTRY_BYTES", "Folder", "open_folder"]
+__all__ = ["MAX_ENTRY_BYTES", "Folder", "Refused", "open_folder"]
 
 _LOCAL_PROTOCOLS = frozenset({"file", "local", "memory"})
 
@@ -35,8 +35,12 @@ class Folder(Protocol):
     def exists(self) -> bool:
         """Return whether the folder is there. Object stores have no folders, so there it is once it holds a file."""
 
-    def names(self) -> Iterator[str]:
-        """List the files at any depth, ordered by the bytes of their names."""
+    def names(self, *, refused: Refused | None = None) -> Iterator[str]:
+        """List the files at any depth, ordered by the bytes of their names.
+
+        With `refused`, a name that is refused and a folder further down that can't be listed are told to it, and the
+        rest is listed; without it, the first of them is raised.
+        """
 
     def read(self, name: str, *, limit: int = MAX_ENTRY_BYTES) -> bytes:
         """Return the bytes of a file, `StoreError` where they are more than `limit`."""

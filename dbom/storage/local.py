@@ -14,6 +14,7 @@ from dbom.printable import printable
 from dbom.rules.artifacts import STORE_UNREACHABLE
 from dbom.storage.faults import (
     MAX_ENTRY_BYTES,
+    Refused,
     checked_name,
     conflict,
     ordered_names,
@@ -44,18 +45,25 @@ class LocalFolder:
         """Return whether the folder is there."""
         return self._path.is_dir()
 
-    def names(self) -> Iterator[str]:
+    def names(self, *, refused: Refused | None = None) -> Iterator[str]:
         """List the files at any depth; links to files count, links to folders are not followed.
 
         Folders whose names begin with `..` are left out: Kubernetes keeps the versions of a mounted ConfigMap there and
         links each file to the current one.
         """
         found: list[str] = []
-        for folder, folders, files in os.walk(self._path, onerror=self._unlisted):
+
+        def unlisted(error: OSError) -> None:
+            fault = unreachable("can't be listed", str(error.filename), error)
+            if refused is None or Path(error.filename) == self._path:
+                raise fault from error
+            refused(fault)
+
+        for folder, folders, files in os.walk(self._path, onerror=unlisted):
             folders[:] = [name for name in folders if not name.startswith("..")]
             relative = Path(folder).relative_to(self._path)
             found.extend((relative / name).as_posix() for name in files if not name.startswith(_TEMPORARY_PREFIX))
-        return iter(ordered_names(found, self.url))
+        return iter(ordered_names(found, self.url, refused))
 
     def read(self, name: str, *, limit: int = MAX_ENTRY_BYTES) -> bytes:
         """Return the bytes of a file; a pipe or a device in its place is neither read nor waited for."""
@@ -99,9 +107,6 @@ class LocalFolder:
                 return file.read(size)
         except OSError as error:
             raise unreachable("can't be read", str(path), error) from error
-
-    def _unlisted(self, error: OSError) -> None:
-        raise unreachable("can't be listed", str(error.filename), error) from error
 
 
 def _written_beside(path: Path, data: bytes) -> Path:

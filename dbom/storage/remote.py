@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dbom.storage.faults import (
     MAX_ENTRY_BYTES,
+    Refused,
     checked_name,
     conflict,
     name_refused,
@@ -43,7 +44,7 @@ class RemoteFolder:
         except service_errors() as error:
             raise unreachable("can't be reached", self._url, error) from error
 
-    def names(self) -> Iterator[str]:
+    def names(self, *, refused: Refused | None = None) -> Iterator[str]:
         """List the objects below the prefix; keys that end in `/` stand for folders and don't count."""
         try:
             self._filesystem.invalidate_cache()
@@ -51,7 +52,7 @@ class RemoteFolder:
         except service_errors() as error:
             raise unreachable("can't be listed", self._url, error) from error
         keys = [str(key) for key in found if not str(key).endswith("/")]
-        return iter(ordered_names([self._name(key) for key in keys], self._url))
+        return iter(ordered_names([self._name(key) for key in keys], self._url, refused))
 
     def read(self, name: str, *, limit: int = MAX_ENTRY_BYTES) -> bytes:
         """Return the bytes of an object."""

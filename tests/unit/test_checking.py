@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,7 +43,6 @@ from dbom.tree import fingerprint_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from attest.local import LocalSigstore
     from attest.store import Store
@@ -208,6 +209,19 @@ def test_a_broken_bundle_beside_a_good_one_is_a_no_in_the_sidecar_and_a_remark_i
     assert (given.exit_code, rules(given)) == (1, {"DBOM-305"})
     (Sidecar.of(file).folder / "x.sigstore.json").write_bytes(broken)
     assert checked(file, authority_of(local)).exit_code == 1
+
+
+def test_what_can_not_be_read_of_a_store_is_a_remark(file: Path, local: LocalSigstore, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    os.mkfifo(tmp_path / "store" / "a.sigstore.json")
+    (tmp_path / "store" / "b.sigstore.json").symlink_to("nowhere")
+    Path(os.fsdecode(bytes(tmp_path) + b"/store/\xff")).touch()
+    store = open_store(str(tmp_path / "store"))
+    result = checked(file, authority_of(local), stores=[store])
+    assert (result.exit_code, len(result.findings)) == (0, 3)
+    assert {Severity.WARNING} == {finding.severity for finding in result.findings}
+    bundle_in(file).unlink()
+    assert checked(file, authority_of(local), stores=[store]).exit_code == 3
 
 
 def test_broken_json_is_refused(file: Path, local: LocalSigstore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from evidence import key_signed, statement_about
 
 from attest.statement import Statement
-from attest.store import StoredBundle, bundle_name, open_store
-from dbom.errors import StoreError
+from attest.store import MAX_BUNDLE_BYTES, StoredBundle, UnreadBundle, bundle_name, open_store
+from dbom.errors import DbomError, StoreError
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_LOCATION
 
@@ -67,6 +68,41 @@ def test_any_fsspec_url_is_a_store() -> None:
 def test_a_store_that_is_not_there_can_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         list(open_store(str(tmp_path / "missing")).bundles())
+
+
+def test_what_can_not_be_read_is_an_entry_of_its_own_and_the_rest_is_read(tmp_path: Path) -> None:
+    """One pipe, one oversized file, one name that is no UTF-8: whoever may write to a store can put them there."""
+    os.mkfifo(tmp_path / "a.sigstore.json")
+    (tmp_path / "c.sigstore.json").write_bytes(RAW)
+    with (tmp_path / "b.sigstore.json").open("wb") as file:
+        file.truncate(MAX_BUNDLE_BYTES + 1)
+    Path(os.fsdecode(bytes(tmp_path) + b"/\xff.sigstore.json")).touch()
+    store = open_store(str(tmp_path))
+    entries = list(store.entries())
+    unread = [entry.rejection.reason for entry in entries if isinstance(entry, UnreadBundle)]
+    assert [entry.sha256 for entry in entries if isinstance(entry, StoredBundle)] == [SHA256]
+    assert (3, True) == (len(unread), all(reason.startswith("not read: ") for reason in unread))
+    with pytest.raises(DbomError):
+        list(store.bundles())
+
+
+def test_a_folder_of_a_store_that_can_not_be_listed_is_an_entry_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "c.sigstore.json").write_bytes(RAW)
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    stored, unread = open_store(str(tmp_path)).entries()
+    assert isinstance(stored, StoredBundle)
+    assert isinstance(unread, UnreadBundle)
+    assert unread.where.endswith("closed")
 
 
 def test_offline_reaches_no_remote_store() -> None:
