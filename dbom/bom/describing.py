@@ -55,7 +55,7 @@ def describe(
     """
     ref = str(fingerprint.digest)
     parents = sorted(facts.parents, key=_parent_ref)
-    metadata: JsonObject = {} if timestamp is None else {"timestamp": timestamp.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    metadata: JsonObject = {} if timestamp is None else {"timestamp": _moment(timestamp)}
     metadata["tools"] = {"components": [{"type": "application", "name": "dbom", "version": __version__}]}
     metadata["component"] = _component(fingerprint, facts, parents)
     document: JsonObject = {
@@ -75,6 +75,10 @@ def describe(
     document["compositions"] = _compositions(fingerprint)
     identified: JsonObject = {"$schema": document.pop("$schema"), "serialNumber": _serial_number(document), **document}
     return Bom.of_document(identified, where="the generated BOM")
+
+
+def _moment(timestamp: datetime) -> str:
+    return timestamp.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _component(fingerprint: Fingerprint, facts: Facts, parents: list[Parent]) -> JsonObject:

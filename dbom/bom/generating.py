@@ -95,8 +95,8 @@ def describe_path(
 
     Options go before what a card declares: a given licence replaces the card's, and so
     does a given parent of the same relation and name.
-    Raises `UsageError` where the content doesn't tell dataset from model and `options` don't either, or where a
-    dataset is said to be trained; otherwise as `looking.look`.
+    Raises `UsageError` where the content doesn't tell dataset from model and `options` don't either, where a dataset
+    is said to be trained, an artifact to come from itself, or a licence is empty; otherwise as `looking.look`.
     """
     options = options or Options()
     if options.spec_version not in WRITTEN_SPEC_VERSIONS:
@@ -122,6 +122,11 @@ def describe_path(
         card=sight.card,
         configuration=sight.configuration,
     )
+    if any(parent.derivation.parent == fingerprint.digest for parent in facts.parents):
+        raise UsageError(
+            USAGE, "an artifact doesn't come from itself", where=printable(os.fspath(path)),
+            hint="leave it out of its own inputs",
+        )  # fmt: skip
     bom = describe(fingerprint, facts, spec_version=options.spec_version, timestamp=timestamp)
     return Description(bom, tuple(sight.findings))
 
@@ -149,7 +154,9 @@ def _told_type(sight: Sight, *, where: str) -> ArtifactType:
 
 def _licenses(options: Options, sight: Sight) -> tuple[tuple[License, ...], str]:
     if options.licenses:
-        return tuple(License.of(text) for text in options.licenses), "given"
+        if not all(text.strip() for text in options.licenses):
+            raise UsageError(USAGE, "an empty licence", expected="an SPDX id or expression, or a name")
+        return tuple(dict.fromkeys(License.of(text) for text in options.licenses)), "given"
     if sight.card is None:
         return (), ""
     stated: list[License] = []

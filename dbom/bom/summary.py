@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dbom.bom.reading import objects, property_value
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from dbom.bom.document import Bom
 
 __all__ = ["bom_summary"]
+
+_NUMBER = re.compile(r"[0-9]{1,30}")
 
 
 def bom_summary(bom: Bom) -> tuple[str, ...]:
@@ -39,7 +42,7 @@ def _parameters(bom: Bom) -> list[str]:
     counts = [
         f"{int(value):,} {printable(name.removeprefix(prefix))}"
         for item in objects(card, "properties")
-        if (name := str(item.get("name"))).startswith(prefix) and (value := str(item.get("value"))).isdecimal()
+        if (name := str(item.get("name"))).startswith(prefix) and _NUMBER.fullmatch(value := str(item.get("value")))
     ]
     return [f"parameters: {', '.join(counts)}"] if counts else []
 

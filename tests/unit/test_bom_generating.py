@@ -15,6 +15,7 @@ from dbom.bom import Bom, describing, lint, looking, matches
 from dbom.bom.facts import ArtifactType, Parent
 from dbom.bom.generating import Description, Options, describe_path, generate_bom
 from dbom.bom.parents import read_parent
+from dbom.bom.reading import member
 from dbom.bom.summary import bom_summary
 from dbom.content import tables
 from dbom.errors import ChangedError, DocumentError, PathError, UsageError
@@ -148,6 +149,25 @@ def test_licences_are_never_guessed(tmp_path: Path, given: str, expected: tuple[
     stated: Any = bom.component["licenses"]
     is_spdx = "expression" in stated[0] or "id" in stated[0]["license"]
     assert is_spdx == (given in ("apache-2.0", "MIT OR Apache-2.0"))
+
+
+def test_one_licence_given_twice_is_one_and_an_empty_one_is_refused(tmp_path: Path) -> None:
+    path = model(tmp_path)
+    assert described(path, Options(licenses=("MIT", "mit"))).bom.licenses == ("MIT",)
+    with pytest.raises(UsageError, match="an empty licence"):
+        described(path, Options(licenses=("MIT", " ")))
+
+
+def test_nothing_is_described_as_coming_from_itself(tmp_path: Path) -> None:
+    path = model(tmp_path)
+    itself = read_parent(str(path), Relation.DERIVED_FROM)
+    with pytest.raises(UsageError, match="doesn't come from itself"):
+        described(path, Options(parents=(itself,)))
+
+
+def test_an_early_time_is_written_as_the_schema_wants_it(tmp_path: Path) -> None:
+    bom = described(model(tmp_path), at=datetime(1, 2, 3, tzinfo=UTC)).bom
+    assert member(bom.document, "metadata", "timestamp") == "0001-02-03T00:00:00Z"
 
 
 def test_an_expression_beside_another_licence_is_a_name(tmp_path: Path) -> None:
@@ -452,6 +472,15 @@ def test_a_summary_says_what_is_unknown(tmp_path: Path) -> None:
         ": data, unknown (the BOM describes no component)",
         "licence: unknown (the BOM states no licence)",
     )
+
+
+def test_a_number_too_long_for_a_strangers_bom_is_left_out_of_the_summary(tmp_path: Path) -> None:
+    bom = described(model(tmp_path)).bom
+    document = json.loads(bom.to_json())
+    document["metadata"]["component"]["modelCard"]["properties"] = [
+        {"name": "dbom:parameters:F32", "value": "9" * 5000}
+    ]
+    assert not any("parameters" in line for line in bom_summary(Bom(document)))
 
 
 def test_a_notebook_shows_a_bom_without_believing_its_markup(tmp_path: Path) -> None:
