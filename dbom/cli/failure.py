@@ -8,7 +8,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from dbom.cli.output import give_up_stdout, json_result
+from dbom.cli.output import STDOUT, give_up_stdout, json_result
 from dbom.errors import DbomError, PathError, UsageError
 from dbom.printable import printable
 from dbom.rules.artifacts import PATH_UNREADABLE
@@ -32,7 +32,7 @@ _SHORT_WITH_JSON = re.compile(r"-[qv]*f=?json")
 
 def show_error(error: DbomError, arguments: Sequence[str]) -> int:
     """Write `error` to stderr, or as JSON to stdout where the command line asks for JSON; return its exit code."""
-    if not (wants_json(arguments) and _shown_as_json(error)):
+    if error.where == STDOUT or not wants_json(arguments) or not _shown_as_json(error):
         _show_as_text(error)
     return error.exit_code
 
@@ -77,7 +77,7 @@ def show_crash(error: Exception, arguments: Sequence[str]) -> int:
         return show_error(UsageError(USAGE, str(formatted()), hint=f"see {path} --help"), arguments)
     if isinstance(error, OSError) and error.errno in _FULL:
         give_up_stdout()
-        return show_error(PathError(OUTPUT_UNWRITABLE, f"can't be written: {error.strerror}"), arguments)
+        return show_error(PathError(OUTPUT_UNWRITABLE, f"can't be written: {error.strerror}"), ())
     if isinstance(error, OSError) and error.filename is not None:
         return show_error(
             PathError(PATH_UNREADABLE, error.strerror or str(error), where=str(error.filename)), arguments

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from dbom.canonical import JsonObject
 
-__all__ = ["demand_outside", "give_up_stdout", "json_result", "say", "write_file", "write_result"]
+__all__ = ["STDOUT", "demand_outside", "give_up_stdout", "json_result", "say", "write_file", "write_result"]
+
+
+STDOUT = "standard output"
+"""Where a result goes that no file is named for, as messages call it."""
 
 
 def write_result(result: str | bytes, output: Path | None = None) -> None:
@@ -44,7 +48,7 @@ def _write_stdout(data: bytes) -> None:
         raise
     except OSError as error:
         give_up_stdout()
-        raise PathError(OUTPUT_UNWRITABLE, f"can't be written: {error.strerror}", where="standard output") from error
+        raise PathError(OUTPUT_UNWRITABLE, f"can't be written: {error.strerror}", where=STDOUT) from error
 
 
 def json_result(command: str, document: JsonObject, output: Path | None = None) -> None:
@@ -53,12 +57,10 @@ def json_result(command: str, document: JsonObject, output: Path | None = None) 
 
 
 def give_up_stdout() -> None:
-    """Put a stream in stdout's place that fails too, but holds nothing.
-
-    What is still in the old one's buffer would be tried again at exit, and fail there with a message of Python's own.
-    """
-    descriptor = os.open(os.devnull, os.O_RDONLY)
-    sys.stdout = os.fdopen(descriptor, "w", encoding="utf-8")
+    """Send what is still in stdout's buffer nowhere: at exit it would be tried again, with Python's own message."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.close(descriptor)
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -195,7 +195,7 @@ def _shell(script: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         shell=True,
         executable="/bin/bash",
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(HOME)},
+        env={**os.environ, "PYTHONPATH": str(HOME), "PYTHONUNBUFFERED": ""},
         capture_output=True,
         text=True,
         timeout=60,
