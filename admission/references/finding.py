@@ -60,8 +60,8 @@ def find_references(document: JsonObject, *, group: str, kind: str, where: str) 
     for spec in pod_parts(root, group, kind):
         found += _in_pod(spec)
     if (group, kind) in SERVING_KINDS:
-        for name in COMPONENTS:
-            found += component_references(root.at("spec", name))
+        for path in COMPONENTS:
+            found += component_references(root.at("spec", *path))
     faults = sorted(set(root.faults))
     if faults:
         raise DocumentError(
@@ -74,7 +74,7 @@ def pod_parts(root: Node, group: str, kind: str) -> list[Node]:
     """Return the parts of an object that are pod specifications; what must be there and isn't is a fault."""
     if (group, kind) in SERVING_KINDS:
         _expect(root.at("spec", "predictor"))
-        return [root.at("spec", name) for name in COMPONENTS if root.at("spec", name).is_there]
+        return [part for path in COMPONENTS if (part := root.at("spec", *path)).is_there]
     spec = root.at(*POD_SPECS[group, kind])
     _expect(spec)
     containers = spec.get("containers")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPONENTS", "component_references", "initializer_references"]
 
-COMPONENTS: Final = ("predictor", "transformer", "explainer")
+COMPONENTS: Final = (("predictor",), ("predictor", "workerSpec"), ("transformer",), ("explainer",))
+"""The parts of an InferenceService that pods are made of, as paths in its specification."""
+
 _INITIALIZER: Final = "storage-initializer"
 
 
@@ -37,10 +39,16 @@ def initializer_references(container: Node) -> list[ModelReference]:
             Role.MODEL,
             word.text if isinstance(word.value, Unknown) else word.value,
             word.path,
-            Target.opaque(word.value.reason) if isinstance(word.value, Unknown) else storage_target(word.value),
+            Target.opaque(word.value.reason) if isinstance(word.value, Unknown) else _fetched(word.value),
         )
         for word in words[::2]
     ]
+
+
+def _fetched(uri: str) -> Target:
+    target = storage_target(uri)
+    # KServe has the kubelet pull an image of an InferenceService; its initializer checks no digest.
+    return Target.opaque("a program that fetches it checks no digest") if target.base.startswith("oci://") else target
 
 
 def storage_target(uri: str) -> Target:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from admission.references.places import image_target
 from admission.references.reference import Target
@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from admission.documents import Node
 
 __all__ = ["Mount", "Mounts", "Volume", "read_mounts", "read_volumes"]
+
+_NEVER_WORKED_IN: Final = ("/dev/shm", "/run/secrets/")  # noqa: S108  a path of containers, nothing is written there
+_LINKS: Final = {
+    "/var/run": "/run",
+    "/var/lock": "/run/lock",
+    "/bin": "/usr/bin",
+    "/sbin": "/usr/sbin",
+    "/lib": "/usr/lib",
+    "/lib64": "/usr/lib64",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +74,26 @@ class Mounts:
             return Target.opaque("another volume is mounted over a part of it")
         return nearest[0].volume.target
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where something is mounted."""
+        return tuple(mount.path for mount in self.mounts)
+
+    def reach(self, folder: str) -> bool:
+        """Return whether a folder, or something in it, could lie on a volume."""
+        if not folder.startswith("/") or ".." in folder.split("/"):
+            return self.shadows(folder)
+        path = _clean(folder)
+        return any(_within(path, mount) or _within(mount, path) for mount in self.paths)
+
     def shadows(self, name: str) -> bool:
-        """Return whether a hub name, taken as a relative path, could lie on a volume: a loader would prefer that."""
-        if self.working_dir is None:
-            return any(mount.path.endswith("/" + name) for mount in self.mounts)
-        path = _clean(posixpath.join(self.working_dir, name))
-        return any(_within(path, mount.path) or _within(mount.path, path) for mount in self.mounts)
+        """Return whether a name, taken as a relative path, could lie on a volume: a loader would prefer that.
+
+        Without a working directory in the object, the image decides, and any volume could be mounted there.
+        """
+        if self.working_dir is None or ".." in name.split("/"):
+            return any(not path.startswith(_NEVER_WORKED_IN) for path in self.paths)
+        return self.reach(posixpath.join(self.working_dir, name))
 
 
 def read_volumes(pod_spec: Node) -> dict[str, Volume]:
@@ -107,7 +131,12 @@ def read_mounts(container: Node, volumes: Mapping[str, Volume]) -> Mounts:
 
 
 def _clean(path: str) -> str:
-    return "/" + posixpath.normpath("/" + path).lstrip("/")
+    """Return a path without `.` and doubled slashes, and with the links followed that images of Linux have."""
+    path = "/" + posixpath.normpath("/" + path).lstrip("/")
+    for link, target in _LINKS.items():
+        if _within(path, link):
+            return target + path.removeprefix(link)
+    return path
 
 
 def _within(path: str, folder: str) -> bool:

@@ -19,6 +19,7 @@ _IMAGE = re.compile(
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
     r"(?:@(?P<digest>[a-z0-9]+:[A-Za-z0-9]+))?"
 )
+_DOCKER_HUB: Final = ("docker.io", "index.docker.io")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?", re.ASCII)
 _HUB_URI = re.compile(r"hf://(?P<id>[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?)(?:[@:](?P<revision>[\w./-]+))?", re.ASCII)
@@ -71,9 +72,9 @@ def uri_target(text: str, revision: str | None = None) -> Target:
 
 def _repository(host: str, path: str) -> str:
     # distribution/reference: a first part without dot or colon that isn't localhost belongs to Docker Hub's path.
-    if host and ("." in host or ":" in host or host == "localhost"):
+    if host and host.lower() not in _DOCKER_HUB and ("." in host or ":" in host or host == "localhost"):
         return f"{host.lower()}/{path}"
-    path = f"{host}/{path}" if host else path
+    path = f"{host}/{path}" if host and host.lower() not in _DOCKER_HUB else path
     return f"docker.io/{path if '/' in path else 'library/' + path}"
 
 

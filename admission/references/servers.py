@@ -8,11 +8,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from admission.references.environment import read_environment
-from admission.references.flags import CONFIG, JSON_FLAGS, LIST_FLAGS, NAMING_FLAGS, ROLES, Given, read_flags, strays
+from admission.references.flags import (
+    CONFIG,
+    DOWNLOADS,
+    JSON_FLAGS,
+    LIST_FLAGS,
+    LOADER,
+    NAMING_FLAGS,
+    ROLES,
+    Given,
+    positionals,
+    read_flags,
+)
+from admission.references.hub import elsewhere, openings
 from admission.references.mounts import read_mounts
 from admission.references.places import is_path, uri_target
 from admission.references.reference import ModelReference, Role, Target
-from admission.references.words import basename, read_words, unwrapped
+from admission.references.words import basename, read_hooks, read_words, unwrapped
 from dbom.canonical import load_json
 from dbom.errors import DocumentError
 from dbom.model import Unknown
@@ -23,7 +35,7 @@ if TYPE_CHECKING:
     from admission.documents import Node
     from admission.references.environment import Environment
     from admission.references.mounts import Mounts, Volume
-    from admission.references.words import Word
+    from admission.references.words import Script, Word
     from dbom.canonical import Json
 
 __all__ = ["container_references"]
@@ -39,29 +51,29 @@ _MODEL_VARIABLES: Final = {
     "VLLM_TOKENIZER": Role.TOKENIZER,
 }
 _REVISION_VARIABLES: Final = ("VLLM_REVISION", "REVISION", "HF_REVISION", "HF_MODEL_REVISION")
-_OTHER_HUBS: Final = {
-    "HF_ENDPOINT": ("https://huggingface.co", "https://huggingface.co/"),
-    "VLLM_USE_MODELSCOPE": ("", "0", "false", "False"),
-}
 _LOADING_WORDS: Final = re.compile(
     r"vllm|--model|--lora|--tokenizer|sglang|from_pretrained|huggingface|hf_hub|hf download|storage-initializer"
     r"|llama-server|text-generation|tgi|tritonserver",
     re.IGNORECASE,
 )
-_VLLM_IMAGE: Final = re.compile(r"(?:^|/)vllm[^/]*", re.IGNORECASE)
+_VLLM_IMAGE: Final = re.compile(r"vllm", re.IGNORECASE)
+_ENTRY_POINTS: Final = "vllm.entrypoints"
 _VLLM_WORD: Final = re.compile(r"vllm(?:\.[\w.]+)?", re.ASCII)
 _LORA: Final = re.compile(r"(?P<name>[^=\s]+)=(?P<path>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """A container, read."""
+    """A container, read; `has_vllm` says that its image is vLLM's by name, `elsewhere` why hub names may mislead."""
 
-    node: Node
     words: tuple[Word, ...]
     environment: Environment
     mounts: Mounts
-    is_vllm: bool
+    has_vllm: bool
+
+    @property
+    def is_vllm(self) -> bool:
+        return self.has_vllm or any(_VLLM_WORD.fullmatch(basename(word)) for word in self.words)
 
     @property
     def has_command(self) -> bool:
@@ -78,23 +90,23 @@ class _Container:
     def _target(self, text: str, revision: _Revision) -> Target:
         if is_path(text):
             return self.mounts.resolve(text)
-        if "://" not in text and self.mounts.shadows(text):
-            return Target.opaque("a volume is mounted where this name would be a path, which a loader prefers")
         target = uri_target(text, revision.commit)
-        if not target.base.startswith("hf://"):
-            return target
-        if revision.because:
-            return Target.opaque(revision.because)
-        return target if self._other_hub() is None else Target.opaque(str(self._other_hub()))
+        if target.base.startswith("oci://"):
+            return Target.opaque("a program that fetches it checks no digest: mount it as an image volume")
+        because = self._misleading(target, text, revision)
+        return Target.opaque(because) if because else target
 
-    def _other_hub(self) -> str | None:
-        if not self.environment.is_whole:
-            return "its environment comes from elsewhere (envFrom) and may name another hub"
-        for name, usual in _OTHER_HUBS.items():
-            value = self.environment.value(name)
-            if value is not None and value not in usual:
-                return f"{name} names another hub"
-        return None
+    def _misleading(self, target: Target, text: str, revision: _Revision) -> str:
+        """Return why a name may not mean the pinned place that it seems to mean, empty where it does."""
+        is_hub = target.base.startswith("hf://")
+        if is_hub and revision.because:
+            return revision.because
+        if target.location is None:
+            return ""
+        if self.mounts.shadows(text):
+            return "it could be a path on a volume, which a loader prefers; set workingDir, and mount nothing over it"
+        folders = [given.value for given in read_flags(self.words, abbreviated=True) if given.flag == DOWNLOADS]
+        return elsewhere(self.environment, self.mounts, folders) if is_hub else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +134,34 @@ _NO_REVISION: Final = _Revision()
 
 def container_references(container: Node, volumes: Mapping[str, Volume]) -> list[ModelReference]:
     """Return what a container's words and environment would load, and what of them can't be told."""
-    environment = read_environment(container)
+    environment, mounts = read_environment(container), read_mounts(container, volumes)
+    image = container.get("image")
+    has_vllm = _VLLM_IMAGE.search(image.text() or "") is not None
     words, scripts = unwrapped(read_words(container, environment))
-    image = container.get("image").text() or ""
-    is_vllm = _VLLM_IMAGE.search(image) is not None or any(_VLLM_WORD.fullmatch(basename(word)) for word in words)
-    mounts = read_mounts(container, volumes)
-    this = _Container(container, words, environment, mounts, is_vllm)
-    found = [
-        ModelReference(Role.MODEL, script.text, script.path, Target.opaque("a script can't be followed"))
-        for script in scripts
-        if is_vllm or _LOADING_WORDS.search(script.text)
-    ]
-    found += _from_words(this)
-    found += _from_environment(this)
-    if _starts_vllm(this) and not found:
-        because = "vLLM is told no model here, and would choose one itself or take it from its image"
-        found.append(ModelReference(Role.MODEL, image, container.get("image").path, Target.opaque(because)))
+    this = _Container(words, environment, mounts, has_vllm)
+    found = [*_from_scripts(this, scripts), *_from_words(this)]
+    if _starts_vllm(this) and not any(reference.role is Role.MODEL for reference in found):
+        because = "vLLM is told no model here, and would choose one itself or take it from where nobody sees"
+        found.append(ModelReference(Role.MODEL, image.text() or "", image.path, Target.opaque(because)))
+    for hook in read_hooks(container):
+        words, scripts = unwrapped(hook)
+        besides = _Container(words, environment, mounts, has_vllm=False)
+        found += [*_from_scripts(besides, scripts), *_from_words(besides)]
+    found += [*_from_environment(this), *openings(container, environment, is_vllm=this.is_vllm)]
     return list(dict.fromkeys(found))
+
+
+def _from_scripts(this: _Container, scripts: Iterable[Script]) -> list[ModelReference]:
+    """Return what can't be followed: scripts, and words that are whole commands (`env -S "vllm serve m"`)."""
+    texts = [(script.text, script.path) for script in scripts if this.is_vllm or _LOADING_WORDS.search(script.text)]
+    texts += [(word.text, word.path) for word in this.words if _is_command_line(word)]
+    because = "a script can't be followed"
+    return [ModelReference(Role.MODEL, text, path, Target.opaque(because)) for text, path in texts]
+
+
+def _is_command_line(word: Word) -> bool:
+    text = word.text if isinstance(word.value, Unknown) else word.value
+    return len(text.split()) > 1 and _LOADING_WORDS.search(text) is not None and isinstance(_json(text), Unknown)
 
 
 def _from_words(this: _Container) -> list[ModelReference]:
@@ -175,14 +198,13 @@ def _could_be_flag(word: Word) -> bool:
 
 def _positionals(this: _Container) -> list[Word]:
     words = this.words
-    start: int | None = None
     for number, word in enumerate(words):
-        if word.value == "serve" and (number == 0 or basename(words[number - 1]) == "vllm"):
-            start = number + 1
-            break
-    if start is None and this.is_vllm and not this.has_command:
-        start = 0
-    return [] if start is None else strays(words[start:])
+        is_first = number == 0 and not word.is_command
+        if word.value == "serve" and (is_first or basename(words[number - 1]) == "vllm"):
+            return positionals(words[number + 1 :])
+        if basename(word).startswith(_ENTRY_POINTS):
+            return positionals(words[number + 1 :])
+    return positionals(words) if this.is_vllm and not this.has_command else []
 
 
 def _from_flag(
@@ -192,11 +214,8 @@ def _from_flag(
     own: list[str | Unknown],
     models: list[str | Unknown],
 ) -> list[ModelReference]:
-    if given.flag == CONFIG:
-        if not this.is_vllm:
-            return []
-        because = "a configuration file may name any model"
-        return [ModelReference(Role.MODEL, given.word.text, given.word.path, Target.opaque(because))]
+    if given.flag in (CONFIG, LOADER):
+        return _from_settings(this, given)
     if given.flag not in ROLES:
         return []
     role = ROLES[given.flag]
@@ -210,6 +229,23 @@ def _from_flag(
     elif role is not Role.MODEL:
         revision = _NO_REVISION
     return [this.reference(role, given.value, given.word.text, place, revision)]
+
+
+def _from_settings(this: _Container, given: Given) -> list[ModelReference]:
+    if given.flag == CONFIG:
+        text, because = given.word.text, "a configuration file may name any model"
+        says = this.is_vllm
+    else:
+        # Its strings are places (`tensorizer_uri`), names of files, or secrets: none is shown, and none is followed.
+        text, because = f"--{given.flag}", "the loader is told more, which may name another place to load from"
+        says = _holds_text(given.value if isinstance(given.value, Unknown) or given.dotted else _json(given.value))
+    return [ModelReference(Role.MODEL, text, given.word.path, Target.opaque(because))] if says else []
+
+
+def _holds_text(value: Json | Unknown) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_holds_text, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str | Unknown)
 
 
 def _from_list(this: _Container, given: Given, role: Role) -> list[ModelReference]:
@@ -295,11 +331,8 @@ def _from_environment(this: _Container) -> list[ModelReference]:
 
 
 def _starts_vllm(this: _Container) -> bool:
-    if not this.is_vllm:
-        return False
-    if not this.has_command:
-        return True
+    """Return whether vLLM is started; an image of its own is taken to start it, whatever its command says."""
     names = [basename(word) for word in this.words]
-    if any(name.startswith("vllm.entrypoints") for name in names):
-        return True
-    return ("vllm", "serve") in itertools.pairwise(names)
+    by_name = any(name.startswith(_ENTRY_POINTS) for name in names)
+    pairs = itertools.pairwise(names)
+    return this.has_vllm or by_name or any(pair in (("vllm", "serve"), ("vllm", "run-batch")) for pair in pairs)

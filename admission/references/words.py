@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     from admission.documents import Node
     from admission.references.environment import Environment
 
-__all__ = ["Script", "Word", "basename", "read_words", "unwrapped"]
+__all__ = ["Script", "Word", "basename", "read_hooks", "read_words", "unwrapped"]
+
+_HOOKS = (
+    ("lifecycle", "postStart"),
+    ("lifecycle", "preStop"),
+    ("livenessProbe",),
+    ("readinessProbe",),
+    ("startupProbe",),
+)
 
 _INTERPRETER = re.compile(r"(?:ba|da|a|z|k)?sh|busybox|python[0-9.]*|perl|env")
 _SCRIPT_FLAG = re.compile(r"-[a-zA-Z]*c")
+_SHORT_FLAG = re.compile(r"-[a-zA-Z]+")
 _SIMPLE_SCRIPT = re.compile(r"""[\w\s@%+=:,./'"{}\[\]-]*""", re.ASCII)
 _SHELL = re.compile(r"(?:ba|da|a|z|k)?sh")
 
@@ -49,6 +58,17 @@ def read_words(container: Node, environment: Environment) -> tuple[Word, ...]:
     return tuple(words)
 
 
+def read_hooks(container: Node) -> list[tuple[Word, ...]]:
+    """Return the words of each program that the kubelet starts in the container besides: hooks and probes."""
+    found: list[tuple[Word, ...]] = []
+    for path in _HOOKS:
+        items = container.at(*path, "exec", "command").items()
+        texts = [(item.text() or "", item.path) for item in items]
+        # Kubernetes puts no variables into these.
+        found.append(tuple(Word(text, text, place, is_command=True) for text, place in texts))
+    return [words for words in found if words]
+
+
 def basename(word: Word) -> str:
     """Return the last segment of a word, empty where its value can't be told."""
     return "" if isinstance(word.value, Unknown) else word.value.rsplit("/", 1)[-1]
@@ -57,7 +77,8 @@ def basename(word: Word) -> str:
 def unwrapped(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Script, ...]]:
     """Return the words with each simple shell script taken apart into its own, and the scripts that are not simple.
 
-    A script is simple where it is one command without anything that a shell would interpret but quotes.
+    A script is simple where it is one command without anything that a shell would interpret but quotes. Words behind a
+    simple script are none of its command's, so that they end there where it is the container's command.
     """
     kept: list[Word] = []
     scripts: list[Script] = []
@@ -68,13 +89,26 @@ def unwrapped(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Script, 
         inner = _taken_apart(word) if _SHELL.fullmatch(_interpreter(words, number)) else None
         if inner is None:
             scripts.append(Script(word.text, word.path))
-        else:
-            kept.extend(inner)
+            continue
+        kept.extend(inner)
+        if _leads(words, number):
+            break
+        if words[number + 1 :]:
+            scripts.append(Script(word.text, word.path))
     return tuple(kept), tuple(scripts)
+
+
+def _leads(words: tuple[Word, ...], number: int) -> bool:
+    """Return whether a script's shell is the command itself, and has nothing but flags before the script."""
+    flags = [isinstance(word.value, str) and _SHORT_FLAG.fullmatch(word.value) for word in words[1:number]]
+    return words[0].is_command and _SHELL.fullmatch(basename(words[0])) is not None and all(flags)
 
 
 def _is_script(words: tuple[Word, ...], number: int) -> bool:
     if number < 2 or isinstance(words[number - 1].value, Unknown):  # noqa: PLR2004  an interpreter and its flag come before
+        return False
+    # A shell takes more flags behind -c (`sh -c -e "…"`), and none of them is the script.
+    if words[number].text.startswith(("-", "+")):
         return False
     return _SCRIPT_FLAG.fullmatch(str(words[number - 1].value)) is not None and bool(_interpreter(words, number))
 

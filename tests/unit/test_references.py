@@ -71,6 +71,8 @@ def test_an_image_volume_by_digest_is_pinned_and_enforced() -> None:
         (f"org/m@sha256:{HEX}", Pinning.ENFORCED, "oci://docker.io/org/m"),
         (f"localhost/m@sha256:{HEX}", Pinning.ENFORCED, "oci://localhost/m"),
         (f"localhost:5000/m@sha256:{HEX}", Pinning.ENFORCED, "oci://localhost:5000/m"),
+        (f"docker.io/m@sha256:{HEX}", Pinning.ENFORCED, "oci://docker.io/library/m"),
+        (f"index.docker.io/org/m@sha256:{HEX}", Pinning.ENFORCED, "oci://docker.io/org/m"),
         (f"REGISTRY.example.com/m@sha256:{HEX}", Pinning.ENFORCED, "oci://registry.example.com/m"),
         ("m@sha256:abc", Pinning.OPAQUE, ""),
         (f"m@sha512:{HEX}{HEX}", Pinning.OPAQUE, ""),
@@ -279,7 +281,7 @@ def test_a_script_without_a_word_about_models_is_no_reference(script: str) -> No
     [
         ([{"name": "VLLM_MODEL", "value": "org/m"}], Pinning.UNPINNED),
         ([{"name": "MODEL_ID", "value": "org/m"}, {"name": "REVISION", "value": COMMIT}], Pinning.CLAIMED),
-        ([{"name": "STORAGE_URI", "value": f"oci://{IMAGE}"}], Pinning.ENFORCED),
+        ([{"name": "STORAGE_URI", "value": f"oci://{IMAGE}"}], Pinning.OPAQUE),
         ([{"name": "VLLM_MODEL", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}}], Pinning.OPAQUE),
         ([{"name": "A", "value": "org"}, {"name": "VLLM_MODEL", "value": "$(A)/m"}], Pinning.UNPINNED),
         ([{"name": "VLLM_MODEL", "value": "$(A)/m"}, {"name": "A", "value": "org"}], Pinning.OPAQUE),
@@ -322,6 +324,43 @@ def test_a_hub_name_that_may_mean_something_else_is_opaque(fields: dict[str, Jso
         pod(vllm("--model", "org/m", "--revision", COMMIT, **fields), volumes=[{"name": "m", "emptyDir": {}}])
     )
     assert Pinning.OPAQUE in {item.pinning for item in found}
+
+
+USUAL_MOUNTS: list[Json] = [mount("/dev/shm", "shm"), mount("/var/run/secrets/kubernetes.io/serviceaccount", "token")]  # noqa: S108  of the container
+USUAL_VOLUMES: list[Json] = [{"name": "shm", "emptyDir": {"medium": "Memory"}}, {"name": "token", "projected": {}}]
+USUAL_FLAGS = ["--served-model-name", "a", "b", "--tensor-parallel-size=2", "-tp", "2", "--enable-prefix-caching"]
+USUAL_FLAGS += ["--port", "8000", "--gpu-memory-utilization", "0.9", "--enable-auto-tool-choice"]
+
+
+@pytest.mark.parametrize("args", [["/models", *USUAL_FLAGS], ["--model", "/models", *USUAL_FLAGS]])
+def test_a_server_as_people_write_it_has_one_model_and_nothing_opaque(args: list[str]) -> None:
+    server = vllm(
+        *args,
+        volumeMounts=[mount("/models"), *USUAL_MOUNTS],
+        env=[{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}}],
+        readinessProbe={"exec": {"command": ["sh", "-c", "curl -f http://localhost:8000/health"]}},
+    )
+    found = references(pod(server, volumes=[image_volume(), *USUAL_VOLUMES]))
+    assert [(item.role, item.pinning) for item in found] == [
+        (Role.VOLUME, Pinning.ENFORCED),
+        (Role.MODEL, Pinning.ENFORCED),
+    ]
+
+
+def test_a_hub_name_beside_the_usual_volumes_stays_claimed() -> None:
+    server = vllm("org/m", "--revision", COMMIT, volumeMounts=USUAL_MOUNTS)
+    assert [item.pinning for item in references(pod(server, volumes=USUAL_VOLUMES))] == [Pinning.CLAIMED]
+
+
+def test_the_configuration_of_a_loader_is_not_shown() -> None:
+    secret = '--model-loader-extra-config={"s3_secret_access_key":"hush"}'
+    found = references(pod(vllm("--model", "org/m", secret)))
+    assert [item.text for item in found] == ["org/m", "--model-loader-extra-config"]
+
+
+def test_the_configuration_of_a_loader_without_texts_names_no_place() -> None:
+    numbers = '{"distributed":true,"concurrency":16}'
+    assert len(references(pod(vllm("--model", "org/m", "--model-loader-extra-config", numbers)))) == 1
 
 
 @pytest.mark.parametrize("key", ["initContainers", "ephemeralContainers"])
