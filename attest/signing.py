@@ -15,7 +15,13 @@ from dbom.errors import PathError, UsageError
 from dbom.names import DSSE_PAYLOAD_TYPE
 from dbom.printable import printable
 from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
-from dbom.rules.attestations import IDENTITY_TOKEN, SIGNER_AMBIGUOUS, SIGNER_UNNAMED, SIGNING_OFFLINE
+from dbom.rules.attestations import (
+    IDENTITY_TOKEN,
+    PUBLIC_UNASKED,
+    SIGNER_AMBIGUOUS,
+    SIGNER_UNNAMED,
+    SIGNING_OFFLINE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,11 +85,15 @@ class SignerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What was said about who signs, on the command line or in settings: at most one of key, config and local."""
+    """What was said about who signs, on the command line or in settings: at most one of key, config, public and local.
+
+    `public` asks for the public Sigstore, whose log is public and for ever: nothing else ever chooses it.
+    """
 
     signing_key: Path | None = None
     trust_config: Path | None = None
     identity_token: str | None = field(default=None, repr=False)
+    public: bool = False
     local: bool = False
 
 
@@ -99,16 +109,20 @@ _NO = ("", "0", "false", "no")
 def choose_signer(environment: Mapping[str, str], choice: Choice) -> SignerKind:
     """Return which kind of signer is meant: what was named, else the identity that the surroundings offer, else local.
 
-    The local identity is never chosen by itself in CI or in a pod. Raises `UsageError` where several were named, or
-    none and nobody can be assumed.
+    The local identity is never chosen by itself in CI or in a pod, the public Sigstore never by itself. Raises
+    `UsageError` where several were named, or none and nobody can be assumed.
     """
     named = _named(choice)
-    if len(named) > 1:
-        raise UsageError(SIGNER_AMBIGUOUS, "several signers named", got=", ".join(named), expected="one")
-    if named:
-        return named[0]
-    if any(environment.get(mark) for mark in _AMBIENT_MARKS):
-        return SignerKind.KEYLESS
+    if len(named) > 1 or (choice.public and choice.trust_config is not None):
+        got = ", ".join(named) if len(named) > 1 else "the public Sigstore and a private one"
+        raise UsageError(SIGNER_AMBIGUOUS, "several signers named", got=got, expected="one")
+    offered = [mark for mark in _AMBIENT_MARKS if environment.get(mark)]
+    kind = named[0] if named else SignerKind.KEYLESS if offered else None
+    if kind is SignerKind.KEYLESS and choice.trust_config is None and not choice.public:
+        whose = "an identity token was given" if named else f"the surroundings offer an identity token ({offered[0]})"
+        raise UsageError(PUBLIC_UNASKED, f"{whose}, and nothing says which Sigstore is to vouch for it")
+    if kind is not None:
+        return kind
     for mark in _CI_MARKS:
         if environment.get(mark, "").lower() not in _NO:
             raise UsageError(SIGNER_UNNAMED, f"nobody named to sign, and this is CI ({mark} is set)")
@@ -118,7 +132,7 @@ def choose_signer(environment: Mapping[str, str], choice: Choice) -> SignerKind:
 
 
 def _named(choice: Choice) -> list[SignerKind]:
-    keyless = choice.trust_config is not None or choice.identity_token is not None
+    keyless = choice.trust_config is not None or choice.identity_token is not None or choice.public
     kinds = (
         (SignerKind.KEY, choice.signing_key is not None),
         (SignerKind.KEYLESS, keyless),

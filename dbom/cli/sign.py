@@ -23,6 +23,7 @@ from dbom.cli.session import current_session, current_settings
 from dbom.cli.signers import (
     IdentityTokenOption,
     LocalOption,
+    PublicOption,
     SigningKeyOption,
     TrustConfigOption,
     choice_of_flags,
@@ -57,6 +58,7 @@ def sign(
     signing_key: SigningKeyOption = None,
     trust_config: TrustConfigOption = None,
     identity_token: IdentityTokenOption = None,
+    public: PublicOption = False,
     local: LocalOption = False,
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
@@ -71,7 +73,7 @@ def sign(
 
     Reads the bytes, signs the BOM that is about them (given, beside the artifact, or generated), and writes
     ARTIFACT.dbom/. On a person's own machine the local identity signs; in CI or a pod the signer must be named.
-    The result ends with the commands with which somebody else verifies.
+    Nothing goes to a public log without --public. The result ends with the commands with which somebody else verifies.
 
     Example: dbom sign model/ --location hf://org/model@0123456789abcdef0123456789abcdef01234567
     """
@@ -89,7 +91,7 @@ def sign(
         raise UsageError(USAGE, "--as is about a BOM that is generated, and --bom gives one")
     settings = current_settings(store=tuple(store or ()), ignore=tuple(ignore or ()), jobs=jobs or None)
     choice = choice_of_flags(
-        signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local
+        signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local, public=public
     )
     signer = signer_of(choice)
     stores = [open_store(url, offline=current_session().offline) for url in settings.store]

@@ -20,6 +20,7 @@ __all__ = [
     "PASSWORD_VARIABLE",
     "IdentityTokenOption",
     "LocalOption",
+    "PublicOption",
     "SigningKeyOption",
     "TrustConfigOption",
     "ask_password",
@@ -49,22 +50,42 @@ IdentityTokenOption = Annotated[
         show_default=False,
     ),
 ]
+PublicOption = Annotated[
+    bool,
+    typer.Option("--public", help="Sign keyless, with the public Sigstore: its log shows what you sign to everybody."),
+]
 LocalOption = Annotated[
     bool, typer.Option("--local", help="Sign as this machine's local identity, only as good as this machine.")
 ]
 
 
 def signer_of_flags(
-    *, signing_key: Path | None, trust_config: Path | None, identity_token: str | None, local: bool
+    *,
+    signing_key: Path | None,
+    trust_config: Path | None,
+    identity_token: str | None,
+    local: bool,
+    public: bool = False,
 ) -> Signer:
     """Return the signer that these flags, the settings and the environment mean; errors as in `open_signer`."""
     return signer_of(
-        choice_of_flags(signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local)
+        choice_of_flags(
+            signing_key=signing_key,
+            trust_config=trust_config,
+            identity_token=identity_token,
+            local=local,
+            public=public,
+        )
     )
 
 
 def choice_of_flags(
-    *, signing_key: Path | None, trust_config: Path | None, identity_token: str | None, local: bool
+    *,
+    signing_key: Path | None,
+    trust_config: Path | None,
+    identity_token: str | None,
+    local: bool,
+    public: bool = False,
 ) -> Choice:
     """Return what flags say about who signs; where they say nothing, what the settings say.
 
@@ -75,8 +96,14 @@ def choice_of_flags(
 
     settings = current_settings()
     config = Path(settings.trust_config) if settings.trust_config else None
-    if signing_key is not None or trust_config is not None or local:
-        return Choice(signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local)
+    if signing_key is not None or trust_config is not None or local or public:
+        return Choice(
+            signing_key=signing_key,
+            trust_config=trust_config,
+            identity_token=identity_token,
+            local=local,
+            public=public,
+        )
     if identity_token is not None:
         return Choice(trust_config=config, identity_token=identity_token)
     if settings.signing_key:

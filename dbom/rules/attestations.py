@@ -268,6 +268,13 @@ BOM_OF_OTHER_BYTES = Rule(
     " else.",
     "generate the BOM again with `dbom generate`, or leave --bom out",
 )
+PUBLIC_UNASKED = Rule(
+    "DBOM-355",
+    "the public Sigstore only where asked for",
+    "An identity token alone doesn't say which Sigstore is to vouch for it. The public one writes every statement,"
+    " names and digests of private artifacts included, into a log that everybody reads and nobody can delete from.",
+    "name a private Sigstore with --trust-config, or say --public",
+)
 SIGNING_OFFLINE = Rule(
     "DBOM-354",
     "remote signing while offline",

@@ -107,6 +107,9 @@ def test_several_artifacts_are_signed_or_none(here: Path, capsys: pytest.Capture
         (("data.csv", "--signing-key", "data.csv"), 2, "DBOM-345"),
         (("data.csv", "--local", "--signing-key", "k.key"), 2, "DBOM-349"),
         (("data.csv", "--trust-config", "data.csv", "--offline"), 2, "DBOM-354"),
+        (("data.csv", "--public", "--offline"), 2, "DBOM-354"),
+        (("data.csv", "--public", "--local"), 2, "DBOM-349"),
+        (("data.csv", "--identity-token", "t"), 2, "DBOM-355"),
         (("data.csv", "--trust-config", "data.csv", "--identity-token", "t"), 2, "DBOM-351"),
     ],
 )
@@ -149,7 +152,7 @@ def test_a_key_in_the_user_s_settings_signs_unless_a_flag_says_otherwise(
     assert ("key", str(here / "k.pub")) == (*configured["signer"].keys() - {"description"}, configured["trust"]["file"])
     assert 1 == len(list((here / "store").rglob("*.sigstore.json")))
     assert "identity" in _json(capsys, "sign", "data.csv", "--local")[1]["signer"]
-    assert "DBOM-354" == _json(capsys, "sign", "data.csv", "--identity-token", "t", "--offline")[1]["rule"]
+    assert "DBOM-355" == _json(capsys, "sign", "data.csv", "--identity-token", "t", "--offline")[1]["rule"]
 
 
 @pytest.mark.usefixtures("here")

@@ -218,7 +218,7 @@ def test_a_log_with_another_key_than_the_trust_root_names_is_not_accepted(
 
 
 def test_the_public_sigstore_out_of_reach_is_could_not_tell_and_nobody_else_steps_in(tmp_path: Path) -> None:
-    """Without a trust configuration the public Sigstore's is fetched; here, where there is no interface at all."""
+    """With --public the public Sigstore's trust configuration is fetched; here, where there is no interface at all."""
     (tmp_path / "data.csv").write_text("a,b\n1,2\n")
     environment = {
         "PATH": os.environ["PATH"],
@@ -228,7 +228,7 @@ def test_the_public_sigstore_out_of_reach_is_could_not_tell_and_nobody_else_step
         "SIGSTORE_ID_TOKEN": _token(),
     }
     result = subprocess.run(
-        ["unshare", "-rn", sys.executable, "-P", "-m", "dbom", "sign", "data.csv", "-f", "json"],
+        ["unshare", "-rn", sys.executable, "-P", "-m", "dbom", "sign", "data.csv", "--public", "-f", "json"],
         check=False,
         capture_output=True,
         text=True,

@@ -150,7 +150,7 @@ def test_a_trust_root_of_the_settings_is_looked_at(
         ({"DBOM_SIGNING_KEY": "my.key"}, "key: settings name the key my.key"),
         ({"DBOM_TRUST_CONFIG": "c.json"}, "keyless: settings name the private Sigstore of c.json"),
         ({"CI": "true"}, "nobody: "),
-        ({"CI": "true", "SIGSTORE_ID_TOKEN": "x"}, "keyless: the surroundings offer an identity token"),
+        ({"CI": "true", "SIGSTORE_ID_TOKEN": "x"}, "nobody: the surroundings offer an identity token"),
     ],
 )
 def test_who_would_sign_is_told_with_the_reason(

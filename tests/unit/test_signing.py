@@ -33,12 +33,26 @@ def _open(environment: dict[str, str], choice: Choice, *, offline: bool = False)
         ({}, SignerKind.LOCAL),
         ({"CI": "false"}, SignerKind.LOCAL),
         ({"CI": ""}, SignerKind.LOCAL),
-        ({"SIGSTORE_ID_TOKEN": "t"}, SignerKind.KEYLESS),
-        ({"CI": "true", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t"}, SignerKind.KEYLESS),
     ],
 )
 def test_where_nobody_is_named_the_surroundings_decide(environment: dict[str, str], kind: SignerKind) -> None:
     assert kind is choose_signer(environment, Choice())
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [{"SIGSTORE_ID_TOKEN": "t"}, {"CI": "true", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t"}],
+)
+def test_a_token_alone_never_reaches_the_public_sigstore(tmp_path: Path, offered: dict[str, str]) -> None:
+    """Its log is public and for ever: it wants --public, whether the token was given or is offered."""
+    for environment, choice in ((offered, Choice()), ({}, Choice(identity_token="t"))):
+        with pytest.raises(UsageError, match="which Sigstore") as caught:
+            choose_signer(environment, choice)
+        assert ("DBOM-355", True) == (caught.value.rule.id, "--public" in caught.value.hint)
+    assert SignerKind.KEYLESS is choose_signer(offered, Choice(public=True))
+    assert SignerKind.KEYLESS is choose_signer(offered, Choice(trust_config=tmp_path))
+    with pytest.raises(UsageError, match="a private one"):
+        choose_signer(offered, Choice(public=True, trust_config=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +104,7 @@ def test_local_is_opened_under_the_home_of_the_environment_given(tmp_path: Path)
 def test_keyless_signing_while_offline_is_an_error_and_not_somebody_else(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    choice = Choice() if environment else Choice(trust_config=tmp_path / "config.json")
+    choice = Choice(public=True) if environment else Choice(trust_config=tmp_path / "config.json")
     with pytest.raises(UsageError, match="offline") as caught:
         _open({**environment, "DBOM_HOME": str(tmp_path)}, choice, offline=True)
     assert ("DBOM-354", []) == (caught.value.rule.id, list(tmp_path.iterdir()))
