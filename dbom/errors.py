@@ -27,7 +27,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dbom.rules import Rule
 
@@ -84,12 +84,23 @@ class DbomError(Exception):
         self.hint = rule.hint if hint is None else hint
         self.faults = tuple(faults)
 
+    def __reduce__(self) -> tuple[Callable[..., DbomError], tuple[object, ...]]:
+        """Come back whole from another process: an exception is otherwise made again from its message alone."""
+        texts = {"where": self.where, "got": self.got, "expected": self.expected, "hint": self.hint}
+        return _restored, (type(self), self.rule, self.what, texts, self.faults)
+
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         sides = [
             f"{label} {side}" for label, side in (("got", self.got), ("expected", self.expected)) if side is not None
         ]
         return place + self.what + (": " + ", ".join(sides) if sides else "")
+
+
+def _restored(
+    kind: type[DbomError], rule: Rule, what: str, texts: Mapping[str, str | None], faults: Sequence[str]
+) -> DbomError:
+    return kind(rule, what, **texts, faults=faults)
 
 
 class RefusedError(DbomError):

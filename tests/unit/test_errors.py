@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from dbom import errors
@@ -38,3 +40,11 @@ def test_the_hint_is_the_rules_unless_there_is_a_better_one() -> None:
     assert "do this" == DbomError(RULE, "x").hint
     assert "do that" == DbomError(RULE, "x", hint="do that").hint
     assert ("a", "b") == DbomError(RULE, "x", faults=["a", "b"]).faults
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_error_comes_back_whole_from_another_process(error: type[DbomError]) -> None:
+    sent = error(RULE, "differs", where="x.bin", got="1", expected="2", hint="do that", faults=["a"])
+    back = pickle.loads(pickle.dumps(sent))  # noqa: S301  our own bytes
+    assert type(sent) is type(back)
+    assert (str(sent), sent.rule, sent.hint, sent.faults) == (str(back), back.rule, back.hint, back.faults)
