@@ -11,13 +11,13 @@ import typer
 
 from dbom.bom.facts import ArtifactType
 from dbom.cli.options import IgnoreOption, JobsOption, NoDefaultIgnoresOption, TextOrJson
-from dbom.cli.output import say, write_file, write_result
+from dbom.cli.output import demand_outside, say, write_file, write_result
 from dbom.cli.progress import progress_bar
+from dbom.cli.session import current_settings
 from dbom.errors import UsageError
 from dbom.ignores import chosen_ignores
 from dbom.model import Relation
 from dbom.printable import printable
-from dbom.rules.artifacts import WRITES_INTO_ARTIFACT
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dbom.bom import Bom
     from dbom.bom.facts import Parent
     from dbom.bom.generating import Description, Options
+    from dbom.settings import Settings
 
 __all__ = ["generate"]
 
@@ -102,24 +103,34 @@ def generate(
         Relation.ADAPTER_OF: adapter_of,
         Relation.DISTILLED_FROM: distilled_from,
     }
-    ignores = chosen_ignores(ignore or (), defaults=not no_default_ignores)
+    settings = current_settings(ignore=tuple(ignore or ()), jobs=jobs or None, supplier=supplier or None)
+    licenses = tuple(license_ or ()) or _set_licenses(settings)
+    ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
     targets = _targets(paths, output)
     timestamp = _source_date()
     options = Options(
         type=as_,
         name=name,
         version=version,
-        licenses=tuple(license_ or ()),
-        supplier=supplier,
-        parents=_parents(sources, ignores, jobs),
+        licenses=licenses,
+        supplier=settings.supplier or "",
+        parents=_parents(sources, ignores, settings.jobs),
         spec_version=spec_version,
     )
-    described = [_described(path, options, ignores, jobs, timestamp) for path in paths]
+    described = [_described(path, options, ignores, settings.jobs, timestamp) for path in paths]
     _write([description.bom for description in described], targets, format_)
     for path, description in zip(paths, described, strict=True):
         _talk(path, description)
     if len(paths) > 1:
         say(f"{len(described)} described")
+
+
+def _set_licenses(settings: Settings) -> tuple[str, ...]:
+    """Return the licence of the settings, saying so: nobody named it on the command line."""
+    if settings.license is None:
+        return ()
+    say(f"license {printable(settings.license)}, as the settings say: {settings.origin('license')}")
+    return (settings.license,)
 
 
 def _parents(sources: Mapping[Relation, Sources], ignores: Sequence[str], jobs: int) -> tuple[Parent, ...]:
@@ -163,12 +174,7 @@ def _targets(paths: Sequence[str], output: Path | None) -> list[Path] | None:
     else:
         targets = [output]
     for target in targets:
-        real = Path(os.path.realpath(target.parent)) / target.name
-        for path in paths:
-            if real.is_relative_to(os.path.realpath(path)):
-                raise UsageError(
-                    WRITES_INTO_ARTIFACT, f"lies inside {printable(path)} and would change it", where=str(target)
-                )
+        demand_outside(target, paths)
     return targets
 
 
