@@ -6,6 +6,7 @@ line before it. `check_journal` is the whole of what a reader must do.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -50,6 +51,7 @@ class Journal:
     _descriptor: int
     _number: int
     _head: str
+    _size: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -71,7 +73,7 @@ class Journal:
             if torn:
                 os.write(descriptor, b"\n")
                 number, head = number + 1, _digest(torn)
-            journal = cls(path, descriptor, number, head)
+            journal = cls(path, descriptor, number, head, os.fstat(descriptor).st_size)
             journal.record(START, at=at, facts={**facts, "torn": bool(torn)}, durable=True)
         except BaseException:
             os.close(descriptor)
@@ -79,7 +81,10 @@ class Journal:
         return journal
 
     def record(self, kind: str, *, at: datetime, facts: JsonObject, durable: bool) -> str:
-        """Append a record and return its digest; `durable` waits until the disk has it. Raises `PathError`."""
+        """Append a record and return its digest; `durable` waits until the disk has it.
+
+        Raises `PathError` where it can't be written; what was written of it is taken back, so that the chain goes on.
+        """
         with self._lock:
             line = canonical_json(
                 {
@@ -92,13 +97,18 @@ class Journal:
                 }
             )
             try:
+                if os.fstat(self._descriptor).st_size != self._size:
+                    raise PathError(JOURNAL_UNWRITABLE, "somebody else writes to it", where=str(self.path))
                 _write_whole(self._descriptor, line + b"\n")
                 if durable:
                     os.fsync(self._descriptor)
             except OSError as error:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, self._size)
                 raise PathError(
                     JOURNAL_UNWRITABLE, f"can't be written: {error.strerror}", where=str(self.path)
                 ) from error
+            self._size += len(line) + 1
             self._number += 1
             self._head = _digest(line)
             return self._head

@@ -7,6 +7,7 @@ import contextlib
 import json
 import signal
 import ssl
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -169,11 +170,12 @@ class Server:
 
     async def decided(self, body: bytes) -> Answered:
         """Return the webhook's answer, or its no where it doesn't come before the deadline."""
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._workers, self.webhook.answer, body)
+        loop, late = asyncio.get_running_loop(), threading.Event()
+        future = loop.run_in_executor(self._workers, self.webhook.answer, body, late.is_set)
         done, _ = await asyncio.wait({future}, timeout=self.limits.decision)
         if done:
             return future.result()
+        late.set()
         future.cancel()
         return self.webhook.gave_up(body, f"no decision within {self.limits.decision:g} s")
 
@@ -189,6 +191,7 @@ class _Connection:
     def __init__(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._server, self._reader, self._writer = server, reader, writer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=server.limits.header_bytes)
+        self._is_head = False
 
     async def serve(self) -> None:
         while True:
@@ -252,9 +255,10 @@ class _Connection:
 
     async def _answer(self, request: h11.Request, body: bytes) -> None:
         method, path = request.method, request.target.split(b"?")[0]
+        self._is_head = method == b"HEAD"
         if path in (b"/healthz", b"/readyz"):
             status, answer = (200, b'{"status":"ok"}') if method in (b"GET", b"HEAD") else (405, _problem("GET only"))
-            await self._send(status, b"" if method == b"HEAD" else answer)
+            await self._send(status, answer)
         elif path != b"/validate":
             await self._send(404, _problem("there are /validate, /healthz and /readyz"))
         elif method != b"POST":
@@ -275,7 +279,8 @@ class _Connection:
         if close or self._server.is_stopping.is_set():
             headers.append(("connection", "close"))
         await self._write(h11.Response(status_code=status, headers=headers))
-        await self._write(h11.Data(data=body))
+        if not self._is_head:
+            await self._write(h11.Data(data=body))
         await self._write(h11.EndOfMessage())
 
     async def _write(self, event: h11.InformationalResponse | h11.Response | h11.Data | h11.EndOfMessage) -> None:

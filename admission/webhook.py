@@ -50,13 +50,18 @@ class Webhook:
     now: Callable[[], datetime]
     journal: Journal | None = None
 
-    def answer(self, body: bytes) -> Answered:
-        """Return the answer to an AdmissionReview: 400 where it is none, else 200 with the decision in it."""
+    def answer(self, body: bytes, is_late: Callable[[], bool] = lambda: False) -> Answered:
+        """Return the answer to an AdmissionReview: 400 where it is none, else 200 with the decision in it.
+
+        A decision that is late by then (a no was said instead) is not recorded as one that was given.
+        """
         try:
             review = Review.parse(body)
         except DocumentError as error:
             return _malformed(error)
         decision = decide(review, self.policies, self.evidence, now=self.now())
+        if is_late():
+            return self.gave_up(body, "the decision came too late")
         unrecorded = self._record(review, decision, body)
         allowed = decision.allowed and not (unrecorded and self._enforces)
         message = decision.message if not unrecorded or not decision.allowed else f"dbom: {unrecorded}"

@@ -19,7 +19,15 @@ from dbom.rules.admission import OBJECT_MALFORMED
 if TYPE_CHECKING:
     from dbom.canonical import JsonObject
 
-__all__ = ["MODEL_ANNOTATION", "POD_SPECS", "SERVING_KINDS", "find_references", "is_read", "pod_parts"]
+__all__ = [
+    "MODEL_ANNOTATION",
+    "POD_SPECS",
+    "READ_ANNOTATIONS",
+    "SERVING_KINDS",
+    "find_references",
+    "is_read",
+    "pod_parts",
+]
 
 MODEL_ANNOTATION: Final = POD_ANNOTATION_PREFIX + "model"
 """The annotation that may add references to be checked, and never vouches for any."""
@@ -39,7 +47,9 @@ POD_SPECS: Final = {
 
 SERVING_KINDS: Final = (("serving.kserve.io", "InferenceService"),)
 CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
-_SOURCE_ANNOTATIONS: Final = ("internal.serving.kserve.io/storage-initializer-sourceuri",)
+READ_ANNOTATIONS: Final = (MODEL_ANNOTATION, "internal.serving.kserve.io/storage-initializer-sourceuri")
+"""The annotations that references are read from."""
+
 _SEPARATORS = re.compile(r"[,\s]+")
 
 
@@ -98,7 +108,7 @@ def _annotated_paths(group: str, kind: str) -> list[tuple[str, ...]]:
 
 def _annotated(annotations: Node) -> list[ModelReference]:
     found: list[ModelReference] = []
-    for key in (MODEL_ANNOTATION, *_SOURCE_ANNOTATIONS):
+    for key in READ_ANNOTATIONS:
         node = annotations.get(key)
         for text in filter(None, _SEPARATORS.split(node.text() or "")):
             target = Target.opaque("an annotation has no volumes to look in") if is_path(text) else _place(text)

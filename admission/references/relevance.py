@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from admission.documents import Node
-from admission.references.finding import CONTAINER_LISTS, POD_SPECS
+from admission.references.finding import CONTAINER_LISTS, POD_SPECS, READ_ANNOTATIONS
 
 if TYPE_CHECKING:
     from dbom.canonical import Json, JsonObject
@@ -22,32 +22,38 @@ _CONTAINER_KEYS: Final = (
     "volumeMounts",
     "volumeDevices",
     "workingDir",
+    "lifecycle",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
 )
 
 
 def relevant_part(document: JsonObject, *, group: str, kind: str) -> str:
     """Return the part of an object that references are read from, as a text to compare.
 
-    Of pods and workloads these are annotations, volumes and what containers start with; of serving resources the
-    whole specification. Replica counts, labels, status and owners are no part of it.
+    Of pods and workloads these are the annotations that are read, volumes and what containers start with; of serving
+    resources the whole specification. Replica counts, labels, other annotations, status and owners are no part of it.
     """
     root = Node(document)
     path = POD_SPECS.get((group, kind))
     if path is None:
-        part: Json = {"annotations": root.at("metadata", "annotations").value, "spec": root.get("spec").value}
+        part: Json = {"annotations": _annotations(root.get("metadata")), "spec": root.get("spec").value}
     else:
         spec = root.at(*path)
         part = {
-            "annotations": [
-                root.at("metadata", "annotations").value,
-                root.at(*path[:-1], "metadata", "annotations").value if path[:-1] else None,
-            ],
+            "annotations": [_annotations(root.at(*place, "metadata")) for place in ((), path[:-1])],
             "volumes": spec.get("volumes").value,
             "containers": [[_container(item) for item in spec.get(name).items()] for name in CONTAINER_LISTS],
             # What is malformed has no part that could be picked: then the whole of it counts.
             "whole": document if root.faults else None,
         }
     return json.dumps(part, sort_keys=True)
+
+
+def _annotations(metadata: Node) -> Json:
+    annotations = metadata.get("annotations")
+    return [annotations.get(key).value for key in READ_ANNOTATIONS]
 
 
 def _container(item: Node) -> Json:

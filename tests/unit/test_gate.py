@@ -354,7 +354,8 @@ def updated(old: JsonObject, new: JsonObject) -> Review:
 
 def test_an_update_that_loads_the_same_is_allowed_as_unchanged() -> None:
     old = pod()
-    new: JsonObject = {**pod(), "metadata": {"name": "p", "labels": {"a": "b"}}, "status": {"phase": "Running"}}
+    labelled: Json = {"name": "p", "labels": {"a": "b"}, "annotations": {"deployment.kubernetes.io/revision": "2"}}
+    new: JsonObject = {**pod(), "metadata": labelled, "status": {"phase": "Running"}}
     assert briefly(decided(review=updated(old, new))) == ("unchanged", True, [])
 
 
@@ -364,6 +365,7 @@ def test_an_update_that_loads_the_same_is_allowed_as_unchanged() -> None:
         pod(f"registry.example.com/models/m@sha256:{'2' * 64}"),
         pod(containers=[{"name": "c", "image": "other"}]),
         pod(initContainers=[{"name": "d", "image": "i"}]),
+        pod(containers=[{"name": "c", "image": "i", "lifecycle": {"postStart": {"exec": {"command": ["a"]}}}}]),
         {**pod(), "metadata": {"annotations": {"dbom.dev/model": "org/m"}}},
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,29 @@ def test_a_place_that_can_not_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PathError) as caught:
         Journal.open(tmp_path / "gone" / "j", at=NOW, facts={})
     assert caught.value.rule.id == "DBOM-561"
+
+
+def test_what_a_full_disk_left_of_a_record_is_taken_back(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "j", at=NOW, facts={})
+    before = (tmp_path / "j").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (before + 20, limits[1]))
+    try:
+        with pytest.raises(PathError, match="can't be written"):
+            journal.record("decision", at=NOW, facts={}, durable=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "j").stat().st_size == before
+    journal.record("decision", at=NOW, facts={}, durable=True)
+    journal.close(at=NOW)
+    assert check_journal((tmp_path / "j").read_bytes(), where="j").decisions == 1
+
+
+def test_a_second_gate_on_the_same_journal_is_noticed(tmp_path: Path) -> None:
+    first = Journal.open(tmp_path / "j", at=NOW, facts={})
+    written(tmp_path / "j")
+    with pytest.raises(PathError, match="somebody else writes to it"):
+        first.record("decision", at=NOW, facts={}, durable=False)
 
 
 def test_a_full_disk_is_an_error(tmp_path: Path) -> None:

@@ -152,6 +152,12 @@ def test_paths_and_methods(method: str, path: str, kind: str, status: int, tmp_p
         )
 
 
+@pytest.mark.parametrize(("path", "status"), [("/validate", 405), ("/nowhere", 404), ("/healthz", 200)])
+def test_a_head_request_is_answered_without_a_body(path: str, status: int, tmp_path: Path) -> None:
+    with running(tmp_path, webhook()) as up:
+        assert up.ask("HEAD", path) == (status, {})
+
+
 def test_what_is_no_review_gets_a_400_that_says_why(tmp_path: Path) -> None:
     with running(tmp_path, webhook()) as up:
         status, answer = up.post(b"{}")
@@ -274,6 +280,16 @@ def test_in_enforce_mode_what_can_not_be_recorded_is_denied(tmp_path: Path) -> N
     assert json.loads(answered.body)["response"]["allowed"] is False
     assert "unrecorded" in answered.log
     assert json.loads(webhook(Mode.AUDIT, journal).answer(nothing).body)["response"]["allowed"] is True
+
+
+def test_a_decision_that_comes_too_late_is_a_no_and_is_not_recorded(tmp_path: Path) -> None:
+    nothing = review().replace(b'"volumes"', b'"volumez"')
+    journal = Journal.open(tmp_path / "j", at=now(), facts={})
+    before = (tmp_path / "j").read_bytes()
+    answered = webhook(journal=journal).answer(nothing, lambda: True)
+    assert json.loads(answered.body)["response"]["allowed"] is False
+    assert (tmp_path / "j").read_bytes() == before
+    journal.close(at=now())
 
 
 def test_a_dry_run_leaves_no_trace(tmp_path: Path) -> None:
