@@ -7,6 +7,7 @@ than WITH. An expression is acceptable where some choice among its ORs leaves on
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from dbom.model import Unknown
@@ -20,6 +21,8 @@ __all__ = ["accepts", "is_expression"]
 _TOKEN: Final = re.compile(r"\s*(?:(?P<mark>[()])|(?P<word>[A-Za-z0-9][A-Za-z0-9.+:-]*))")
 _OPERATORS: Final = ("AND", "OR", "WITH")
 _SAYS_NOTHING: Final = ("NOASSERTION", "NONE", "OTHER", "UNKNOWN")
+_OF_ONES_OWN: Final = ("LICENSEREF-", "DOCUMENTREF-")
+_GNU: Final = re.compile(r"(?P<name>(?:A?GPL|LGPL|GFDL)-[0-9]+\.[0-9]+)(?P<later>\+)?")
 _MOST_TOKENS: Final = 500
 
 
@@ -34,13 +37,14 @@ def is_expression(text: str) -> bool:
 def accepts(expression: str, *, allow: Collection[str], deny: Collection[str]) -> bool | Unknown:
     """Return whether a licence expression is acceptable, or why that can't be told.
 
-    Where `allow` is empty, everything that isn't denied is. A licence WITH an exception is denied where the licence is,
-    and allowed where it or the whole is: exceptions only give.
+    Where `allow` is empty, every licence of SPDX's list (or a LicenseRef) that isn't denied is; of any other word
+    (`GPLv3`) that can't be told. A licence WITH an exception is denied where the licence is, and allowed where it or
+    the whole is: exceptions only give.
     """
     tokens = _tokens(expression)
     if not tokens or len(tokens) > _MOST_TOKENS:
         return Unknown(f"'{printable(expression)}' is not an SPDX expression")
-    judge = _Judge({item.upper() for item in allow}, {item.upper() for item in deny}, [t.upper() for t in tokens])
+    judge = _Judge({_named(item) for item in allow}, {_named(item) for item in deny}, [t.upper() for t in tokens])
     try:
         return judge.judged()
     except (ValueError, RecursionError):
@@ -89,13 +93,15 @@ class _Judge:
             if not self._took(")"):
                 raise ValueError("(")
             return answer
-        name = self._word()
+        name = _named(self._word())
         whole = f"{name} WITH {self._word()}" if self._took("WITH") else name
         if {name, whole, name.removesuffix("+")} & self._deny:
             return False
         if name in _SAYS_NOTHING:
             return Unknown(f"{name} says nothing")
-        return not self._allow or bool({name, whole} & self._allow)
+        if self._allow:
+            return bool({name, whole} & self._allow)
+        return True if _is_listed(name) else Unknown(f"'{name}' is not a licence of SPDX's list")
 
     def _took(self, token: str) -> bool:
         if self._tokens and self._tokens[0] == token:
@@ -107,6 +113,22 @@ class _Judge:
         if not self._tokens or self._tokens[0] in (*_OPERATORS, "(", ")"):
             raise ValueError("a licence")
         return self._tokens.pop(0)
+
+
+def _named(text: str) -> str:
+    """Return a licence in capitals; the GNU licences by the names that they have now (`GPL-3.0+` is -or-later)."""
+    licence, space, exception = text.upper().partition(" ")
+    match = _GNU.fullmatch(licence)
+    if match is not None:
+        licence = match["name"] + ("-OR-LATER" if match["later"] else "-ONLY")
+    return licence + space + exception
+
+
+@lru_cache(maxsize=1024)
+def _is_listed(name: str) -> bool:
+    from dbom.bom.licenses import License  # noqa: PLC0415  only lists without `allow` ask for SPDX's
+
+    return name.startswith(_OF_ONES_OWN) or bool(License.of(name).id or License.of(name.removesuffix("+")).id)
 
 
 def _first_of(answers: list[bool | Unknown], *, winner: bool) -> bool | Unknown:

@@ -45,6 +45,29 @@ def test_expressions(expression: str, expected: bool | None) -> None:  # noqa: F
 
 
 @pytest.mark.parametrize(
+    ("expression", "denied", "expected"),
+    [
+        ("MIT", "GPL-3.0-only", YES),
+        ("mit", "GPL-3.0-only", YES),
+        ("Apache-2.0+", "GPL-3.0-only", YES),
+        ("LicenseRef-Ours", "GPL-3.0-only", YES),
+        ("GPLv3", "GPL-3.0-only", UNKNOWN),
+        ("Proprietary", "GPL-3.0-only", UNKNOWN),
+        ("GPL-3.0", "GPL-3.0-only", NO),
+        ("GPL-3.0-only", "GPL-3.0", NO),
+        ("AGPL-3.0+", "AGPL-3.0-or-later", NO),
+        ("GPL-2.0 WITH Classpath-exception-2.0", "GPL-2.0-only", NO),
+        ("Proprietary OR MIT", "GPL-3.0-only", YES),
+    ],
+)
+def test_where_nothing_is_allowed_by_name_only_known_licences_pass(
+    *, expression: str, denied: str, expected: bool | None
+) -> None:
+    answer = accepts(expression, allow=[], deny=[denied])
+    assert (None if isinstance(answer, Unknown) else answer) is expected
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [("MIT", True), ("X WITH Y", True), ("X OR Y", False), ("", False), ("a b", False), ("!", False)],
 )
