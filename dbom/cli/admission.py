@@ -9,7 +9,7 @@ import typer
 
 from dbom.cli.options import FormatOption, OutputOption, StoreOption, TextOrJson
 from dbom.cli.output import json_result, say, write_result
-from dbom.cli.session import current_session
+from dbom.cli.session import current_session, current_settings
 from dbom.errors import PathError, UsageError
 from dbom.printable import printable
 from dbom.rules.artifacts import PATH_UNREADABLE
@@ -148,10 +148,12 @@ def _ready(policy: list[Path] | None, store: list[str] | None, now: datetime) ->
     from admission.files import policies_at
     from attest.store import open_store
 
-    if not policy:
+    settings = current_settings(store=tuple(store or ()))
+    files = policy or ([Path(settings.policy)] if settings.policy else [])
+    if not files:
         raise UsageError(USAGE, "no policy is given", hint="give --policy FILE; `dbom policy init` writes one")
-    policies = policies_at(policy)
-    stores = [open_store(url, offline=current_session().offline) for url in store or ()]
+    policies = policies_at(files)
+    stores = [open_store(url, offline=current_session().offline) for url in settings.store]
     if not stores:
         say("no --store is given, so there is no evidence and nothing can be verified")
     evidence = load_evidence(stores, policies, now)

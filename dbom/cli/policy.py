@@ -9,6 +9,7 @@ import typer
 
 from dbom.cli.options import FormatOption, OutputOption, TextOrJson
 from dbom.cli.output import json_result, say, write_result
+from dbom.cli.session import current_settings
 from dbom.errors import DocumentError, PathError, UsageError
 from dbom.printable import printable
 from dbom.rules.artifacts import PATH_UNREADABLE
@@ -47,7 +48,8 @@ def init(
     """Write a policy to start from.
 
     The file is commented and whole: the trust root stands in it. Say whose statements count: --identity with --issuer
-    and --trusted-root, --key, or --local for the identity that `dbom sign` uses on this machine (the default).
+    and --trusted-root, --key, or --local for the identity that `dbom sign` uses on this machine (the default, where
+    neither a flag nor a setting names anybody).
 
     Example: dbom policy init --local --location 'oci://registry.example.com/models/*' -o policy.yaml
     """
@@ -103,6 +105,8 @@ def _expected(
     keyless = (identity, issuer, trusted_root)
     if sum((local, key is not None, any(item is not None for item in keyless))) > 1:
         raise UsageError(USAGE, "--local, --key and --identity name different signers; give one of them")
+    if not local:
+        identity, issuer, trusted_root, key = _settled(identity, issuer, trusted_root, key)
     if key is not None:
         return Expected(key_pem=_read(key))
     if identity is not None or issuer is not None or trusted_root is not None:
@@ -119,6 +123,22 @@ def _expected(
             hint="sign something first with `dbom sign --local`, or name a signer with --identity or --key",
         )
     return Expected(found.identity, TrustRoot.parse(found.trusted_root(), where=str(found.folder)))
+
+
+def _settled(
+    identity: str | None, issuer: str | None, trusted_root: Path | None, key: Path | None
+) -> tuple[str | None, str | None, Path | None, Path | None]:
+    """Return what the flags say, and what the settings say where no flag does; a root alone names nobody."""
+    settings = current_settings(
+        identity=identity,
+        issuer=issuer,
+        trusted_root=None if trusted_root is None else str(trusted_root),
+        key=None if key is None else str(key),
+    )
+    if settings.key:
+        return None, None, None, Path(settings.key)
+    root = settings.trusted_root if settings.identity or settings.issuer or trusted_root else None
+    return settings.identity, settings.issuer, Path(root) if root else None, None
 
 
 def _read(path: Path) -> bytes:

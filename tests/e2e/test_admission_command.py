@@ -110,6 +110,40 @@ def test_a_policy_is_checked(capsys: pytest.CaptureFixture[str], site: Path) -> 
     assert "did you mean 'signer'" in shown
 
 
+def test_policy_and_store_may_be_settings(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / "config").mkdir()
+    (site / "config" / "config.toml").write_text(f'policy = "{site}/policy.yaml"\nstore = ["{site}/store"]\n')
+    capsys.readouterr()
+    assert run(["admission", "review", "nothing.yaml"]) == 0
+    assert "0 bundles read" in capsys.readouterr().err
+    monkeypatch.setenv("DBOM_POLICY", str(site / "gone.yaml"))
+    assert run(["admission", "review", "nothing.yaml"]) == 2
+    assert run(["admission", "review", "nothing.yaml", "--policy", "policy.yaml"]) == 0
+
+
+@pytest.mark.usefixtures("site")
+def test_a_policy_of_the_project_is_an_error(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "dbom.toml").write_text('policy = "policy.yaml"\n')
+    assert run(["admission", "review", "nothing.yaml", "--policy", "policy.yaml"]) == 2
+    assert "dbom.toml" in capsys.readouterr().err
+
+
+def test_a_policy_to_start_from_accepts_whom_the_settings_expect(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DBOM_IDENTITY", "me@example.com")
+    monkeypatch.setenv("DBOM_ISSUER", "https://issuer.example.com")
+    assert run(["trust", "export", "-o", "root.json"]) == 0
+    monkeypatch.setenv("DBOM_TRUSTED_ROOT", str(site / "root.json"))
+    capsys.readouterr()
+    assert run(["policy", "init"]) == 0
+    assert 'subject: "me@example.com"' in capsys.readouterr().out
+    assert run(["policy", "init", "--local"]) == 0
+    assert "me@example.com" not in capsys.readouterr().out
+
+
 def test_without_a_local_identity_a_signer_must_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
