@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from attest.authority import Authority
+from attest.files import read_file
 from attest.identity import IdentityPattern, Pattern
 from attest.key_verifying import VerifyingKey
 from attest.trust import TrustRoot
-from dbom.errors import PathError, UsageError
+from dbom.errors import UsageError
 from dbom.printable import printable
-from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
 from dbom.rules.attestations import IDENTITY_MALFORMED, NOBODY_EXPECTED
 
 if TYPE_CHECKING:
@@ -90,16 +90,20 @@ def _check_together(
 
 
 def _key_authority(path: Path) -> Authority:
-    pem = _read(path)
+    pem = read_file(path, limit=_MAX_FILE_BYTES, what="public key")
     VerifyingKey.parse(pem, where=printable(str(path)))
     return Authority(printable(path.name), key_pem=pem)
 
 
 def _root(trusted_root: Path | None, trust_config: Path | None) -> TrustRoot | None:
     if trusted_root is not None:
-        return TrustRoot.parse(_read(trusted_root), where=printable(str(trusted_root)))
+        return TrustRoot.parse(
+            read_file(trusted_root, limit=_MAX_FILE_BYTES, what="trust root"), where=printable(str(trusted_root))
+        )
     if trust_config is not None:
-        return TrustRoot.of_trust_config(_read(trust_config), where=printable(str(trust_config)))
+        return TrustRoot.of_trust_config(
+            read_file(trust_config, limit=_MAX_FILE_BYTES, what="trust config"), where=printable(str(trust_config))
+        )
     return None
 
 
@@ -114,16 +118,3 @@ def _local(home: Path | None) -> LocalSigstore | None:
     from attest.local import find_local  # noqa: PLC0415  only who rests on this machine pays for it
 
     return find_local(home)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
-    except FileNotFoundError as error:
-        raise PathError(PATH_MISSING, "there is nothing here", where=printable(str(path))) from error
-    except OSError as error:
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(str(path))) from error
-    if len(data) > _MAX_FILE_BYTES:
-        raise PathError(PATH_UNREADABLE, "too large for a key or a trust root", where=printable(str(path)))
-    return data

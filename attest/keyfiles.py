@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attest.files import read_file
 from attest.keys import MAX_KEY_BYTES, is_encrypted, load_key, private_pem, public_pem
 from dbom.errors import PathError, UsageError
 from dbom.printable import printable
-from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
+from dbom.rules.artifacts import PATH_UNREADABLE
 from dbom.rules.attestations import KEY_EXISTS
 
 if TYPE_CHECKING:
@@ -47,15 +48,8 @@ def read_key(path: Path, *, ask_password: Callable[[], str | None]) -> SigningKe
     Raises `PathError` where there is no readable file, `UsageError` for a missing or wrong password, `DocumentError`
     for what isn't a key.
     """
-    where = printable(str(path))
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_KEY_BYTES + 1)
-    except FileNotFoundError as error:
-        raise PathError(PATH_MISSING, "no such file", where=where) from error
-    except OSError as error:
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=where) from error
-    return load_key(data, where=where, password=ask_password() if is_encrypted(data) else None)
+    data = read_file(path, limit=MAX_KEY_BYTES, what="key")
+    return load_key(data, where=printable(str(path)), password=ask_password() if is_encrypted(data) else None)
 
 
 def _create(path: Path, data: bytes, mode: int) -> None:

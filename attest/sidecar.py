@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from attest.files import read_file
 from attest.store import MAX_BUNDLE_BYTES, StoredBundle, bundle_name
 from dbom.errors import PathError, UsageError
 from dbom.names import BUNDLE_SUFFIX, SIDECAR_BOM, SIDECAR_MANIFEST, SIDECAR_SUFFIX
@@ -48,7 +49,7 @@ class Sidecar:
         """Yield the bundles, ordered by name. Raises `PathError` for one that can't be read or is too large."""
         for path in self._files():
             if path.name.endswith(BUNDLE_SUFFIX):
-                yield StoredBundle.of(_read(path, limit=MAX_BUNDLE_BYTES), where=str(path))
+                yield StoredBundle.of(read_file(path, limit=MAX_BUNDLE_BYTES, what="bundle"), where=str(path))
 
     def bom(self) -> bytes | None:
         """Return the BOM file, or None where there is none."""
@@ -82,24 +83,11 @@ class Sidecar:
 
     def _optional(self, name: str) -> bytes | None:
         path = self.folder / name
-        return _read(path, limit=_MAX_FILE_BYTES) if path.exists() else None
+        return read_file(path, limit=_MAX_FILE_BYTES) if os.path.lexists(path) else None
 
     def _replace(self, name: str, data: bytes) -> Path:
         open_folder(str(self.folder)).replace(name, data)
         return self.folder / name
-
-
-def _read(path: Path, *, limit: int) -> bytes:
-    if not path.is_file():
-        raise PathError(PATH_UNREADABLE, "not a regular file", where=printable(str(path)))
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if len(data) > limit:
-        raise PathError(PATH_UNREADABLE, "too large", where=printable(str(path)), expected=f"at most {limit} bytes")
-    return data
 
 
 def _unreadable(path: Path, error: OSError) -> PathError:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from attest.assembling import dsse_envelope, key_bundle
 from attest.dsse import pre_authentication_encoding
-from dbom.errors import PathError, UsageError
+from attest.files import read_file
+from dbom.errors import UsageError
 from dbom.names import DSSE_PAYLOAD_TYPE
 from dbom.printable import printable
-from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
 from dbom.rules.attestations import (
     IDENTITY_TOKEN,
     PUBLIC_UNASKED,
@@ -104,6 +104,7 @@ _AMBIENT_MARKS = (TOKEN_VARIABLE, "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GOOGLE_SERV
 _CI_MARKS = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "JENKINS_URL", "TF_BUILD")
 _POD_MARK = "KUBERNETES_SERVICE_HOST"
 _NO = ("", "0", "false", "no")
+_MAX_CONFIG_BYTES = 4 * 1024 * 1024
 
 
 def choose_signer(environment: Mapping[str, str], choice: Choice) -> SignerKind:
@@ -180,13 +181,4 @@ def _remote(environment: Mapping[str, str], choice: Choice, *, now: Callable[[],
 
 def read_trust_config(path: Path) -> bytes:
     """Return the bytes of a client trust configuration. Raises `PathError` where there is no readable file."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_MAX_CONFIG_BYTES)
-    except FileNotFoundError as error:
-        raise PathError(PATH_MISSING, "no such file", where=printable(str(path))) from error
-    except OSError as error:
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(str(path))) from error
-
-
-_MAX_CONFIG_BYTES = 8 * 1024 * 1024
+    return read_file(path, limit=_MAX_CONFIG_BYTES, what="trust config")

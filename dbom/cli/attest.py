@@ -9,10 +9,8 @@ import typer
 
 from dbom.cli.options import FormatOption, OutputOption, TextOrJson
 from dbom.cli.output import json_result, write_result
-from dbom.errors import PathError
 from dbom.names import short_predicate
 from dbom.printable import printable
-from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
 
 if TYPE_CHECKING:
     from attest.showing import Claim
@@ -34,25 +32,16 @@ def show(
 
     Example: dbom attest show model.dbom/*.sigstore.json
     """
+    from attest.files import read_file
     from attest.showing import claim_of
+    from attest.store import MAX_BUNDLE_BYTES
 
-    claims = [claim_of(_read(path), where=printable(str(path))) for path in bundles]
+    read = [(read_file(path, limit=MAX_BUNDLE_BYTES, what="bundle"), printable(str(path))) for path in bundles]
+    claims = [claim_of(raw, where=where) for raw, where in read]
     if format_ is TextOrJson.JSON:
         json_result("attest-show", {"verified": False, "claims": [_document(claim) for claim in claims]}, output)
     else:
         write_result("\n\n".join(_text(claim) for claim in claims), output)
-
-
-def _read(path: Path) -> bytes:
-    from attest.store import MAX_BUNDLE_BYTES
-
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BUNDLE_BYTES + 1)
-    except FileNotFoundError as error:
-        raise PathError(PATH_MISSING, "there is no such bundle", where=printable(str(path))) from error
-    except OSError as error:
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(str(path))) from error
 
 
 def _signer(claim: Claim) -> str:

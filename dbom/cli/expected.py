@@ -1,4 +1,4 @@
-"""The flags that say whom to expect, for commands over whole stores: the same words and settings as `dbom verify`."""
+"""The flags that say whom to expect: the same words and settings for `dbom verify` and for commands over stores."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attest.authority import Authority
+    from dbom.settings import Settings
 
 __all__ = ["Expected", "with_expected_flags"]
 
@@ -87,35 +88,45 @@ class Expected:
     trust_config: Path | None = None
     local: bool = False
 
-    def authorities(self) -> tuple[Authority, ...]:
-        """Return whose statements count, settings included; nobody where nobody can be expected, which is said.
+    @property
+    def names_somebody(self) -> bool:
+        """Whether a flag names a signer other than this machine's own identity."""
+        return bool(self.identity or self.identity_regexp or self.issuer or self.key)
 
-        Raises as `attest.expecting.expected_authorities` does, but only for what somebody asked for.
-        """
-        from attest.expecting import expected_authorities
-
-        asked = self.identity or self.identity_regexp or self.issuer or self.key
-        if self.local and not asked:
-            return expected_authorities(local=True)
-        settings = current_settings(
+    def settings(self) -> Settings:
+        """Return the settings, with these flags over them."""
+        return current_settings(
             identity=self.identity,
             issuer=self.issuer,
             key=_text(self.key),
             trusted_root=_text(self.trusted_root),
             trust_config=_text(self.trust_config),
         )
+
+    def demanded(self) -> tuple[Authority, ...]:
+        """Return whose statements count, settings included. Raises as `attest.expecting.expected_authorities` does."""
+        from attest.expecting import expected_authorities
+
+        if self.local and not self.names_somebody:
+            return expected_authorities(local=True)
+        settings = self.settings()
+        return expected_authorities(
+            identity=None if self.identity_regexp and self.identity is None else settings.identity,
+            identity_regexp=self.identity_regexp,
+            issuer=settings.issuer,
+            key=_path(settings.key),
+            trusted_root=_path(settings.trusted_root),
+            trust_config=_path(settings.trust_config),
+            local=self.local,
+        )
+
+    def authorities(self) -> tuple[Authority, ...]:
+        """Return whose statements count as `demanded` does, but nobody, which is said, where nobody was asked for."""
         try:
-            return expected_authorities(
-                identity=None if self.identity_regexp and self.identity is None else settings.identity,
-                identity_regexp=self.identity_regexp,
-                issuer=settings.issuer,
-                key=_path(settings.key),
-                trusted_root=_path(settings.trusted_root),
-                trust_config=_path(settings.trust_config),
-                local=self.local,
-            )
+            return self.demanded()
         except UsageError as error:
-            said = (asked, self.local, settings.identity, settings.issuer, settings.key)
+            settings = self.settings()
+            said = (self.names_somebody, self.local, settings.identity, settings.issuer, settings.key)
             if error.rule is not NOBODY_EXPECTED or any(said) or settings.trusted_root or settings.trust_config:
                 raise
         say("Nobody is expected to have signed, so nothing is verified; name a signer with --identity and --issuer.")

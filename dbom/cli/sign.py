@@ -29,10 +29,9 @@ from dbom.cli.signers import (
     choice_of_flags,
     signer_of,
 )
-from dbom.errors import PathError, UsageError
+from dbom.errors import UsageError
 from dbom.ignores import chosen_ignores
 from dbom.printable import printable
-from dbom.rules.artifacts import PATH_UNREADABLE
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
@@ -126,11 +125,10 @@ def sign(
 
 
 def _given(bom: Path | None) -> GivenBom | None:
+    from attest.files import read_file
     from attest.publishing import GivenBom
+    from dbom.canonical import MAX_DOCUMENT_BYTES
 
     if bom is None:
         return None
-    try:
-        return GivenBom(bom.read_bytes(), printable(str(bom)))
-    except OSError as error:
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(str(bom))) from error
+    return GivenBom(read_file(bom, limit=MAX_DOCUMENT_BYTES, what="BOM"), printable(str(bom)))

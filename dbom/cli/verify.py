@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.options import FormatOption, JobsOption, OutputOption, StoreOption, TextOrJson
 from dbom.cli.output import json_result, say, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.session import current_session, current_settings
 from dbom.cli.verdicts import summary_line, verification_document, verification_text
-from dbom.errors import DbomError, PathError, UsageError
+from dbom.errors import DbomError, UsageError
 from dbom.printable import printable
-from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
 from dbom.rules.attestations import NOBODY_EXPECTED
 from dbom.rules.everyday import USAGE
 
@@ -36,7 +36,10 @@ __all__ = ["verify"]
 # Over several results a no outweighs an unusable input, and that a "can't tell" (DESIGN, command line).
 _WORST_FIRST = (1, 2, 3, 0)
 
+_MAX_POLICY_BYTES = 4 * 1024 * 1024
 
+
+@with_expected_flags
 def verify(
     artifacts: Annotated[
         list[Path] | None, typer.Argument(metavar="ARTIFACT...", help="Files or folders to check.", show_default=False)
@@ -46,31 +49,9 @@ def verify(
         list[str] | None,
         typer.Option("--digest", metavar="DIGEST", help="Check evidence about this digest, without the bytes."),
     ] = None,
-    identity: Annotated[
-        str | None,
-        typer.Option("--identity", "--certificate-identity", metavar="ID", help="The signer to expect."),
-    ] = None,
-    identity_regexp: Annotated[
-        str | None,
-        typer.Option("--identity-regexp", metavar="RE2", help="Expect a signer that matches this in full."),
-    ] = None,
-    issuer: Annotated[
-        str | None,
-        typer.Option("--issuer", "--certificate-oidc-issuer", metavar="URL", help="Who vouches for the signer."),
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option("--key", metavar="PUB", help="Expect the owner of this public key.")
-    ] = None,
-    trusted_root: Annotated[
-        Path | None, typer.Option("--trusted-root", metavar="FILE", help="The trusted_root.json to rest on.")
-    ] = None,
-    trust_config: Annotated[
-        Path | None, typer.Option("--trust-config", metavar="FILE", help="The client trust config to rest on.")
-    ] = None,
     policy: Annotated[
         Path | None, typer.Option("--policy", metavar="FILE", help="Expect what this ProvenancePolicy says of content.")
     ] = None,
-    local: Annotated[bool, typer.Option("--local", help="Expect this machine's own local identity.")] = False,
     bundle: Annotated[
         list[Path] | None, typer.Option("--bundle", metavar="FILE", help="A bundle to use beside the sidecar's.")
     ] = None,
@@ -81,6 +62,7 @@ def verify(
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
+    expected: Expected,
 ) -> None:
     """Check an artifact's bytes against signed evidence.
 
@@ -91,20 +73,10 @@ def verify(
     """
     if not artifacts and not digest:
         raise UsageError(USAGE, "nothing to verify", expected="ARTIFACT... or --digest")
-    expected = _expected(
-        policy=policy,
-        identity=identity,
-        identity_regexp=identity_regexp,
-        issuer=issuer,
-        key=key,
-        trusted_root=trusted_root,
-        trust_config=trust_config,
-        local=local,
-    )
     results = _results(
         artifacts or [],
         [_digest(text) for text in digest or []],
-        expected,
+        _conditions(expected, policy),
         bundles=bundle or [],
         stores=current_settings(store=tuple(store or ())).store,
         follow_links=follow_links,
@@ -121,59 +93,37 @@ def verify(
 
 
 @dataclass(frozen=True, slots=True)
-class _Expected:
+class _Condition:
     """Whom to expect, and what they must have said (nothing in particular, unless a policy says so)."""
 
     authorities: tuple[Authority, ...]
     requirements: tuple[Requirement, ...] = ()
 
 
-def _expected(
-    *,
-    policy: Path | None,
-    identity: str | None,
-    identity_regexp: str | None,
-    issuer: str | None,
-    key: Path | None,
-    trusted_root: Path | None,
-    trust_config: Path | None,
-    local: bool,
-) -> list[_Expected]:
-    from attest.expecting import expected_authorities
-
-    settings = current_settings(
-        policy=None if policy is None else str(policy),
-        identity=identity,
-        issuer=issuer,
-        key=None if key is None else str(key),
-        trusted_root=None if trusted_root is None else str(trusted_root),
-        trust_config=None if trust_config is None else str(trust_config),
-    )
-    asked = identity or identity_regexp or issuer or key
-    if policy is not None and (asked or local):
+def _conditions(expected: Expected, policy: Path | None) -> list[_Condition]:
+    """Return what must hold, all of it. A policy of the settings gives way to any flag that names a signer."""
+    if policy is not None and (expected.names_somebody or expected.local):
         raise UsageError(USAGE, "--policy says whom to expect, and so do --identity, --issuer, --key and --local")
-    if local and not asked:
-        return [_Expected(expected_authorities(local=True))]
-    if settings.policy and not asked:
-        return _of_policy(Path(settings.policy))
-    authorities = expected_authorities(
-        identity=None if identity_regexp and identity is None else settings.identity,
-        identity_regexp=identity_regexp,
-        issuer=settings.issuer,
-        key=Path(settings.key) if settings.key else None,
-        trusted_root=Path(settings.trusted_root) if settings.trusted_root else None,
-        trust_config=Path(settings.trust_config) if settings.trust_config else None,
-        local=local,
-    )
-    return [_Expected(authorities)]
+    if expected.names_somebody or expected.local:
+        return [_Condition(expected.demanded())]
+    chosen = current_settings(policy=None if policy is None else str(policy)).policy
+    if not chosen:
+        return [_Condition(expected.demanded())]
+    if expected.trusted_root or expected.trust_config:
+        raise UsageError(
+            USAGE, "a policy names its own trust roots: --trusted-root and --trust-config say nothing to it"
+        )
+    return _of_policy(Path(chosen))
 
 
-def _of_policy(path: Path) -> list[_Expected]:
+def _of_policy(path: Path) -> list[_Condition]:
     """Return what each policy of a file says of content; each must be met, with its own authorities alone."""
     from admission.policy import Policy
+    from attest.files import read_file
     from attest.judging import Requirement
 
-    policies = Policy.parse(_read(path, "policy"), where=printable(str(path)), base=path.parent)
+    data = read_file(path, limit=_MAX_POLICY_BYTES, what="policy")
+    policies = Policy.parse(data, where=printable(str(path)), base=path.parent)
     found = []
     for policy in policies:
         if not policy.attestations:
@@ -181,7 +131,7 @@ def _of_policy(path: Path) -> list[_Expected]:
         requirements = tuple(Requirement(item.predicate_type, item.authorities) for item in policy.attestations)
         named = {name for requirement in requirements for name in requirement.authorities}
         authorities = tuple(authority for authority in policy.authorities if authority.name in named)
-        found.append(_Expected(authorities, requirements))
+        found.append(_Condition(authorities, requirements))
         say(f"policy {printable(policy.name)}: who attests content is checked; places, licences and ancestors are not")
     if not found:
         raise UsageError(NOBODY_EXPECTED, "the file holds no policy", where=printable(str(path)))
@@ -191,7 +141,7 @@ def _of_policy(path: Path) -> list[_Expected]:
 def _results(
     paths: Sequence[Path],
     digests: Sequence[Digest],
-    expected: Sequence[_Expected],
+    expected: Sequence[_Condition],
     *,
     bundles: Sequence[Path],
     stores: Sequence[str],
@@ -205,7 +155,7 @@ def _results(
     opened = [open_store(url, offline=current_session().offline) for url in stores]
     now = datetime.now(UTC)
 
-    def artifact(path: Path, item: _Expected) -> Verification:
+    def artifact(path: Path, item: _Condition) -> Verification:
         with progress_bar(f"reading {printable(str(path))}") as progress:
             return verify_artifact(
                 path,
@@ -255,18 +205,7 @@ def _digest(text: str) -> Digest:
 
 
 def _bundle(path: Path) -> StoredBundle:
-    from attest.store import StoredBundle
+    from attest.files import read_file
+    from attest.store import MAX_BUNDLE_BYTES, StoredBundle
 
-    return StoredBundle.of(_read(path, "bundle"), where=str(path))
-
-
-def _read(path: Path, what: str) -> bytes:
-    from attest.store import MAX_BUNDLE_BYTES
-
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BUNDLE_BYTES + 1)
-    except FileNotFoundError as error:
-        raise PathError(PATH_MISSING, f"there is no such {what}", where=printable(str(path))) from error
-    except OSError as error:
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(str(path))) from error
+    return StoredBundle.of(read_file(path, limit=MAX_BUNDLE_BYTES, what="bundle"), where=str(path))

@@ -216,7 +216,7 @@ def test_a_digest_without_bytes_says_so(tree: Path, capsys: pytest.CaptureFixtur
         (["verify", "flowers", "--issuer", "a"], "issuer without an identity"),
         (["verify", "flowers", "--identity", "a", "--identity-regexp", "b", "--issuer", "c"], "expression for it"),
         (["verify", "flowers", "--identity-regexp", "(", "--issuer", "c"], "not an RE2 expression"),
-        (["verify", "flowers", "--key", "missing.pub"], "nothing here"),
+        (["verify", "flowers", "--key", "missing.pub"], "no such public key"),
         (["verify", "flowers", "--key", "flowers"], "can't be read"),
         (["verify", "flowers", "--key", "flowers/iris.csv"], "no public key"),
         (["verify", "flowers", "--trusted-root", "flowers/iris.csv"], "whom to expect"),
@@ -241,6 +241,42 @@ def test_what_can_not_be_used_is_one_clear_line_and_two(
     assert error.startswith("error: ")
     assert "Traceback" not in error
     assert tree.is_dir()
+
+
+@pytest.mark.parametrize("flag", ["--bundle", "--key", "--policy", "--trusted-root", "--trust-config"])
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(
+    tree: Path, tmp_path: Path, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    who = ["--identity", "a", "--issuer", "b"] if flag.startswith("--trust") else []
+    assert run(["verify", str(tree), flag, str(tmp_path / "pipe"), *who]) == 2
+    assert "not a regular file" in capsys.readouterr().err
+
+
+def test_a_policy_names_its_own_trust_roots(tree: Path, local: LocalSigstore, tmp_path: Path) -> None:
+    """One given beside it would be ignored in silence."""
+    (tmp_path / "root.json").write_bytes(local.trusted_root())
+    expected = Expected(local.identity, TrustRoot.parse(local.trusted_root(), where="root"))
+    policy = tmp_path / "p.yaml"
+    policy.write_text(render_policy(expected, name="p", mode="enforce", location="oci://x/**"))
+    assert run(["verify", str(tree), "--policy", str(policy)]) == 0
+    assert run(["verify", str(tree), "--policy", str(policy), "--trusted-root", str(tmp_path / "root.json")]) == 2
+
+
+def test_what_nothing_vouches_for_stands_in_the_verdict_s_line(
+    tmp_path: Path, local: LocalSigstore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "model"
+    root.mkdir()
+    (root / "config.json").write_bytes(b"{}")
+    (root / "w.safetensors").write_bytes(b"evil")
+    statement = statement_of(fingerprint_path(root, ignores=("*.safetensors",)))
+    Sidecar.of(root).add_bundle(local.signer(now=lambda: datetime.now(UTC)).sign(statement), statement)
+    assert run(["verify", str(root)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].endswith("(not covered: 1 path)")
+    assert out[1].startswith("  warning: ")
+    assert json_of(capsys, str(root))[1]["results"][0]["notCovered"] == ["w.safetensors"]
 
 
 def test_nobody_to_expect_is_two_and_makes_no_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,7 +111,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_missing_or_no_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(PathError, match="no such file"):
+    with pytest.raises(PathError, match="no such key"):
         read_key(tmp_path / "k.key", ask_password=_no_password)
     with pytest.raises(PathError, match="can't be read"):
         read_key(tmp_path, ask_password=_no_password)

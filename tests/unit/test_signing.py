@@ -111,7 +111,7 @@ def test_keyless_signing_while_offline_is_an_error_and_not_somebody_else(
 
 
 def test_a_trust_config_that_is_missing_or_no_file_is_said(tmp_path: Path) -> None:
-    for path, said in ((tmp_path / "none.json", "no such file"), (tmp_path, "can't be read")):
+    for path, said in ((tmp_path / "none.json", "no such trust config"), (tmp_path, "can't be read")):
         with pytest.raises(PathError, match=said):
             _open({}, Choice(trust_config=path, identity_token="t"))
 
