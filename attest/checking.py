@@ -22,7 +22,7 @@ from dbom.rules.attestations import BUNDLE_NAME, BYTES_NOT_CHECKED, NOBODY_EXPEC
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from attest.authority import Authority
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dbom.items import Progress
     from dbom.model import Digest, Fingerprint
 
-__all__ = ["verify_artifact", "verify_digest"]
+__all__ = ["signed_ignores", "verify_artifact", "verify_digest"]
 
 _MAX_IGNORE_LISTS: Final = 16
 _NAMED_BY_DIGEST: Final = re.compile(rf"-(?P<digits>[0-9a-f]{{16}}|[0-9a-f]{{64}}){re.escape(BUNDLE_SUFFIX)}")
@@ -67,7 +67,9 @@ def verify_artifact(
     def fingerprint(ignores: tuple[str, ...] | None) -> Fingerprint:
         return fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
 
-    fingerprints = _fingerprints(_signed_ignores(answers) if _is_folder(place) else [], fingerprint)
+    fingerprints = _fingerprints(
+        signed_ignores(answer.result for answer in answers) if _is_folder(place) else [], fingerprint
+    )
     first = next(iter(fingerprints.values()))
     asked = Asked(
         printable(str(path)),
@@ -198,13 +200,13 @@ def _result(bundle: StoredBundle, authorities: Sequence[Authority], now: datetim
     return result
 
 
-def _signed_ignores(answers: Sequence[Answer]) -> list[tuple[str, ...]]:
+def signed_ignores(results: Iterable[VerifiedStatement | Rejection]) -> list[tuple[str, ...]]:
     """Return each ignore list that a verified statement about a tree was signed with, once; none stands for empty."""
     lists = [
         subject.ignores() or ()
-        for answer in answers
-        if isinstance(answer.result, VerifiedStatement)
-        for subject in answer.result.statement.subjects
+        for result in results
+        if isinstance(result, VerifiedStatement)
+        for subject in result.statement.subjects
         if subject.digest is not None and subject.digest.kind is Kind.TREE
     ]
     return list(dict.fromkeys(lists))[:_MAX_IGNORE_LISTS]
