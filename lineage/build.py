@@ -56,7 +56,7 @@ def build_graph(results: Iterable[VerifiedStatement | Rejection], *, max_edges: 
     statement names without a digest gives an edge with status `missing` to a node that is only a name.
     """
     work = _Work(max_edges)
-    for result in sorted(results, key=lambda result: (result.bundle_sha256, result.where)):
+    for result in sorted(results, key=_weight):
         if isinstance(result, VerifiedStatement):
             work.take(_Source(result.statement, EdgeStatus.VERIFIED, str(result.signer), result))
             continue
@@ -65,6 +65,11 @@ def build_graph(results: Iterable[VerifiedStatement | Rejection], *, max_edges: 
             signer = "nobody known" if result.signer is None else f"claims to be {result.signer}"
             work.take(_Source(result.statement, _STATUS_OF[result.kind], signer, result))
     return work.graph()
+
+
+def _weight(result: VerifiedStatement | Rejection) -> tuple[bool, str, str]:
+    """Put verified statements first: what others claim must not fill the graph before them."""
+    return isinstance(result, Rejection), result.bundle_sha256, result.where
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,7 @@ class _Work:
     def _take_subject(self, source: _Source, digest: Digest, name: str, said: Said | None) -> None:
         gathered = self._gathered.setdefault(digest, _Gathered())
         _add_name(gathered.own_names if source.counts else gathered.claimed_names, name)
-        if source.counts and said is not None:
+        if source.counts and said is not None and said.is_about(digest):
             gathered.locations.update(said.locations)
             gathered.what.update(filter(None, [said.what]))
             _add_name(gathered.own_names, said.name)
@@ -176,18 +181,20 @@ class _Work:
         if source.counts:
             gathered.declares.add(bool(said.derivations))
         for derivation in said.derivations:
-            self._take_derivation(source, digest, derivation)
+            if not self._take_derivation(source, digest, derivation):
+                break
 
-    def _take_derivation(self, source: _Source, child: Digest, derivation: Derivation) -> None:
+    def _take_derivation(self, source: _Source, child: Digest, derivation: Derivation) -> bool:
+        """Add one edge; return False where there is no room for more."""
         parent, status = derivation.parent, source.status
         where, bundle = source.result.where, source.result.bundle_sha256
         if parent == child:
             self.find(SELF_LOOP, f"{child} is said to come from itself", where, Severity.NOTE)
-            return
+            return True
         if len(self._edges) >= self._max_edges:
             self._complete = False
             self.find(LINEAGE_TRUNCATED, f"more than {self._max_edges} edges; the rest is left out", "")
-            return
+            return False
         key: NodeKey = Named.of(derivation.name) if isinstance(parent, Unknown) else parent
         if isinstance(parent, Unknown) and source.counts:
             status = EdgeStatus.MISSING
@@ -197,6 +204,7 @@ class _Work:
         if not isinstance(key, Named):
             _add_name(gathered.given_names if source.counts else gathered.claimed_names, derivation.name)
         self._edges.add(Edge(child, key, derivation.relation, status, source.by, bundle, printable(where)))
+        return True
 
 
 def _add_name(names: set[str], name: str) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lineage.graph import Edge, LineageGraph, Node, NodeKey
     from lineage.query import Answer, Paths
 
-__all__ = ["counted", "outline_of_answer", "outline_of_paths"]
+__all__ = ["counted", "how_many", "outline_of_answer", "outline_of_paths"]
 
 _DEEPEST: Final = 40
 """Deeper branches start again at the left, so that a long chain doesn't walk off the page."""
@@ -96,10 +96,14 @@ def _notes(node: Node) -> list[str]:
 
 def _summary(answer: Answer) -> str:
     others = len(answer.graph.nodes) - 1
-    word = str(answer.direction)
-    total = f"{others} {word[:-1] if others == 1 else word}"
+    total = how_many(others, str(answer.direction)[:-1])
     text = f"{total}, {len(answer.verified)} by verified edges alone. Edges: {counted(answer.graph)}."
     return text + (" Truncated: there is more." if answer.truncated else "")
+
+
+def how_many(count: int, word: str) -> str:
+    """Return a number and its noun, which takes an s where there isn't one: `1 bundle`, `2,000 bundles`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def counted(graph: LineageGraph) -> str:
@@ -122,6 +126,6 @@ def outline_of_paths(paths: Paths, graph: LineageGraph) -> str:
             ]
         lines.append("")
     verified = sum(path.is_verified for path in paths.paths)
-    total = f"{len(paths.paths)} path{'' if len(paths.paths) == 1 else 's'}"
-    lines.append(f"{total}, {verified} verified throughout.{' Truncated: there are more.' if paths.truncated else ''}")
+    more = " Truncated: there are more." if paths.truncated else ""
+    lines.append(f"{how_many(len(paths.paths), 'path')}, {verified} verified throughout.{more}")
     return "\n".join(lines)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from attest.location import Location
-from dbom.canonical import Json, JsonObject, canonical_json
 from dbom.errors import EvidenceError
 from dbom.model import Basis, Derivation, Digest, Kind, Known, Relation, Unknown
 from dbom.names import (
@@ -21,6 +20,7 @@ from dbom.rules.lineage import PREDICATE_ABOUT_ANOTHER, PREDICATE_MALFORMED, REL
 
 if TYPE_CHECKING:
     from attest.statement import Statement
+    from dbom.canonical import Json, JsonObject
     from dbom.rules import Rule
 
 __all__ = ["Said", "said_by"]
@@ -61,7 +61,7 @@ def said_by(statement: Statement, *, where: str) -> Said:
 def _said_by_bom(statement: Statement, where: str) -> Said:
     from dbom.bom import Bom  # noqa: PLC0415  the BOM model is heavy, and many statements are none
 
-    bom = Bom.parse(canonical_json(statement.predicate), where=where)
+    bom = Bom.of_document(statement.predicate, where=where)
     about = bom.artifact if isinstance(bom.artifact, Digest) else None
     remarks: tuple[tuple[Rule, str], ...] = ()
     if about is not None and statement.about(about) is None:

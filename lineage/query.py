@@ -23,7 +23,7 @@ DEFAULT_PATHS: Final = 100
 """How many paths are shown at most, where nobody says otherwise: their number grows exponentially."""
 
 MAX_STEPS: Final = 200_000
-"""How many edges the search for paths walks at most, dead ends included."""
+"""How many edges the search for paths looks at, at most, dead ends included."""
 
 
 class Direction(StrEnum):
@@ -173,6 +173,7 @@ class _Search:
     ) -> None:
         self._graph, self._ancestor, self._useful = graph, ancestor, useful
         self._limit, self._max_steps = limit, max_steps
+        self._looked_at = 0
         self.cut = False
 
     def run(self, start: NodeKey) -> list[Path]:
@@ -180,7 +181,6 @@ class _Search:
         trail: list[Step] = []
         passed = {start}
         waiting = [self._open(start, passed)]
-        walked = 0
         while waiting:
             step = next(waiting[-1], None)
             if step is None:
@@ -188,8 +188,7 @@ class _Search:
                 if trail:
                     passed.discard(trail.pop().parent)
                 continue
-            walked += 1
-            if walked > self._max_steps or len(found) >= self._limit:
+            if self._looked_at > self._max_steps or len(found) >= self._limit:
                 self.cut = True
                 break
             trail.append(step)
@@ -203,7 +202,9 @@ class _Search:
     def _open(self, key: NodeKey, passed: set[NodeKey]) -> Iterator[Step]:
         """Return the hops from `key` to parents that the path hasn't passed and that can lead on."""
         hops: dict[NodeKey, list[Edge]] = {}
-        for edge in self._graph.parents(key):
+        edges = self._graph.parents(key)
+        self._looked_at += len(edges)
+        for edge in edges:
             if edge.parent not in passed and (self._useful is None or edge.parent in self._useful):
                 hops.setdefault(edge.parent, []).append(edge)
         return iter([Step(tuple(edges)) for edges in hops.values()])

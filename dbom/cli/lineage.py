@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
@@ -12,18 +15,22 @@ from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.options import OutputOption, StoreOption
 from dbom.cli.output import json_result, say, write_result
 from dbom.cli.store_evidence import read_evidence
-from dbom.errors import NoEvidenceError, UsageError
-from dbom.model import Digest, Severity
+from dbom.errors import InputError, NoEvidenceError, UsageError
+from dbom.model import Digest, Kind, Severity
+from dbom.printable import printable
 from dbom.rules.everyday import USAGE
 from dbom.rules.lineage import ARTIFACT_UNKNOWN, NO_PATH, STATEMENT_NOT_COUNTED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from lineage.graph import LineageGraph, NodeKey
     from lineage.query import Answer, Paths
 
 __all__ = ["ancestors", "descendants", "why"]
 
 _FINDINGS_SAID = 5
+_TRUNCATED = "truncated: there is more than is shown"
 
 
 class GraphFormat(StrEnum):
@@ -62,8 +69,8 @@ def ancestors(
     """
     from lineage.query import ancestors as ask
 
-    graph = _graph(store, expected)
-    _write_answer(ask(graph, _known(artifact, graph), limit=limit), format_, output)
+    known = _Known.read(store, expected)
+    _write_answer(ask(known.graph, known.digest(artifact), limit=limit), format_, output)
 
 
 @with_expected_flags
@@ -85,8 +92,8 @@ def descendants(
     """
     from lineage.query import descendants as ask
 
-    graph = _graph(store, expected)
-    _write_answer(ask(graph, _known(artifact, graph), limit=limit), format_, output)
+    known = _Known.read(store, expected)
+    _write_answer(ask(known.graph, known.digest(artifact), limit=limit), format_, output)
 
 
 @with_expected_flags
@@ -111,43 +118,66 @@ def why(
     """
     from lineage.query import paths as ask
 
-    graph = _graph(store, expected)
-    origin = None if ancestor is None else _known(ancestor, graph)
-    found = ask(graph, _known(artifact, graph), origin, limit=limit)
-    _say_findings(graph)
-    _write_paths(found, graph, format_, output)
+    known = _Known.read(store, expected)
+    origin = None if ancestor is None else known.digest(ancestor)
+    found = ask(known.graph, known.digest(artifact), origin, limit=limit)
+    _say_findings(known.graph)
+    cut = _write_paths(found, known.graph, format_, output)
     if origin is not None and not found.paths and not found.truncated:
         say(f"no path leads from {found.start} to {origin} ({NO_PATH.id})")
         raise typer.Exit(1)
-    if found.truncated or (origin is not None and not any(path.is_verified for path in found.paths)):
+    if cut:
+        say(_TRUNCATED)
+    if cut or (origin is not None and not any(path.is_verified for path in found.paths)):
         raise typer.Exit(3)
 
 
-def _graph(stores: list[str] | None, expected: Expected) -> LineageGraph:
-    from lineage.build import build_graph
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the stores know: the graph, and with which ignore lists its trees were signed."""
 
-    return build_graph(bundle.result for bundle in read_evidence(stores, expected).bundles)
+    graph: LineageGraph
+    ignores: Sequence[tuple[str, ...]]
 
+    @classmethod
+    def read(cls, stores: list[str] | None, expected: Expected) -> Self:
+        from attest.checking import signed_ignores
+        from lineage.build import build_graph
 
-def _known(artifact: str, graph: LineageGraph) -> Digest:
-    """Return the digest that was named, or that of the bytes at a path, if the graph has it."""
-    digest = _digest(artifact)
-    if graph.node(digest) is None:
+        results = [bundle.result for bundle in read_evidence(stores, expected).bundles]
+        return cls(build_graph(results), signed_ignores(results))
+
+    def digest(self, artifact: str) -> Digest:
+        """Return the digest that was named, or that of the bytes at a path. Raises `NoEvidenceError` if unknown."""
+        digests = _digests(artifact, self.ignores)
+        first = next(digests)
+        for digest in chain([first], digests):
+            if self.graph.node(digest) is not None:
+                return digest
         raise NoEvidenceError(
-            ARTIFACT_UNKNOWN, "no statement in the store speaks of it", where=f"{artifact} ({digest})"
+            ARTIFACT_UNKNOWN, "no statement in the store speaks of it", where=f"{printable(artifact)} ({first})"
         )
-    return digest
 
 
-def _digest(artifact: str) -> Digest:
+def _digests(artifact: str, ignores: Sequence[tuple[str, ...]]) -> Iterator[Digest]:
+    """Yield the digest that was named, or the bytes' own; of a folder then those by the lists that trees are signed by.
+
+    A list that can't be applied proves no bytes, and gives no digest.
+    """
     if not Path(artifact).exists() and artifact.startswith(("sha256:", "tree:")):
         try:
-            return Digest.parse(artifact)
+            yield Digest.parse(artifact)
         except ValueError as error:
             raise UsageError(USAGE, "not a digest", got=artifact, expected="sha256:<64 hex digits>") from error
+        return
     from dbom.tree import fingerprint_path
 
-    return fingerprint_path(artifact).digest
+    usual = fingerprint_path(artifact)
+    yield usual.digest
+    for patterns in ignores if usual.kind is Kind.TREE else ():
+        if patterns != usual.ignores:
+            with suppress(InputError):
+                yield fingerprint_path(artifact, ignores=patterns).digest
 
 
 def _write_answer(answer: Answer, format_: GraphFormat, output: Path | None) -> None:
@@ -163,20 +193,24 @@ def _write_answer(answer: Answer, format_: GraphFormat, output: Path | None) -> 
     else:
         cut |= _write_drawing(answer.graph, answer.start, str(answer.direction).capitalize(), format_, output)
     if cut:
-        say("truncated: there is more than is shown")
+        say(_TRUNCATED)
         raise typer.Exit(3)
 
 
-def _write_paths(found: Paths, graph: LineageGraph, format_: GraphFormat, output: Path | None) -> None:
+def _write_paths(found: Paths, graph: LineageGraph, format_: GraphFormat, output: Path | None) -> bool:
+    """Write the paths, and return whether something was left out."""
     from lineage.document import paths_document
     from lineage.outline import outline_of_paths
+
+    cut = found.truncated
 
     if format_ is GraphFormat.JSON:
         json_result("lineage", paths_document(found, graph), output)
     elif format_ is GraphFormat.TEXT:
         write_result(outline_of_paths(found, graph), output)
     else:
-        _write_drawing(found.graph(graph), found.start, "Paths", format_, output)
+        cut |= _write_drawing(found.graph(graph), found.start, "Paths", format_, output)
+    return cut
 
 
 def _write_drawing(graph: LineageGraph, start: NodeKey, what: str, format_: GraphFormat, output: Path | None) -> bool:
@@ -200,12 +234,15 @@ def _write_drawing(graph: LineageGraph, start: NodeKey, what: str, format_: Grap
 
 
 def _say_findings(graph: LineageGraph) -> None:
+    from lineage.outline import how_many
+
     uncounted = sum(finding.rule == STATEMENT_NOT_COUNTED.id for finding in graph.findings)
     if uncounted:
-        say(f"{uncounted} bundles of the store were not verified; `dbom audit report` says why for each")
+        were = "was" if uncounted == 1 else "were"
+        say(f"{how_many(uncounted, 'bundle')} of the store {were} not verified; `dbom audit report` says why for each")
     said = [finding for finding in graph.findings if finding.rule != STATEMENT_NOT_COUNTED.id]
     found = [finding for finding in said if finding.severity is not Severity.NOTE]
     for finding in found[:_FINDINGS_SAID]:
         say(f"{finding.severity}: {finding.message} ({finding.rule}){' in ' + finding.where if finding.where else ''}")
     if len(found) > _FINDINGS_SAID:
-        say(f"… and {len(found) - _FINDINGS_SAID} more findings; -f json lists them")
+        say(f"… and {how_many(len(found) - _FINDINGS_SAID, 'finding')} more; -f json lists them all")

@@ -108,6 +108,39 @@ def test_a_budget_that_is_hit_ends_with_can_not_tell(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("format_", ["text", "json", "dot", "mermaid", "svg"])
+def test_a_cut_answer_to_why_says_so_in_every_format(
+    format_: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture that left boxes out was handed over with exit 0, and without a word."""
+    Path("other.csv").write_text("a,b\n5,6\n", encoding="utf-8")
+    assert run(["generate", "clean.csv", "--derived-from", "other.csv", "-o", "a.bom", "-q"]) == 0
+    assert run(["sign", "clean.csv", "--bom", "a.bom", "--local", "-q"]) == 0
+    capsys.readouterr()
+    assert run(["lineage", "why", "model", "--store", ".", "-f", format_, "--limit", "1"]) == 3
+    assert "truncated: there is more than is shown" in capsys.readouterr().err
+    monkeypatch.setattr("lineage.svg.MAX_BOXES", 1)
+    assert run(["lineage", "why", "model", "--store", ".", "-f", format_]) == (3 if format_ == "svg" else 0)
+    assert ("truncated" in capsys.readouterr().err) is (format_ == "svg")
+
+
+@pytest.mark.usefixtures("store")
+def test_a_folder_is_known_by_the_ignore_list_that_it_was_signed_with(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the usual list was applied, and a folder signed with another one was unknown to its own store."""
+    Path("set").mkdir()
+    Path("set/kept.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    Path("set/scratch.tmp").write_text("1", encoding="utf-8")
+    assert run(["sign", "set", "--as", "dataset", "--ignore", "*.tmp", "--local", "-q"]) == 0
+    Path("set/scratch.tmp").write_text("2", encoding="utf-8")
+    capsys.readouterr()
+    code, document = asked(capsys, "ancestors", "set")
+    assert (0, "set") == (code, document["nodes"][0]["names"][0])
+    Path("set/kept.csv").write_text("a,b\n1,3\n", encoding="utf-8")
+    code, document = asked(capsys, "ancestors", "set")
+    assert (3, "DBOM-401") == (code, document["rule"])
+
+
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(("format_", "begins"), [("svg", "<svg "), ("dot", "digraph "), ("mermaid", "flowchart LR")])
 def test_pictures_are_written_to_a_file(format_: str, begins: str) -> None:
     for words in (["ancestors", "model"], ["why", "model"]):
@@ -120,7 +153,7 @@ def test_a_broken_bundle_in_the_store_is_said_and_changes_nothing(capsys: pytest
     Path("broken.sigstore.json").write_text('{"cut":', encoding="utf-8")
     assert run(["lineage", "ancestors", "model", "--store", "."]) == 0
     shown = capsys.readouterr()
-    assert "1 bundles of the store were not verified" in shown.err
+    assert "1 bundle of the store was not verified" in shown.err
     assert "2 by verified edges alone" in shown.out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -184,3 +185,36 @@ def test_too_many_edges_make_a_graph_that_says_it_is_not_complete() -> None:
 def test_a_name_from_a_statement_is_harmless_in_the_graph() -> None:
     graph = build_graph([verified(provenance("evil\x1b[2J\u202ename", dependency("data")))])
     assert [r"data", r"evil\x1b[2J\u202ename"] == sorted(node.name for node in graph.nodes)
+
+
+def several(statement: Statement, *names: str) -> Statement:
+    """Return the statement with these subjects."""
+    return dataclasses.replace(statement, subjects=tuple(Subject.of(name, digest_of(name)) for name in names))
+
+
+def test_a_bom_names_only_the_subject_that_it_is_about() -> None:
+    """Its name and kind were given to every subject of the statement."""
+    graph = build_graph([verified(several(bom("tuned", base="base"), "tuned", "other"))])
+    other = graph.node(digest_of("other"))
+    assert other is not None
+    assert (("other",), "", False) == (other.names, other.what, other.is_attested)
+
+
+def test_a_signed_bom_with_a_number_beyond_a_double_is_read() -> None:
+    statement = bom("tuned", base="base")
+    large = dataclasses.replace(statement, predicate={**statement.predicate, "version": 2**60})
+    assert [("derived-from", "verified", "base")] == edges(build_graph([verified(large)]))
+
+
+def test_claims_do_not_fill_the_graph_before_what_is_verified() -> None:
+    claims = [rejected(provenance(f"m{n}", *(dependency(f"d{k}") for k in range(9)))) for n in range(9)]
+    graph = build_graph([*claims, verified(provenance("model", dependency("data")))], max_edges=3)
+    assert (1, False) == (graph.count(EdgeStatus.VERIFIED), graph.complete)
+
+
+def test_a_statement_of_many_subjects_and_parents_is_left_at_the_limit() -> None:
+    """Each of its subjects times each of its parents was walked: 10,000 of both would have taken minutes."""
+    names = [f"n{number}" for number in range(1000)]
+    statement = several(provenance("m", *(dependency(name) for name in names)), *names)
+    graph = build_graph([rejected(statement)], max_edges=5)
+    assert (5, False, 1) == (len(graph.edges), graph.complete, rules(graph).count("DBOM-406"))

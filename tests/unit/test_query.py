@@ -132,3 +132,11 @@ def test_a_lineage_deeper_than_pythons_stack_is_answered() -> None:
 def test_a_bare_name_can_be_asked_for_what_came_from_it() -> None:
     graph = build_graph([verified(bom("tuned", base="base", base_digest=False))])
     assert "basetuned" == "".join(sorted(node.name for node in descendants(graph, Named("base")).graph.nodes))
+
+
+def test_the_budget_of_a_search_counts_every_edge_that_is_looked_at() -> None:
+    """Only steps were counted: in a knot of 200 artifacts each of them looked at 199 edges, for 12 seconds."""
+    knot = {f"k{n}": [f"k{m}" for m in range(20) if m != n] for n in range(20)}
+    graph = build_graph([verified(provenance(name, *map(dependency, of))) for name, of in knot.items()])
+    found = paths(graph, digest_of("k0"), limit=10**9, max_steps=60)
+    assert (True, 0) == (found.truncated, len(found.paths))
