@@ -11,6 +11,7 @@ from dbom.audit.report import Result
 from dbom.audit.style import PAGE_STYLE
 from dbom.audit.tables import artifact_id, artifact_table, bundle_table, expected_table, findings_table
 from lineage.graph import EdgeStatus
+from lineage.outline import how_many
 from lineage.style import MEANING, PICTURE_STYLE
 from lineage.svg import picture_of
 
@@ -74,19 +75,23 @@ def _head(report: Report) -> str:
 def _lead(report: Report) -> str:
     total, verified = len(report.bundles), report.count(Result.VERIFIED)
     if not report.expected:
-        text = f"Nobody was expected to have signed, so none of the {_of(total, 'bundle')} here could be verified."
+        text = f"Nobody was expected to have signed, so {_none_of(total)} here could be verified."
     elif verified == total:
-        text = f"All of the {_of(total, 'bundle')} here {_were(total)} signed by an expected signer."
+        text = f"{_all_of(total)} here {_were(total)} signed by an expected signer."
     else:
         text = (
-            f"{verified} of {_of(total, 'bundle')} {_were(verified)} signed by an expected signer."
+            f"{verified} of {how_many(total, 'bundle')} {_were(verified)} signed by an expected signer."
             f" {total - verified} {_were(total - verified)} not verified; each is listed below with the reason."
         )
     return f'<p class="lead">{text}</p>\n'
 
 
-def _of(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+def _all_of(count: int) -> str:
+    return "The one bundle" if count == 1 else f"All of the {count:,} bundles"
+
+
+def _none_of(count: int) -> str:
+    return "not even the one bundle" if count == 1 else f"none of the {count:,} bundles"
 
 
 def _were(count: int) -> str:
@@ -137,7 +142,7 @@ def _lineage(report: Report) -> str:
     links = {artifact.node.key: f"#{artifact_id(artifact.node)}" for artifact in report.artifacts}
     picture = picture_of(report.graph, links=links, embedded=True)
     left_out = (
-        f'<p class="note">The picture is a part: {_of(picture.left_out, "artifact or edge")} left out for want of room.'
+        f'<p class="note">The picture is a part: {picture.left_out:,} artifacts or edges are left out for want of room.'
         " The tables below have them all.</p>\n"
         if picture.left_out
         else ""

@@ -11,6 +11,7 @@ from dbom.model import Digest
 from dbom.names import PREDICATE_REVOCATION, short_predicate
 from dbom.printable import printable
 from lineage.build import build_graph
+from lineage.outline import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -217,7 +218,8 @@ def _blind_spots(expected: Sequence[Expected], records: Sequence[BundleRecord]) 
     """Return in words what this report can't say: what it holds decides which sentences stand."""
     revocations = sum(record.predicate_type == PREDICATE_REVOCATION for record in records)
     self_asserted = sum(f"({TimeBasis.SELF_ASSERTED}" in record.time for record in records)
-    listed = f": {revocations} revocation statements are listed and change nothing here" if revocations else ""
+    are = "is listed and changes" if revocations == 1 else "are listed and change"
+    listed = f": {how_many(revocations, 'revocation statement')} {are} nothing here" if revocations else ""
     spots = [*_ALWAYS_BLIND, f"Revocations are not evaluated in this version{listed}."]
     if not expected:
         spots.insert(0, "Nobody was expected to have signed, so nothing could be verified. Everything here is a claim.")
@@ -226,5 +228,7 @@ def _blind_spots(expected: Sequence[Expected], records: Sequence[BundleRecord]) 
             "An embedded local Sigstore vouches for signers here. That is only as good as the machine it is on."
         )
     if self_asserted:
-        spots.append(f"The times of {self_asserted} statements are the signer's own word: no proof of age or order.")
+        spots.append(
+            f"The time of {how_many(self_asserted, 'statement')} is the signer's own word: no proof of age or order."
+        )
     return tuple(spots)

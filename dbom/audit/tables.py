@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final
 from dbom.audit.report import Result
 from dbom.model import Digest
 from lineage.graph import EdgeStatus, Inputs
+from lineage.outline import how_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dbom.audit.report import Artifact, BundleRecord, Expected
     from dbom.model import Finding
-    from lineage.graph import LineageGraph, Node
+    from lineage.graph import Edge, LineageGraph, Node, NodeKey
 
 __all__ = ["artifact_id", "artifact_table", "bundle_table", "expected_table", "findings_table"]
 
@@ -43,7 +44,7 @@ def artifact_table(artifacts: Sequence[Artifact], graph: LineageGraph) -> str:
     """Return one row for each artifact."""
     heads = ("Artifact", "Evidence", "Inputs", "Parents", "Children", "Bundles about it")
     rows = "".join(_artifact_row(artifact, graph) for artifact in artifacts)
-    return _table("Artifacts", heads, rows, f"{len(artifacts):,} artifacts")
+    return _table("Artifacts", heads, rows, how_many(len(artifacts), "artifact"))
 
 
 def _artifact_row(artifact: Artifact, graph: LineageGraph) -> str:
@@ -55,13 +56,14 @@ def _artifact_row(artifact: Artifact, graph: LineageGraph) -> str:
     if also:
         lines.append(f'<span class="sub">also called {escape(", ".join(also))}</span>')
     lines += [f'<span class="sub">said to be at {escape(place)}</span>' for place in node.locations]
-    parents = f"{_edges(graph.parents(node.key))}"
+    parents = _neighbours((edge.parent, edge) for edge in graph.parents(node.key))
+    children = _neighbours((edge.child, edge) for edge in graph.children(node.key))
     bundles = _NOTHING if named else f"{artifact.verified} verified, {artifact.unverified} not"
     cells = (
         _evidence(node),
         _NOTHING if named else _INPUTS[node.inputs],
         parents,
-        _edges(graph.children(node.key)),
+        children,
         bundles,
     )
     return (
@@ -86,11 +88,15 @@ def _evidence(node: Node) -> str:
     return _badge("warn", "? claims only") if node.claims else _badge("none", "○ none here")
 
 
-def _edges(edges: Sequence[object]) -> str:
-    verified = sum(getattr(edge, "status", None) is EdgeStatus.VERIFIED for edge in edges)
-    if not edges:
+def _neighbours(edges: Iterable[tuple[NodeKey, Edge]]) -> str:
+    """Count the artifacts at the other ends, each once: verified where at least one edge to it is."""
+    statuses: dict[NodeKey, bool] = {}
+    for other, edge in edges:
+        statuses[other] = statuses.get(other, False) or edge.status is EdgeStatus.VERIFIED
+    verified = sum(statuses.values())
+    if not statuses:
         return _NOTHING
-    return f"{verified} verified" + (f", {len(edges) - verified} not" if len(edges) > verified else "")
+    return f"{verified:,} verified" + (f", {len(statuses) - verified:,} not" if len(statuses) > verified else "")
 
 
 def bundle_table(bundles: Sequence[BundleRecord], stores: Sequence[str], caption: str) -> str:

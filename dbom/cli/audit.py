@@ -45,6 +45,7 @@ def report(
     from dbom.audit.document import report_document
     from dbom.audit.page import page_of
     from dbom.audit.report import Result, make_report
+    from lineage.outline import how_many
 
     evidence = read_evidence(store, expected)
     if not evidence.bundles:
@@ -60,6 +61,7 @@ def report(
         json_result("audit-report", report_document(made), output)
     else:
         write_result(page_of(made), output)
-    say(f"{len(made.artifacts)} artifacts; {made.count(Result.VERIFIED)} of {len(made.bundles)} bundles verified")
+    verified = f"{made.count(Result.VERIFIED)} of {how_many(len(made.bundles), 'bundle')} verified"
+    say(f"{how_many(len(made.artifacts), 'artifact')}; {verified}")
     if not made.graph.complete:
         raise typer.Exit(3)

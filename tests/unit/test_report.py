@@ -139,7 +139,7 @@ def test_who_signed_why_not_and_when_stand_there() -> None:
         "3 of 7 bundles were signed by an expected signer",
         "4 were not verified",
         "No bytes of any artifact were read",
-        "1 revocation statements are listed",
+        "1 revocation statement is listed",
     ):
         assert words in page, words
     assert not re.search(r"\b(safe|compliant)\b", page, re.IGNORECASE)
@@ -155,7 +155,7 @@ def test_where_nobody_was_expected_the_first_line_says_that_nothing_could_be_ver
 
 def test_where_all_are_verified_it_says_so_and_lists_no_others() -> None:
     page = page_of(report(BUNDLES[1:2]))
-    assert "All of the 1 bundle here was signed by an expected signer." in page
+    assert "The one bundle here was signed by an expected signer." in page
     assert "Not verified (0)" in page
 
 
@@ -166,3 +166,28 @@ def test_a_statement_about_very_many_things_names_the_first_and_counts_the_rest(
     page = page_of(report((read(verified(Statement(subjects, one.predicate_type, one.predicate, b"x"))),)))
     assert "and 2 more" in page
     assert count == len(Reader(page).values("data-artifact"))
+
+
+def test_parents_and_children_are_counted_as_artifacts_and_not_as_edges() -> None:
+    """One parent that two statements name, verified and not, is one artifact, and verified."""
+    told = (
+        read(verified(provenance("model", dependency("data")))),
+        read(verified(bom("model", base="data"))),
+        read(rejected(provenance("model", dependency("data"), dependency("other")))),
+    )
+    page = page_of(report(told))
+    row = page[page.index(f'data-artifact="{digest_of("model")}"') :]
+    cells = re.findall("<td>(.*?)</td>", row[: row.index("</tr>")])
+    assert "1 verified, 1 not" == cells[2]
+
+
+@pytest.mark.parametrize(
+    ("bundles", "words"),
+    [
+        (BUNDLES[:1], "The one bundle here was signed by an expected signer."),
+        (BUNDLES[:2], "All of the 2 bundles here were signed by an expected signer."),
+    ],
+)
+def test_one_bundle_is_no_bundles(bundles: tuple[ReadBundle, ...], words: str) -> None:
+    assert words in page_of(report(bundles))
+    assert "1 bundles" not in page_of(report(bundles))
