@@ -161,10 +161,11 @@ def prepare_artifact(
     patterns of what to leave out of a tree (None: the default ones).
 
     Raises `MismatchError` for a given BOM about other bytes, `NoEvidenceError` for one that doesn't say which bytes it
-    is about, `DocumentError` for a malformed one, `SigningError` where a signature can't be had; otherwise as
-    `fingerprint_path`.
+    is about, `DocumentError` for a malformed one, `UsageError` where something is in the sidecar's place,
+    `SigningError` where a signature can't be had; otherwise as `fingerprint_path`.
     """
     artifact = Path(os.path.realpath(path))
+    _writable_sidecar(artifact)  # before anything is signed: what is logged stays logged
     found = fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
     data, parsed, source, findings = _chosen_bom(artifact, found, bom, type_)
     subject = Subject.of(found.name, found.digest, ignores=found.ignores)
@@ -237,10 +238,12 @@ def _sidecar_bom(artifact: Path, digest: Digest) -> tuple[bytes, Bom] | None:
 
 
 def _writable_sidecar(path: Path) -> Sidecar | None:
+    """Return the sidecar where it can be written. Raises `UsageError` where something is in its place."""
     try:
         sidecar = Sidecar.of(path)
     except UsageError:
         return None
+    sidecar.demand_place()
     place = sidecar.folder if sidecar.folder.is_dir() else sidecar.folder.parent
     return sidecar if os.access(place, os.W_OK | os.X_OK) else None
 

@@ -45,6 +45,27 @@ class Sidecar:
             raise UsageError(SIDECAR_PLACE, "a root has no place for a sidecar", where=str(resolved))
         return cls(resolved.with_name(resolved.name + SIDECAR_SUFFIX))
 
+    def demand_place(self) -> None:
+        """Raise `UsageError` where evidence can't be written here: a link leads who knows where, a file is in the way.
+
+        Reading follows a link, since what is read counts only once it is verified.
+        """
+        if self.folder.is_symlink():
+            raise UsageError(
+                SIDECAR_PLACE,
+                "the sidecar is a link, and evidence isn't written to where a link leads",
+                where=printable(str(self.folder)),
+                hint="remove the link, or put a folder in its place",
+            )
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UsageError(
+                SIDECAR_PLACE,
+                "where the sidecar belongs there is something else",
+                where=printable(str(self.folder)),
+                expected="a folder, or nothing yet",
+                hint="move it away",
+            )
+
     def bundles(self) -> Iterator[StoredBundle]:
         """Yield the bundles, ordered by name. Raises `PathError` for one that can't be read or is too large."""
         for path in self._files():
@@ -70,6 +91,7 @@ class Sidecar:
     def add_bundle(self, raw: bytes, statement: Statement) -> Path:
         """Add a bundle under `<short predicate name>-<first 16 hex of its sha256>.sigstore.json`."""
         name = bundle_name(raw, statement.predicate_type, digits=_NAME_DIGITS)
+        self.demand_place()
         open_folder(str(self.folder)).add(name, raw)
         return self.folder / name
 
@@ -86,6 +108,7 @@ class Sidecar:
         return read_file(path, limit=_MAX_FILE_BYTES) if os.path.lexists(path) else None
 
     def _replace(self, name: str, data: bytes) -> Path:
+        self.demand_place()
         open_folder(str(self.folder)).replace(name, data)
         return self.folder / name
 

@@ -16,11 +16,13 @@ from dbom.printable import printable
 from dbom.rules.attestations import TRUST_ROOT_MALFORMED
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
     from cryptography.x509 import Certificate
 
 __all__ = ["LogKey", "TrustRoot", "TrustedChain", "Window", "local_issuer"]
 
 MAX_TRUST_ROOT_BYTES = 4 * 1024 * 1024
+_ISSUER_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,12 @@ class TrustRoot:
         )
 
 
-def local_issuer(root_certificate: Certificate) -> str:
-    """Return the one issuer that a local Sigstore with this root certificate may vouch for."""
+def local_issuer(root_key: CertificatePublicKeyTypes) -> str:
+    """Return the one issuer that a local Sigstore whose root certificate has this key may vouch for."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415  heavy
 
-    spki = root_certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return LOCAL_ISSUER_PREFIX + hashlib.sha256(spki).hexdigest()[:32]
+    spki = root_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return LOCAL_ISSUER_PREFIX + hashlib.sha256(spki).hexdigest()[:_ISSUER_DIGITS]
 
 
 class _FaultError(Exception):
@@ -204,7 +206,7 @@ def _scope_of(chain: TrustedChain) -> str | None:
     if LOCAL_CA_ORGANIZATION not in organizations:
         return None
     names = [str(name.value) for name in certificates[-1].subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    expected = local_issuer(certificates[-1])
+    expected = local_issuer(certificates[-1].public_key())
     if names != [expected]:
         raise _FaultError(f"a local Sigstore's root names {names}, and its key only allows {expected}")
     return expected

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from attest.local import der
-from dbom.names import LOCAL_CA_ORGANIZATION, LOCAL_ISSUER_PREFIX
+from attest.trust import local_issuer
+from dbom.names import LOCAL_CA_ORGANIZATION
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +31,6 @@ __all__ = [
     "LEAF_LIFETIME",
     "certificate_authority",
     "certificate_timestamp",
-    "issuer_of",
     "precertificate_entry",
     "signing_certificate",
     "spki",
@@ -49,22 +49,15 @@ _ISSUER_V1: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 _ISSUER_V2: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 _SCT_LIST: Final = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
 
-_ISSUER_DIGITS: Final = 32
-
 
 def spki(key: ec.EllipticCurvePublicKey) -> bytes:
     """Return the DER SubjectPublicKeyInfo of a public key."""
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def issuer_of(root_key: ec.EllipticCurvePublicKey) -> str:
-    """Return the one issuer that the authority with this root key may vouch for."""
-    return LOCAL_ISSUER_PREFIX + hashlib.sha256(spki(root_key)).hexdigest()[:_ISSUER_DIGITS]
-
-
 def certificate_authority(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
     """Return the self-signed root; its common name is the issuer that it may vouch for."""
-    return _authority(key, issuer_of(key.public_key()), now)
+    return _authority(key, local_issuer(key.public_key()), now)
 
 
 def _authority(key: ec.EllipticCurvePrivateKey, common_name: str, now: datetime) -> x509.Certificate:

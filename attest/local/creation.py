@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from attest.local.certificates import certificate_authority, issuer_of, time_stamper
+from attest.local.certificates import certificate_authority, time_stamper
 from attest.local.log import MerkleLog
 from attest.local.roots import trusted_root
+from attest.trust import local_issuer
 from dbom.errors import PathError
 from dbom.rules.attestations import LOCAL_STATE
 
@@ -81,7 +82,7 @@ def _fill(folder: Path, subject: str, now: datetime) -> None:
             certificate_log=certificate_log.public_key(),
             log=log.public_key(),
             time_stamper=chain,
-            issuer=issuer_of(authority.public_key()),
+            issuer=local_issuer(authority.public_key()),
             start=now,
         ),
     )

@@ -129,6 +129,50 @@ def test_a_bom_about_other_bytes_is_refused(here: Path, capsys: pytest.CaptureFi
     assert (1, "DBOM-353", False) == (code, document["rule"], (here / "data.csv.dbom").exists())
 
 
+@pytest.mark.parametrize("way", ["link", "file", "dangling"])
+def test_nothing_is_signed_where_something_is_in_the_sidecar_s_place(
+    here: Path, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    """Nor is anything written to where a link leads, nor to a store."""
+    (here / "elsewhere").mkdir()
+    sidecar = here / "data.csv.dbom"
+    if way == "file":
+        sidecar.write_text("mine")
+    else:
+        sidecar.symlink_to("elsewhere" if way == "link" else "nowhere")
+    code, document = _json(capsys, "sign", "data.csv", "--store", "store")
+    assert (2, "DBOM-319") == (code, document["rule"])
+    assert {"data.csv", "tree", "elsewhere", "data.csv.dbom"} == {path.name for path in here.iterdir()}
+    assert [] == list((here / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("signer", ["local", "key"])
+@pytest.mark.parametrize("artifact", ["data.csv", "tree"])
+def test_the_commands_that_it_prints_verify_on_another_machine(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, signer: str, artifact: str
+) -> None:
+    """With the artifact, its sidecar and the file that was handed over, and no identity of one's own."""
+    assert 0 == run(["keys", "generate", "--out", "k", "--no-password"])
+    capsys.readouterr()
+    words = ["--signing-key", "k.key"] if signer == "key" else ["--local"]
+    assert 0 == run(["sign", artifact, *words])
+    lines = capsys.readouterr().out.splitlines()
+    printed = {line.split()[1]: shlex.split(line, comments=True) for line in lines if line.startswith("  dbom ")}
+    if signer == "local":
+        assert 0 == run(printed["trust"][1:])
+    elsewhere = here.parent / "elsewhere"
+    elsewhere.mkdir()
+    for name in (artifact, f"{artifact}.dbom", "trusted_root.json" if signer == "local" else "k.pub"):
+        (here / name).rename(elsewhere / name)
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("DBOM_HOME", str(here.parent / "another home"))
+    assert 0 == run(printed["verify"][1:])
+    changed = elsewhere / artifact if artifact == "data.csv" else elsewhere / "tree" / "data.csv"
+    changed.write_text("a,b\n1,3\n")
+    assert 1 == run(printed["verify"][1:])
+    assert not (here.parent / "another home").exists()
+
+
 def test_a_key_signs_without_a_log(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == run(["keys", "generate", "--out", "release", "--no-password"])
     capsys.readouterr()
