@@ -80,8 +80,8 @@ ci-wheel: wheel
 peers: $(VENV)/.dev
 	@$(BIN)/python -P tests/peers/build.py
 
-bench: $(VENV)/.dev
-	@$(BIN)/python -P tests/benchmarks/startup.py
+bench: wheel
+	@tests/benchmarks/startup.sh "$(UV)" "$(PYTHON)" dist/*.whl
 
 # The extras that the tests run for real.
 EXTRAS := --extra s3 --extra gcs --extra azure --extra hf --extra ray --extra blake3

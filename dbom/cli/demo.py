@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,9 +41,18 @@ def demo(keep: _KeepOption = None) -> None:
     folder = _folder(keep)
     told = tell(folder, say=_say, clock=lambda: datetime.now(UTC))
     write_result(f"The report:  {told.report}\nThe lineage: {told.picture}")
-    _say("\nThe same by hand:\n" + "\n".join(f"  {line}" for line in told.commands))
+    by_hand = (*_path_line(Path(sys.executable).parent), *told.commands)
+    _say("\nThe same by hand:\n" + "\n".join(f"  {line}" for line in by_hand))
     if keep is None:
         _say(f"\nAll of it lies in {folder}; remove that folder when you have seen enough.")
+
+
+def _path_line(scripts: Path) -> tuple[str, ...]:
+    """Return the command that puts the `dbom` of this environment on PATH, where the shell doesn't find that one."""
+    script = scripts / "dbom"
+    if not script.is_file() or shutil.which("dbom") == str(script):
+        return ()
+    return (f'export PATH={shlex.quote(str(scripts))}:"$PATH"',)
 
 
 def _say(line: str) -> None:

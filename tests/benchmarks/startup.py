@@ -1,7 +1,7 @@
 """How long the program takes to start, against a bare interpreter and a bare typer app, in one run.
 
-Run it with the Python of an environment that dbom is installed in, with compiled bytecode: `make bench` does. It prints
-medians and ratios, and exits 1 where a ratio is over its bound.
+Run it with the Python of an environment that dbom is installed in, with compiled bytecode: startup.sh, which `make
+bench` calls, makes one. It prints medians and ratios, and exits 1 where a ratio is over its bound.
 """
 
 from __future__ import annotations

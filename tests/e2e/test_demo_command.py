@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import dbom
+from dbom.cli import demo
 from dbom.cli.app import run
 from dbom.demo import files, image, story
 
@@ -194,3 +195,17 @@ def test_even_in_ci_the_demo_signs_with_its_own_local_identity(folder: Path, mon
     monkeypatch.setenv("CI", "true")
     assert run(["demo", "--keep", str(folder), "-q"]) == 0
     assert not Path(os.environ["DBOM_HOME"]).exists()
+
+
+def test_the_commands_by_hand_find_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `make demo` the program is .venv/bin/dbom, which no shell finds."""
+    script = tmp_path / "a venv" / "dbom"
+    script.parent.mkdir()
+    assert demo._path_line(script.parent) == ()  # noqa: SLF001  no program there that could be meant
+    script.write_text("#!/bin/sh\necho found\n")
+    script.chmod(0o755)
+    (line,) = demo._path_line(script.parent)  # noqa: SLF001  what it prints is tried
+    done = subprocess.run(["bash", "-c", f"{line}; dbom"], capture_output=True, text=True, check=True)
+    assert done.stdout == "found\n"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert demo._path_line(script.parent) == ()  # noqa: SLF001  the shell finds it
