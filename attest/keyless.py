@@ -1,7 +1,7 @@
 """Verifying keyless bundles: certificate, SCT, log entry and times, each under one authority's own trust root.
 
 sigstore-python's verifier does the steps of the Sigstore client specification. What it leaves out is checked here:
-that every time stamp holds (it is content with one good time), that the authority and the log were in force at the
+that every time stamp holds (it is content with one good time), that the authority and the logs were in force at the
 time, that the tree head is the one of the inclusion proof, and that a scoped root vouches for its own issuer alone.
 """
 
@@ -107,6 +107,7 @@ def check_keyless(bundle: Bundle, root: TrustRoot, *, where: str, now: datetime)
         )
     # 5. The root can speak now, and could at the time.
     _check_windows(certificate, entry, times, root, where=where, now=now)
+    _check_certificate_logs(certificate, root, where)
     return KeylessEvidence(signer, _time(stamped, times, root), entry.index)
 
 
@@ -228,6 +229,22 @@ def _check_windows(
         if not any(log.window.holds(moment) for log in root.logs if log.log_id == entry.log_id):
             raise TrustError(
                 TRUST_ROOT_EXPIRED, "the log wasn't in force when this was signed", where=where, got=_shown(moment)
+            )
+
+
+def _check_certificate_logs(certificate: Certificate, root: TrustRoot, where: str) -> None:
+    """Check that each certificate log that vouches was in force; sigstore takes the keys of retired ones too."""
+    from cryptography.x509 import PrecertificateSignedCertificateTimestamps  # noqa: PLC0415  heavy
+
+    stamps = certificate.extensions.get_extension_for_class(PrecertificateSignedCertificateTimestamps).value
+    for stamp in stamps:
+        moment = stamp.timestamp.replace(tzinfo=UTC)
+        if not any(log.window.holds(moment) for log in root.certificate_logs if log.log_id == stamp.log_id):
+            raise TrustError(
+                TRUST_ROOT_EXPIRED,
+                "the certificate log wasn't in force when the certificate was issued",
+                where=where,
+                got=_shown(moment),
             )
 
 

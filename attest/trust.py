@@ -71,6 +71,7 @@ class TrustRoot:
     authorities: tuple[TrustedChain, ...] = field(repr=False)
     time_stampers: tuple[TrustedChain, ...] = field(repr=False)
     logs: tuple[LogKey, ...] = field(repr=False)
+    certificate_logs: tuple[LogKey, ...] = field(repr=False)
 
     @classmethod
     def parse(cls, raw: bytes, *, where: str) -> Self:
@@ -88,11 +89,11 @@ class TrustRoot:
             authorities = tuple(_chain(item) for item in _objects(document, "certificateAuthorities"))
             time_stampers = tuple(_chain(item) for item in _objects(document, "timestampAuthorities", optional=True))
             logs = tuple(_log(item) for item in _objects(document, "tlogs"))
-            _objects(document, "ctlogs")
+            certificate_logs = tuple(_log(item) for item in _objects(document, "ctlogs"))
             scope = _scope(authorities)
         except (_FaultError, binascii.Error, ValueError) as error:
             raise DocumentError(TRUST_ROOT_MALFORMED, printable(str(error)), where=where) from error
-        return cls(raw, hashlib.sha256(raw).hexdigest(), scope, authorities, time_stampers, logs)
+        return cls(raw, hashlib.sha256(raw).hexdigest(), scope, authorities, time_stampers, logs, certificate_logs)
 
     @classmethod
     def of_trust_config(cls, raw: bytes, *, where: str) -> Self:

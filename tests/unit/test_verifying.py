@@ -168,6 +168,7 @@ def _ended(holder: dict[str, Any]) -> bool:
         (lambda d: _ended(d["certificateAuthorities"][0]), "expired"),
         (lambda d: _ended(d["tlogs"][0]["publicKey"]), "expired"),
         (lambda d: _ended(d["timestampAuthorities"][0]), "time stamper wasn't in force"),
+        (lambda d: _ended(d["ctlogs"][0]["publicKey"]), "certificate log wasn't in force"),
         (
             lambda d: (
                 d["certificateAuthorities"].append(
