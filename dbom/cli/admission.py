@@ -92,23 +92,14 @@ def serve(
     """
     from datetime import UTC, datetime
 
-    from admission.server import Certificate, Server, parse_listen
-    from admission.webhook import Webhook
-    from dbom.cli.serving import log_line, open_journal
+    from admission.server import parse_listen
+    from dbom.cli.serving import serve_webhook
 
-    host, port = parse_listen(listen)
+    address = parse_listen(listen)
     now = datetime.now(UTC)
-    certificate, key = _certificate(tls_cert, tls_key, self_signed, now)
+    files = _certificate(tls_cert, tls_key, self_signed, now)
     policies, evidence = _ready(policy, store, now)
-    record = open_journal(journal, policies, evidence, now)
-    webhook = Webhook(policies, evidence, lambda: datetime.now(UTC), record)
-    server = Server(webhook, Certificate(certificate, key, log_line), log_line)
-    try:
-        server.run(host, port, started=lambda at, on: log_line({"event": "listening", "host": at, "port": on}))
-    finally:
-        if record is not None:
-            record.close(at=datetime.now(UTC))
-    log_line({"event": "stopped"})
+    serve_webhook(policies, evidence, address=address, files=files, journal=journal)
 
 
 def manifests(
