@@ -80,7 +80,9 @@ def picture_of(
         body.append(
             f'<text class="title" x="{_MARGIN:.0f}" y="32">{escape(_cut(title, 17, width - 2 * _MARGIN))}</text>'
         )
-        body.append(f'<text class="sub" x="{_MARGIN:.0f}" y="52">{escape(subtitle)}</text>')
+        body.append(
+            f'<text class="sub" x="{_MARGIN:.0f}" y="52">{escape(_cut(subtitle, 12, width - 2 * _MARGIN))}</text>'
+        )
     frame = _frame(width, height, title or "Lineage", graph, embedded=embedded)
     text = frame + _markers() + "".join(body) + "</svg>\n"
     return Picture(text, round(width), round(height), left_out + len(pairs) - len(kept))

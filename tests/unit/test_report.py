@@ -15,6 +15,7 @@ from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from dbom.audit.document import report_document
 from dbom.audit.page import page_of
 from dbom.audit.report import Report, Result, make_report
+from dbom.audit.style import PAGE_STYLE
 from dbom.names import PREDICATE_REVOCATION
 from lineage.reading import ReadBundle
 
@@ -191,3 +192,10 @@ def test_parents_and_children_are_counted_as_artifacts_and_not_as_edges() -> Non
 def test_one_bundle_is_no_bundles(bundles: tuple[ReadBundle, ...], words: str) -> None:
     assert words in page_of(report(bundles))
     assert "1 bundles" not in page_of(report(bundles))
+
+
+def test_the_column_of_names_keeps_its_width() -> None:
+    """A later rule for all cells took it back, and names stood one letter a line in a narrow window."""
+    everywhere = PAGE_STYLE.partition("@media (max-width")[0]
+    widths = re.findall(r"(?:^|[},])tbody th\{[^}]*min-width:(\d+)px", everywhere)
+    assert ["230"] == widths
