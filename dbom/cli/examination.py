@@ -21,10 +21,12 @@ from dbom.printable import printable
 from dbom.settings import Settings, find_project_file, user_settings_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["Examination", "Package", "examine"]
 
+_EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
+_EXTRAS_ASKED = re.compile(r"[\w.-]+\s*\[([\w\s,-]+)\]")
 _NO_METADATA = Unknown("dbom isn't installed as a distribution here, so what it needs isn't listed")
 
 
@@ -110,10 +112,29 @@ def _packages() -> tuple[tuple[Package, ...] | Unknown, Mapping[str, tuple[Packa
     base: list[Package] = []
     extras: defaultdict[str, list[Package]] = defaultdict(list)
     for line in lines:
-        requirement, _, condition = line.partition(";")
-        extra = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", condition)
-        (base if extra is None else extras[extra[1]]).append(_package(requirement.strip()))
+        requirement, extra = _split(line)
+        (extras[extra] if extra else base).extend(_needed(requirement))
     return tuple(base), {name: tuple(items) for name, items in sorted(extras.items())}
+
+
+def _split(line: str) -> tuple[str, str]:
+    """Return a requirement without its condition, and the extra that it belongs to, or an empty text."""
+    requirement, _, condition = line.partition(";")
+    extra = _EXTRA.search(condition)
+    return requirement.strip(), extra[1] if extra else ""
+
+
+def _needed(requirement: str) -> Iterator[Package]:
+    """Yield the package that is required, and what the extras that are asked of it (`name[extra]`) require."""
+    package = _package(requirement)
+    yield package
+    asked = _EXTRAS_ASKED.match(requirement)
+    if asked is None or not package.version:
+        return
+    wanted = {word.strip() for word in asked[1].split(",")}
+    for inner, extra in map(_split, requires(package.name) or []):
+        if extra in wanted:
+            yield _package(inner)
 
 
 def _package(requirement: str) -> Package:

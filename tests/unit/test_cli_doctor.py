@@ -164,3 +164,20 @@ def test_who_would_sign_is_told_with_the_reason(
     code, document = told()
     assert code == 0
     assert str(document["signer"]).startswith(told_as)
+
+
+def test_an_extra_of_a_package_that_is_there_for_other_reasons_is_not_yet_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Securesystemslib comes with sigstore; what `dbom[kms]` wants of it doesn't."""
+
+    def requires(name: str) -> list[str]:
+        if name == "dbom":
+            return ['typer[clouds, keys]>=0.1; extra == "kms"', 'typer[small]>=0.1; extra == "pkcs11"']
+        return ['not-there-at-all>=1; extra == "keys"', 'rich; extra == "small"', "rich"]
+
+    monkeypatch.setattr("dbom.cli.examination.requires", requires)
+    assert run(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "  extra kms: not installed (pip install 'dbom[kms]')\n" in out
+    assert "  extra pkcs11: installed\n" in out
