@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbom.bom.facts import ArtifactType
+from dbom.cli.artifacts import artifact_paths
 from dbom.cli.options import (
     FormatOption,
     IgnoreOption,
@@ -82,6 +83,7 @@ def sign(
     from attest.store import open_store
     from dbom.cli.signed import signed_document, signed_text
 
+    paths = artifact_paths(artifacts)
     locations = [Location.parse(text) for text in location or ()]
     if len(artifacts) > 1 and (bom is not None or locations):
         raise UsageError(USAGE, "--bom and --location take one ARTIFACT", got=f"{len(artifacts)} artifacts")
@@ -96,8 +98,8 @@ def sign(
     stores = [open_store(url, offline=current_session().offline) for url in settings.store]
     ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
     prepared = []
-    for path in artifacts:
-        with progress_bar(f"reading {printable(path)}") as progress:
+    for path in paths:
+        with progress_bar(f"reading {printable(str(path))}") as progress:
             prepared.append(
                 prepare_artifact(
                     path,

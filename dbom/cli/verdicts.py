@@ -21,6 +21,8 @@ __all__ = ["summary_line", "verification_document", "verification_text"]
 
 _MESSAGE_LIMIT = 2000
 _PATHS_SHOWN = 20
+_LINES_SHOWN = 20
+_GRAVEST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
 
 
 def verification_text(result: Verification) -> str:
@@ -31,16 +33,18 @@ def verification_text(result: Verification) -> str:
     unchecked += f"  (not covered: {_paths(len(result.uncovered))})" if result.uncovered else ""
     named = "" if result.where == str(result.digest) else f"{result.where}  "
     lines = [f"{result.verdict:<9}  {named}{result.digest}{unchecked}"]
-    lines.extend(_finding_line(finding) for finding in result.findings)
+    ordered = sorted(result.findings, key=lambda finding: _GRAVEST_FIRST.index(finding.severity))
+    lines.extend(_bounded([_finding_line(finding) for finding in ordered], "findings"))
     if result.difference is not None:
         lines.extend(f"  {line}" for line in result.difference.lines(limit=_PATHS_SHOWN))
-    lines.extend(_counted_line(item) for item in result.counted)
-    errors = {(finding.rule, finding.message) for finding in result.findings}
-    lines.extend(
+    lines.extend(_bounded([_counted_line(item) for item in result.counted], "statements that count"))
+    said = {(place, finding.message) for finding in result.findings for place in (finding.rule, finding.where)}
+    uncounted = [
         f"  not counted: {_shown(item.answer.result.where)}: {_shown(item.reason)} ({item.rule})"
         for item in result.uncounted
-        if (item.rule, item.reason) not in errors
-    )
+        if not {(item.rule, item.reason), (item.answer.result.where, item.reason)} & said
+    ]
+    lines.extend(_bounded(uncounted, "bundles that don't count"))
     return "\n".join(lines)
 
 
@@ -59,6 +63,12 @@ def verification_document(results: Sequence[Verification]) -> JsonObject:
 
 
 _VERDICTS = ("verified", "refused", "undecided")
+
+
+def _bounded(lines: list[str], what: str) -> list[str]:
+    """Return at most as many lines as a person reads: whoever fills a shared store mustn't fill the terminal."""
+    rest = len(lines) - _LINES_SHOWN
+    return [*lines[:_LINES_SHOWN], f"  … and {rest} more {what} (-f json names each)"] if rest > 0 else lines
 
 
 def _paths(count: int) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbom.cli.artifacts import artifact_paths
 from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.options import FormatOption, JobsOption, OutputOption, StoreOption, TextOrJson
 from dbom.cli.output import json_result, say, write_result
@@ -42,7 +43,7 @@ _MAX_POLICY_BYTES = 4 * 1024 * 1024
 @with_expected_flags
 def verify(
     artifacts: Annotated[
-        list[Path] | None, typer.Argument(metavar="ARTIFACT...", help="Files or folders to check.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ARTIFACT...", help="Files or folders to check.", show_default=False)
     ] = None,
     *,
     digest: Annotated[
@@ -73,8 +74,9 @@ def verify(
     """
     if not artifacts and not digest:
         raise UsageError(USAGE, "nothing to verify", expected="ARTIFACT... or --digest")
+    paths = artifact_paths(artifacts or ())
     results = _results(
-        artifacts or [],
+        paths,
         [_digest(text) for text in digest or []],
         _conditions(expected, policy),
         bundles=bundle or [],

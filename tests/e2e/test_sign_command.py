@@ -103,6 +103,7 @@ def test_several_artifacts_are_signed_or_none(here: Path, capsys: pytest.Capture
         (("data.csv", "tree", "--bom", "b.json"), 2, "DBOM-901"),
         (("data.csv", "--bom", "missing.json"), 2, "DBOM-101"),
         (("data.csv", "--bom", "/dev/zero"), 2, "DBOM-102"),
+        (("",), 2, "DBOM-901"),
         (("data.csv", "--location", "hf://org/model@main"), 2, "DBOM-303"),
         (("data.csv", "--signing-key", "missing.key"), 2, "DBOM-101"),
         (("data.csv", "--signing-key", "data.csv"), 2, "DBOM-345"),

@@ -212,6 +212,7 @@ def test_a_digest_without_bytes_says_so(tree: Path, capsys: pytest.CaptureFixtur
     ("arguments", "message"),
     [
         (["verify"], "nothing to verify"),
+        (["verify", ""], "an empty path"),
         (["verify", "flowers", "--identity", "a"], "identity without its issuer"),
         (["verify", "flowers", "--issuer", "a"], "issuer without an identity"),
         (["verify", "flowers", "--identity", "a", "--identity-regexp", "b", "--issuer", "c"], "expression for it"),
@@ -277,6 +278,21 @@ def test_what_nothing_vouches_for_stands_in_the_verdict_s_line(
     assert out[0].endswith("(not covered: 1 path)")
     assert out[1].startswith("  warning: ")
     assert json_of(capsys, str(root))[1]["results"][0]["notCovered"] == ["w.safetensors"]
+
+
+def test_a_store_full_of_rubbish_does_not_fill_the_terminal(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    for number in range(50):
+        (store / f"{number}\n\x1b[2J.sigstore.json").write_text(f"[{number}]")
+    assert run(["verify", str(tree), "--store", str(store)]) == 0
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) < 30
+    assert "… and 30 more findings" in out
+    assert "\x1b" not in out
+    assert len(json_of(capsys, str(tree), "--store", str(store))[1]["results"][0]["findings"]) == 50
 
 
 def test_nobody_to_expect_is_two_and_makes_no_identity(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
