@@ -17,7 +17,7 @@ from admission.policy_reading import load_policies
 from admission.server import Certificate, Server
 from admission.webhook import Webhook
 from dbom.canonical import json_object
-from dbom.errors import MismatchError
+from dbom.errors import MismatchError, StoreError
 from dbom.rules.everyday import DEMO_BROKEN
 
 if TYPE_CHECKING:
@@ -47,12 +47,22 @@ class Gate:
         return f"https://{self.host}:{self.port}/validate"
 
     def ask(self, review: JsonObject) -> tuple[bool, str]:
-        """Post an AdmissionReview over TLS; return whether the pod is let in, and what is said."""
+        """Post an AdmissionReview over TLS; return whether the pod is let in, and what is said.
+
+        Raises `StoreError` where the webhook can't be reached.
+        """
         context = ssl.create_default_context(cafile=str(self.authority))
         connection = http.client.HTTPSConnection(self.host, self.port, context=context, timeout=_SECONDS)
         try:
             connection.request("POST", "/validate", json.dumps(review), {"Content-Type": "application/json"})
             answer = json_object(connection.getresponse().read(), where=self.url)
+        except OSError as error:
+            raise StoreError(
+                DEMO_BROKEN,
+                f"the webhook can't be reached: {error.strerror or error}",
+                where=self.url,
+                hint="the demo needs the loopback interface: `ip link set lo up`",
+            ) from error
         finally:
             connection.close()
         response = answer.get("response")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import tarfile
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from admission.certificates import write_self_signed
 from attest.identity import Identity
 from dbom.demo import train
 from dbom.demo.files import flip_one_label, pod_of, policy_text, write_dataset, write_trainer
-from dbom.demo.gate import open_gate
+from dbom.demo.gate import Gate, open_gate, review_of
 from dbom.demo.image import write_image
-from dbom.errors import DocumentError
+from dbom.errors import DocumentError, StoreError
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
@@ -118,3 +121,13 @@ def test_a_gate_with_a_malformed_policy_never_opens(tmp_path: Path) -> None:
         open_gate(tmp_path / "tls", [tmp_path / "policy.yaml"], [], clock=lambda: datetime.now(UTC)),
     ):
         pytest.fail("it opened")
+
+
+def test_a_webhook_out_of_reach_is_could_not_tell(tmp_path: Path) -> None:
+    """A machine without a loopback interface, such as a bare network namespace, can't play the demo to its end."""
+    certificate = write_self_signed(tmp_path, now=datetime.now(UTC)).authority
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(StoreError, match="can't be reached: Connection refused") as caught:
+        Gate("127.0.0.1", port, certificate).ask(review_of({}))
+    assert caught.value.exit_code == 3
