@@ -49,6 +49,9 @@ COMMANDS: Mapping[str, Leaf | Group] = {
     "generate": Leaf("generate:generate", "Describe a dataset or a model in a CycloneDX data BOM.", _PIPELINE),
     "sign": Leaf("sign:sign", "Sign what an artifact is, and put the evidence beside it.", _PIPELINE),
     "verify": Leaf("verify:verify", "Check an artifact's bytes against signed evidence.", _PIPELINE),
+    "diff": Leaf(
+        "diff:diff", "Name the files that differ between two artifacts, or from what a document says.", _PIPELINE
+    ),
     "run": Leaf("run:run", "Run a command and record its inputs and outputs as signed provenance.", _PIPELINE),
     "attest": Group(
         "Look at signed statements.",

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from dbom.difference import Difference, compare, parse_manifest
+from dbom.difference import (
+    Amount,
+    Difference,
+    Tally,
+    compare,
+    compare_files,
+    files_that_are_folders,
+    parse_manifest,
+    tally,
+)
 from dbom.errors import DocumentError
-from dbom.model import Basis, Digest, Entry, Fingerprint, Kind, Known, tree_digest
+from dbom.model import Basis, Digest, Entry, Fingerprint, Kind, Known, Unknown, tree_digest
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 
@@ -118,3 +127,40 @@ def test_every_faulty_line_is_named_up_to_a_number() -> None:
         parse_manifest(b"x\n" * 30, where="m")
     assert 20 == len(caught.value.faults)
     assert caught.value.faults[1].startswith("line 2:")
+
+
+def test_a_tally_counts_each_file_once() -> None:
+    before = {"x": A, "gone": B, "old": C, "same": "d" * 64}
+    after = {"x": B, "new": A, "moved": C, "same": "d" * 64}
+    found = tally(
+        compare_files(before, after),
+        before,
+        {"x": 1, "gone": 10, "old": 100, "same": 1000},
+        {"x": 2, "new": 20, "moved": 100, "same": 1000},
+    )
+    expected = Tally(Amount(1, 20), Amount(1, 10), Amount(1, 1), Amount(1, 2), Amount(1, 100), Amount(1, 1000))
+    assert expected == found
+
+
+def test_a_size_that_is_not_stated_is_unknown_and_never_0() -> None:
+    before, after = {"x": A, "gone": B, "old": C, "same": A}, {"x": B, "new": A, "moved": C, "same": A}
+    found = tally(compare_files(before, after), before, {}, {})
+    amounts = (found.added, found.removed, found.changed_from, found.changed_to, found.renamed, found.same)
+    assert [Amount(1, Unknown("the size of 1 of 1 files isn't stated"))] * 6 == list(amounts)
+
+
+def test_equal_bytes_have_equal_sizes_so_one_side_is_enough() -> None:
+    before, after = {"old": C, "same": A}, {"moved": C, "same": A}
+    known = {"old": 5, "moved": 5, "same": 7}
+    for old, new in ((known, {}), ({}, known)):
+        found = tally(compare_files(before, after), before, old, new)
+        assert (Amount(1, 5), Amount(1, 7)) == (found.renamed, found.same)
+
+
+def test_nothing_is_0_files_of_0_bytes() -> None:
+    found = tally(Difference(), {}, {}, {})
+    assert Amount(0, 0) == found.added == found.same
+
+
+def test_a_file_that_is_another_ones_folder_is_named() -> None:
+    assert ["a", "a/b"] == files_that_are_folders(["a", "a/b", "a/b/c", "ab"])
