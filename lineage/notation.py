@@ -26,12 +26,12 @@ def dot_of(graph: LineageGraph) -> str:
     lines = ["digraph lineage {", "  rankdir=LR;", '  node [shape=box, style=rounded, fontname="sans-serif"];']
     for node in graph.nodes:
         look = "rounded" if node.is_attested else '"rounded,dashed"'
-        lines.append(f"  {_quoted(str(node.key))} [label={_quoted(*_label(node))}, style={look}];")
+        lines.append(f"  {_quoted(str(node.key))} [label={_text(*_label(node))}, style={look}];")
     for edge in graph.edges:
         style = _DOT_STYLES.get(edge.status, "dashed")
         lines.append(
             f"  {_quoted(str(edge.parent))} -> {_quoted(str(edge.child))}"
-            f" [label={_quoted(str(edge.relation), str(edge.status))}, tooltip={_quoted(edge.by)},"
+            f" [label={_quoted(str(edge.relation), str(edge.status))}, tooltip={_text(edge.by)},"
             f' style={style}, color="{_COLOURS[edge.status]}"];'
         )
     return "\n".join([*lines, "}"])
@@ -59,6 +59,11 @@ def _label(node: Node) -> tuple[str, ...]:
 
 def _short(key: NodeKey) -> str:
     return "no digest" if isinstance(key, Named) else f"{str(key)[:-52]}…"
+
+
+def _text(*lines: str) -> str:
+    """Quote what is to be read: Graphviz resolves HTML's entities in labels, so `&lt;` in a name would become `<`."""
+    return _quoted(*(line.replace("&", "&amp;") for line in lines))
 
 
 def _quoted(*lines: str) -> str:

@@ -106,6 +106,19 @@ def test_a_hostile_name_is_text_in_every_language() -> None:
     assert "\\\\\\\\N" in dot_of(graph)
 
 
+def test_an_entity_in_a_name_stays_a_name_in_dot() -> None:
+    """Graphviz resolves HTML's entities: `&lt;b&gt;` was drawn as the name `<b>`."""
+    drawn = dot_of(build_graph([verified(provenance("&lt;b&gt;"))]))
+    assert '[label="&amp;lt;b&amp;gt;\\nsha256:' in drawn
+
+
+def test_the_line_below_the_title_ends_with_the_picture() -> None:
+    picture = picture_of(SAMPLE, title="T", subtitle="s" * 3000)
+    line = picture.svg.partition('<text class="sub"')[2].partition(">")[2].partition("<")[0]
+    assert line.endswith("s…")
+    assert 100 < len(line) * 6 < picture.width
+
+
 def test_the_picture_is_self_contained_and_says_what_its_lines_mean() -> None:
     svg = picture_of(SAMPLE, title="Lineage").svg
     assert parsed(svg) is not None
