@@ -242,6 +242,8 @@ def _batch_rows(metadata: bytes) -> int:
         length: int = struct.unpack_from("<q", metadata, _field(metadata, batch, 0))[0]
     except struct.error as error:
         raise ValueError("not a record batch") from error
+    if length < 0:
+        raise ValueError("a record batch of less than no rows")
     return length
 
 

@@ -216,3 +216,12 @@ def test_a_compressed_stream_is_counted_without_unpacking_it(tmp_path: Path) -> 
     assert isinstance(found, TableFacts)
     assert found.rows == 4_000_000
     assert pa.default_memory_pool().max_memory() == before
+
+
+def test_a_stream_of_less_than_no_rows_is_unknown(tmp_path: Path) -> None:
+    sink = io.BytesIO()
+    batch = pa.record_batch({"a": pa.array(range(4242), pa.int64())})
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    data = sink.getvalue().replace((4242).to_bytes(8, "little"), (-1).to_bytes(8, "little", signed=True))
+    assert facts(tmp_path, data, TableFormat.ARROW_STREAM) == Unknown("not readable as arrow-stream")
