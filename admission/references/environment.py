@@ -13,10 +13,16 @@ if TYPE_CHECKING:
 
     from admission.documents import Node
 
-__all__ = ["Environment", "Variable", "read_environment"]
+__all__ = ["MOST_TOGETHER", "TOO_LONG", "Environment", "Variable", "read_environment"]
 
 # Kubernetes' own grammar (third_party/forked/golang/expansion): $$ is a dollar, $(NAME) a variable, the rest itself.
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
+
+# Linux starts no program with a longer word, or more of them together (MAX_ARG_STRLEN; a quarter of the stack). Here
+# they keep variables that double each other from growing without bound.
+_LONGEST = 128 * 1024
+MOST_TOGETHER = 2 * 1024 * 1024
+TOO_LONG = Unknown("with its variables it is longer than what a program can be started with")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Environment:
 def read_environment(container: Node) -> Environment:
     """Return the environment of a container."""
     variables: dict[str, Variable] = {}
+    size = 0
     for item in container.get("env").items():
         name, value, source = item.get("name").required(), item.get("value"), item.get("valueFrom")
         text = value.text() or ""
@@ -57,14 +64,18 @@ def read_environment(container: Node) -> Environment:
             kinds = ", ".join(key for key, _ in source.members())
             variables[name] = Variable(Unknown(f"its value comes from {kinds or 'somewhere else'}"), source.path)
         else:
-            variables[name] = Variable(_expand(text, variables), value.path)
+            expanded = _expand(text, variables)
+            size += 0 if isinstance(expanded, Unknown) else len(expanded)
+            variables[name] = Variable(expanded if size <= MOST_TOGETHER else TOO_LONG, value.path)
     return Environment(variables, is_whole=not list(container.get("envFrom").items()))
 
 
 def _expand(text: str, variables: Mapping[str, Variable]) -> str | Unknown:
     unknown: list[Unknown] = []
+    size = 0
 
     def put_in(match: re.Match[str]) -> str:
+        nonlocal size
         name = match["name"]
         if name is None:
             return "$"
@@ -74,6 +85,10 @@ def _expand(text: str, variables: Mapping[str, Variable]) -> str | Unknown:
             return ""
         if isinstance(variable.value, Unknown):
             unknown.append(Unknown(f"of $({name}), {variable.value.reason}"))
+            return ""
+        size += len(variable.value)
+        if size > _LONGEST:
+            unknown.append(TOO_LONG)
             return ""
         return variable.value
 

@@ -105,9 +105,9 @@ def read_flags(words: Sequence[Word], *, abbreviated: bool) -> list[Given]:
         name, equals, written = text.lstrip("-").partition("=")
         value = word.value if isinstance(word.value, Unknown) else written
         stem, dot, dotted = name.replace("_", "-").partition(".")
-        following = tuple(_following(words, number))
         is_short = not text.startswith("--")
         meant = _short(stem, abbreviated=abbreviated) if is_short else _meant(stem, abbreviated=abbreviated)
+        following = tuple(_following(words, number)) if meant else ()
         for flag in meant:
             if equals:
                 found.append(Given(flag, dotted if dot else "", word, (), value))
@@ -152,10 +152,10 @@ def _written(word: Word) -> str:
 
 def _following(words: Sequence[Word], number: int) -> list[Word]:
     values: list[Word] = []
-    for word in words[number + 1 :]:
-        if not isinstance(word.value, Unknown) and word.value.startswith("--"):
+    for index in range(number + 1, len(words)):
+        if _is_flag(words[index]):
             break
-        values.append(word)
+        values.append(words[index])
     return values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from admission.references.environment import read_environment
 from admission.references.flags import (
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["container_references"]
 
+_LISTS: Final = ("command", "args", "env", "volumeMounts")
+_MOST_ITEMS: Final = 2000
 _MODEL_VARIABLES: Final = {
     "VLLM_MODEL": Role.MODEL,
     "MODEL_ID": Role.MODEL,
@@ -58,6 +60,7 @@ _LOADING_WORDS: Final = re.compile(
 )
 _VLLM_IMAGE: Final = re.compile(r"vllm", re.IGNORECASE)
 _ENTRY_POINTS: Final = "vllm.entrypoints"
+_MODULE_FLAG: Final = re.compile(r"^-[A-Za-z]*m(?=vllm)")
 _VLLM_WORD: Final = re.compile(r"vllm(?:\.[\w.]+)?", re.ASCII)
 _LORA: Final = re.compile(r"(?P<name>[^=\s]+)=(?P<path>.+)", re.DOTALL)
 
@@ -70,10 +73,15 @@ class _Container:
     environment: Environment
     mounts: Mounts
     has_vllm: bool
+    is_vllm: bool
+    elsewhere: str
 
-    @property
-    def is_vllm(self) -> bool:
-        return self.has_vllm or any(_VLLM_WORD.fullmatch(basename(word)) for word in self.words)
+    @classmethod
+    def of(cls, words: tuple[Word, ...], environment: Environment, mounts: Mounts, *, has_vllm: bool) -> Self:
+        """Return a container that starts with these words."""
+        folders = [given.value for given in read_flags(words, abbreviated=True) if given.flag == DOWNLOADS]
+        is_vllm = has_vllm or any(_VLLM_WORD.fullmatch(_program(word)) for word in words)
+        return cls(words, environment, mounts, has_vllm, is_vllm, elsewhere(environment, mounts, folders))
 
     @property
     def has_command(self) -> bool:
@@ -105,8 +113,7 @@ class _Container:
             return ""
         if self.mounts.shadows(text):
             return "it could be a path on a volume, which a loader prefers; set workingDir, and mount nothing over it"
-        folders = [given.value for given in read_flags(self.words, abbreviated=True) if given.flag == DOWNLOADS]
-        return elsewhere(self.environment, self.mounts, folders) if is_hub else ""
+        return self.elsewhere if is_hub else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +141,21 @@ _NO_REVISION: Final = _Revision()
 
 def container_references(container: Node, volumes: Mapping[str, Volume]) -> list[ModelReference]:
     """Return what a container's words and environment would load, and what of them can't be told."""
-    environment, mounts = read_environment(container), read_mounts(container, volumes)
     image = container.get("image")
+    if sum(len(list(container.get(key).items())) for key in _LISTS) > _MOST_ITEMS:
+        because = f"it has more than {_MOST_ITEMS} words, variables and mounts"
+        return [ModelReference(Role.MODEL, image.text() or "", container.path, Target.opaque(because))]
+    environment, mounts = read_environment(container), read_mounts(container, volumes)
     has_vllm = _VLLM_IMAGE.search(image.text() or "") is not None
     words, scripts = unwrapped(read_words(container, environment))
-    this = _Container(words, environment, mounts, has_vllm)
+    this = _Container.of(words, environment, mounts, has_vllm=has_vllm)
     found = [*_from_scripts(this, scripts), *_from_words(this)]
     if _starts_vllm(this) and not any(reference.role is Role.MODEL for reference in found):
         because = "vLLM is told no model here, and would choose one itself or take it from where nobody sees"
         found.append(ModelReference(Role.MODEL, image.text() or "", image.path, Target.opaque(because)))
     for hook in read_hooks(container):
         words, scripts = unwrapped(hook)
-        besides = _Container(words, environment, mounts, has_vllm=False)
+        besides = _Container.of(words, environment, mounts, has_vllm=False)
         found += [*_from_scripts(besides, scripts), *_from_words(besides)]
     found += [*_from_environment(this), *openings(container, environment, is_vllm=this.is_vllm)]
     return list(dict.fromkeys(found))
@@ -170,16 +180,19 @@ def _from_words(this: _Container) -> list[ModelReference]:
     revision = _Revision.of(given.value for given in flags if given.flag in ("revision", "model-revision"))
     own = [given.value for given in flags if given.flag == "tokenizer-revision"]
     found: list[ModelReference] = []
-    models = [*(given.value for given in flags if ROLES.get(given.flag) is Role.MODEL)]
+    models = {given.value for given in flags if ROLES.get(given.flag) is Role.MODEL}
     for word in _positionals(this):
         found.append(this.reference(Role.MODEL, word.value, word.text, word.path, revision))
-        models.append(word.value)
+        models.add(word.value)
     for given in flags:
         found.extend(_from_flag(this, given, revision, own, models))
     if own and not any(given.flag == "tokenizer" for given in flags):
         # vLLM then takes the model's own repository for the tokenizer, at this other revision.
         path = next(given.word.path for given in flags if given.flag == "tokenizer-revision")
-        found += [this.reference(Role.TOKENIZER, model, str(model), path, _Revision.of(own)) for model in models]
+        found += [
+            this.reference(Role.TOKENIZER, model, str(model), path, _Revision.of(own))
+            for model in sorted(models, key=str)
+        ]
     if unknown := [word for word in this.words if isinstance(word.value, Unknown) and this.is_vllm]:
         paths = {reference.path for reference in found}
         found += [
@@ -202,8 +215,9 @@ def _positionals(this: _Container) -> list[Word]:
         is_first = number == 0 and not word.is_command
         if word.value == "serve" and (is_first or basename(words[number - 1]) == "vllm"):
             return positionals(words[number + 1 :])
-        if basename(word).startswith(_ENTRY_POINTS):
-            return positionals(words[number + 1 :])
+        if _program(word).startswith(_ENTRY_POINTS):
+            is_command = any(following.value == "serve" for following in words[number + 1 : number + 2])
+            return positionals(words[number + 1 + is_command :])
     return positionals(words) if this.is_vllm and not this.has_command else []
 
 
@@ -212,7 +226,7 @@ def _from_flag(
     given: Given,
     revision: _Revision,
     own: list[str | Unknown],
-    models: list[str | Unknown],
+    models: set[str | Unknown],
 ) -> list[ModelReference]:
     if given.flag in (CONFIG, LOADER):
         return _from_settings(this, given)
@@ -330,9 +344,14 @@ def _from_environment(this: _Container) -> list[ModelReference]:
     ]
 
 
+def _program(word: Word) -> str:
+    # `python -mvllm.entrypoints…` is one word.
+    return _MODULE_FLAG.sub("", basename(word))
+
+
 def _starts_vllm(this: _Container) -> bool:
     """Return whether vLLM is started; an image of its own is taken to start it, whatever its command says."""
-    names = [basename(word) for word in this.words]
+    names = [_program(word) for word in this.words]
     by_name = any(name.startswith(_ENTRY_POINTS) for name in names)
     pairs = itertools.pairwise(names)
     return this.has_vllm or by_name or any(pair in (("vllm", "serve"), ("vllm", "run-batch")) for pair in pairs)

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from admission.references.environment import MOST_TOGETHER, TOO_LONG
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
@@ -51,10 +52,13 @@ class Script:
 def read_words(container: Node, environment: Environment) -> tuple[Word, ...]:
     """Return the words of `command` and `args`, with variables put in."""
     words: list[Word] = []
+    size = 0
     for key in ("command", "args"):
         for item in container.get(key).items():
             text = item.text() or ""
-            words.append(Word(environment.expand(text), text, item.path, key == "command"))
+            value = environment.expand(text) if size <= MOST_TOGETHER else TOO_LONG
+            size += 0 if isinstance(value, Unknown) else len(value)
+            words.append(Word(value, text, item.path, key == "command"))
     return tuple(words)
 
 

@@ -352,6 +352,32 @@ def test_a_hub_name_beside_the_usual_volumes_stays_claimed() -> None:
     assert [item.pinning for item in references(pod(server, volumes=USUAL_VOLUMES))] == [Pinning.CLAIMED]
 
 
+@pytest.mark.parametrize("module", ["-mvllm.entrypoints.openai.api_server", "-Bmvllm.entrypoints.cli.main"])
+def test_a_module_may_stand_in_one_word_with_its_flag(module: str) -> None:
+    (found,) = references(pod(container(command=["python3", module, "serve", "org/m"])))
+    assert (found.text, found.pinning) == ("org/m", Pinning.UNPINNED)
+
+
+def test_variables_that_double_each_other_do_not_grow_without_bound() -> None:
+    env: list[Json] = [{"name": "V0", "value": "x" * 1000}]
+    env += [{"name": f"V{number}", "value": f"$(V{number - 1})$(V{number - 1})"} for number in range(1, 60)]
+    (found,) = references(pod(vllm("--model=$(V59)", env=env)))
+    assert "longer than what a program can be started with" in found.target.because
+
+
+@pytest.mark.parametrize("fields", [{"args": ["-a"] * 2001}, {"env": [{"name": "A", "value": "b"}] * 2001}])
+def test_a_container_with_more_words_than_can_be_looked_at_is_opaque(fields: dict[str, Json]) -> None:
+    (found,) = references(pod(container(**fields)))
+    assert (found.path, found.pinning) == ("spec.containers[0]", Pinning.OPAQUE)
+
+
+def test_variables_that_are_too_long_together_can_not_be_told() -> None:
+    env: list[Json] = [{"name": "A", "value": "x" * 100_000}]
+    env += [{"name": f"B{number}", "value": "$(A)"} for number in range(30)]
+    found = references(pod(vllm("/m", "--model=$(B29)", *["--port=$(A)"] * 30, env=env)))
+    assert {item.pinning for item in found} == {Pinning.OPAQUE}
+
+
 def test_the_configuration_of_a_loader_is_not_shown() -> None:
     secret = '--model-loader-extra-config={"s3_secret_access_key":"hush"}'
     found = references(pod(vllm("--model", "org/m", secret)))
