@@ -5,69 +5,137 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import stat
+import struct
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from dbom.errors import CancelledError, ChangedError, PathError
+from dbom.errors import CancelledError, ChangedError, PathError, UsageError
+from dbom.model import Entry
 from dbom.printable import printable
-from dbom.rules.artifacts import CHANGED_WHILE_READ, PATH_UNREADABLE
+from dbom.rules.artifacts import CHANGED_WHILE_READ, EXTRA_MISSING, PATH_UNREADABLE
 from dbom.rules.everyday import CANCELLED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from concurrent.futures import Executor, Future
+    from collections.abc import Iterator
 
     from dbom.items import Progress
 
-__all__ = ["FileState", "hash_file", "hash_files"]
+__all__ = [
+    "CHUNK",
+    "FileState",
+    "Files",
+    "Hasher",
+    "LocalItem",
+    "changed_error",
+    "demand_same",
+    "hash_file",
+    "hash_item",
+    "new_blake3",
+    "open_listed",
+    "thread_buffers",
+    "unreadable_error",
+]
 
-_CHUNK = 256 * 1024
-_BATCH_FILES = 256
-_BATCH_BYTES = 8 * 1024 * 1024
+CHUNK = 256 * 1024
+"""Bytes read at once, into a buffer that each thread uses again and again: more gains nothing, and less costs."""
 
-_buffers = threading.local()
+_STATE = struct.Struct("=QQQqq")
+_SIZE = struct.Struct("=16xQ16x")
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+_local = threading.local()
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class Hasher(Protocol):
+    """Whatever bytes are fed to and a digest comes from: sha256, or another algorithm beside it."""
+
+    def update(self, data: memoryview, /) -> object:
+        """Take more bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all bytes so far, in hex."""
+
+
+class FileState(bytes):
     """What the operating system says of a file that would differ if somebody wrote to it or put another in its place.
 
-    Times are in nanoseconds; their real resolution is the file system's.
+    Device, inode, size, modification and change time; times are in nanoseconds, their real resolution is the file
+    system's. It is kept as 40 bytes, since a listing holds one for each of a million files.
     """
 
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
+    __slots__ = ()
 
     @classmethod
     def of(cls, status: os.stat_result) -> Self:
         """Take the state from a stat result."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return cls(_STATE.pack(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+    @property
+    def size(self) -> int:
+        """The size in bytes."""
+        return int(_SIZE.unpack(self)[0])
+
+    @property
+    def newest_ns(self) -> int:
+        """The later of modification and change time, in nanoseconds since 1970."""
+        return int(max(_STATE.unpack(self)[3:]))
+
+    def __str__(self) -> str:
+        return ":".join(map(str, _STATE.unpack(self)))
 
 
-def hash_files(
-    files: Mapping[str, FileState], executor: Executor, *, progress: Progress | None = None
-) -> dict[str, str]:
-    """Return the sha256 in hex of each of `files`, given by its real path and the state in which it was listed.
+class LocalItem(NamedTuple):
+    """One file of a tree on a local disk, as an `Item`: a tuple, since a million of them are made.
 
-    Big files go first and alone, small ones in batches. Memory is one buffer a thread. Raises `ChangedError` where a
-    file isn't what was listed or changes under the read, `PathError` where it can't be read.
+    `path` is its path in the tree, `real` the path without links where its bytes are, `listed` the state it was listed
+    in.
     """
-    if progress is not None:
-        progress.expect(sum(state.size for state in files.values()))
-    stop = threading.Event()
-    futures = [executor.submit(_hash_batch, batch, stop, progress) for batch in _batches(files)]
-    try:
-        return _gathered(futures)
-    except BaseException:
-        stop.set()
-        for future in futures:
-            future.cancel()
-        raise
+
+    path: str
+    real: str
+    listed: FileState
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes, as it was listed."""
+        return self.listed.size
+
+    @property
+    def state(self) -> str:
+        """Where it is, and all that would differ if its bytes did."""
+        return f"{self.listed}:{self.real}"
+
+    def digest(self, progress: Progress | None = None) -> Entry:
+        """Read it and return its entry. Raises `ChangedError` or `PathError`."""
+        return hash_item(self, progress=progress)
+
+
+class Files(Protocol):
+    """Some items by their places: a list of them, or a listing that makes each when it is asked for."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __getitem__(self, place: int, /) -> LocalItem:
+        """Return one of them."""
+
+    def __iter__(self) -> Iterator[LocalItem]:
+        """Give all of them."""
+
+
+def hash_item(
+    item: LocalItem, *, progress: Progress | None = None, stop: threading.Event | None = None, blake3: bool = False
+) -> Entry:
+    """Read `item` once and return its entry, with BLAKE3 beside its sha256 where that is asked for.
+
+    Raises as `hash_file`, and `UsageError` where the package `blake3` is missing.
+    """
+    sha256 = hashlib.sha256()
+    second = new_blake3() if blake3 else None
+    hasher: Hasher = sha256 if second is None else _Both(sha256, second)
+    _read(item.real, item.listed, hasher, progress, stop)
+    return Entry(item.path, item.size, sha256.hexdigest(), blake3=second.hexdigest() if second is not None else "")
 
 
 def hash_file(
@@ -75,93 +143,109 @@ def hash_file(
 ) -> str:
     """Return the sha256 in hex of the file at `path`, a path without links that was listed in the state `listed`.
 
-    A file that was replaced by a link or a pipe since then is neither followed nor waited for.
+    A file that was replaced by a link or a pipe since then is neither followed nor waited for. Raises `ChangedError`
+    where it isn't what was listed or changes under the read, `PathError` where it can't be read.
     """
-    descriptor = _opened(path)
+    sha256 = hashlib.sha256()
+    _read(path, listed, sha256, progress, stop)
+    return sha256.hexdigest()
+
+
+def new_blake3() -> Hasher:
+    """Return a new BLAKE3 of one thread. Raises `UsageError` where the package is missing."""
     try:
-        _demand_same(path, listed, os.fstat(descriptor))
-        digest = _digest(descriptor, path, listed.size, progress, stop)
-        _demand_same(path, listed, os.fstat(descriptor))
-    finally:
-        os.close(descriptor)
-    return digest
+        from blake3 import blake3  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise UsageError(EXTRA_MISSING, "BLAKE3 needs the package blake3", hint="pip install 'dbom[blake3]'") from error
+    hasher: Hasher = blake3()
+    return hasher
 
 
-def _batches(files: Mapping[str, FileState]) -> Iterable[Sequence[tuple[str, FileState]]]:
-    batch: list[tuple[str, FileState]] = []
-    held = 0
-    for path, state in sorted(files.items(), key=lambda item: (-item[1].size, item[0])):
-        if batch and (len(batch) == _BATCH_FILES or held + state.size > _BATCH_BYTES):
-            yield batch
-            batch, held = [], 0
-        batch.append((path, state))
-        held += state.size
-    if batch:
-        yield batch
-
-
-def _hash_batch(
-    batch: Sequence[tuple[str, FileState]], stop: threading.Event, progress: Progress | None
-) -> list[tuple[str, str]]:
-    return [(path, hash_file(path, state, progress=progress, stop=stop)) for path, state in batch]
-
-
-def _gathered(futures: Sequence[Future[list[tuple[str, str]]]]) -> dict[str, str]:
-    return {path: digest for future in futures for path, digest in future.result()}
-
-
-def _opened(path: str) -> int:
-    try:
-        # Without O_NONBLOCK, opening a pipe that took the file's place would wait for its writer.
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
-            raise _changed(path, "was removed or replaced after it was listed") from error
-        raise _unreadable(path, error) from error
-
-
-def _demand_same(path: str, listed: FileState, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise _changed(path, "is no longer a regular file")
-    if FileState.of(status) != listed:
-        raise _changed(path, "was written to or replaced while it was read")
-
-
-def _digest(descriptor: int, path: str, size: int, progress: Progress | None, stop: threading.Event | None) -> str:
-    buffer = _buffer()
-    hasher = hashlib.sha256()
-    count = 0
-    while read := _read(descriptor, path, buffer):
-        if stop is not None and stop.is_set():
-            raise CancelledError(CANCELLED, "reading was stopped", where=printable(path))
-        hasher.update(buffer[:read])
-        count += read
-        if count > size:
-            raise _changed(path, "grew while it was read")
-        if progress is not None:
-            progress.advance(read)
-    if count != size:
-        raise _changed(path, "shrank while it was read")
-    return hasher.hexdigest()
-
-
-def _read(descriptor: int, path: str, buffer: memoryview) -> int:
-    try:
-        return os.readv(descriptor, [buffer])
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _buffer() -> memoryview:
-    held: memoryview | None = getattr(_buffers, "view", None)
+def thread_buffers() -> list[memoryview]:
+    """Return this thread's buffer of `CHUNK` bytes, as the list that `os.readv` and `os.preadv` take."""
+    held: list[memoryview] | None = getattr(_local, "buffers", None)
     if held is None:
-        held = _buffers.view = memoryview(bytearray(_CHUNK))
+        held = _local.buffers = [memoryview(bytearray(CHUNK))]
     return held
 
 
-def _changed(path: str, what: str) -> ChangedError:
+def changed_error(path: str, what: str) -> ChangedError:
+    """Return the error that says what became of the file at `path` since it was listed."""
     return ChangedError(CHANGED_WHILE_READ, what, where=printable(path))
 
 
-def _unreadable(path: str, error: OSError) -> PathError:
+def unreadable_error(path: str, error: OSError) -> PathError:
+    """Return the error that says why the operating system doesn't let `path` be read."""
     return PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """Two algorithms fed by one read."""
+
+    first: Hasher
+    second: Hasher
+
+    def update(self, data: memoryview, /) -> None:
+        self.first.update(data)
+        self.second.update(data)
+
+    def hexdigest(self) -> str:
+        return self.first.hexdigest()
+
+
+def _read(
+    path: str, listed: FileState, hasher: Hasher, progress: Progress | None, stop: threading.Event | None
+) -> None:
+    descriptor = open_listed(path)
+    try:
+        # A file of one chunk is checked once, behind the read.
+        if listed.size >= CHUNK:
+            demand_same(path, listed, descriptor)
+        for read in _chunks(descriptor, path, listed):
+            if stop is not None and stop.is_set():
+                raise CancelledError(CANCELLED, "reading was stopped", where=printable(path))
+            hasher.update(read)
+            if progress is not None:
+                progress.advance(len(read))
+        demand_same(path, listed, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_listed(path: str) -> int:
+    """Open a file that was listed: a link in its place isn't followed, a pipe isn't waited for."""
+    try:
+        # Without O_NONBLOCK, opening a pipe that took the file's place would wait for its writer.
+        return os.open(path, _FLAGS)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            raise changed_error(path, "was removed or replaced after it was listed") from error
+        raise unreadable_error(path, error) from error
+
+
+def demand_same(path: str, listed: FileState, descriptor: int) -> None:
+    """Raise `ChangedError` where the open file isn't in the state that it was listed in."""
+    if FileState.of(os.fstat(descriptor)) != listed:
+        raise changed_error(path, "was written to or replaced while it was read")
+
+
+def _chunks(descriptor: int, path: str, listed: FileState) -> Iterator[memoryview]:
+    buffers = thread_buffers()
+    view, size, count = buffers[0], listed.size, 0
+    while True:
+        try:
+            read = os.readv(descriptor, buffers)
+        except OSError as error:
+            demand_same(path, listed, descriptor)
+            raise unreadable_error(path, error) from error
+        count += read
+        if count > size:
+            raise changed_error(path, "grew while it was read")
+        if read:
+            yield view[:read]
+        # A short read that brings the last byte is the end: a file that has more isn't in the state it was listed in.
+        if read == 0 or (read < CHUNK and count == size):
+            break
+    if count != size:
+        raise changed_error(path, "shrank while it was read")

@@ -7,11 +7,12 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbom.errors import ChangedError, DbomError, NameRefusedError, PathError
-from dbom.hashing import FileState
+from dbom.hashing import FileState, LocalItem
 from dbom.ignores import Ignores, is_sidecar
 from dbom.model import Finding, Severity
 from dbom.pathname import path_fault, path_order, segment_fault
@@ -30,7 +31,7 @@ from dbom.rules.artifacts import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_LINKED_ENTRIES", "MAX_LINK_DEPTH", "Listed", "Listing", "list_tree"]
+__all__ = ["MAX_LINKED_ENTRIES", "MAX_LINK_DEPTH", "Listing", "list_again", "list_tree"]
 
 MAX_LINKED_ENTRIES = 100_000
 """How many entries of a tree may be reached through links to folders."""
@@ -42,24 +43,36 @@ _MAX_FAULTS = 20
 
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 
+_REMARKABLE = re.compile(r"[\n\r\\\ud800-\udfff]")
+"""What a name that comes from a disk must not hold; the slow functions of `pathname` say then what is wrong."""
+
 _HUB_SNAPSHOT = re.compile(r"(?P<repository>.*)/snapshots/[0-9a-f]{40}(?:/.*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One file of a tree: where its bytes really are, and the state they were listed in."""
-
-    real: str
-    state: FileState
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
-    """The files of a tree by their paths in it, what was left out, and what was remarkable."""
+    """The files of a tree in the order of the walk, what was left out, and what was remarkable.
 
-    files: dict[str, Listed]
+    It is a sequence of items. What it holds is as little as may be, since trees have millions of files: a path and a
+    state for each, and a real path only where links led there.
+    """
+
+    root: str
+    paths: list[str]
+    states: list[FileState]
+    elsewhere: dict[int, str]
     ignored: tuple[str, ...]
     findings: tuple[Finding, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: int) -> LocalItem:
+        path = self.paths[place]
+        return LocalItem(path, self.elsewhere.get(place) or (self.root.rstrip("/") + "/" + path), self.states[place])
+
+    def __iter__(self) -> Iterator[LocalItem]:
+        return map(self.__getitem__, range(len(self)))
 
 
 def list_tree(root: str, ignores: Ignores, *, follow_links: bool = False) -> Listing:
@@ -69,10 +82,32 @@ def list_tree(root: str, ignores: Ignores, *, follow_links: bool = False) -> Lis
     number), and `PathError` for a folder that can't be read.
     """
     walk = _Walk(root, ignores, follow_links)
-    pending = [_Folder("", root, None, 0)]
-    while pending:
-        pending.extend(walk.enter(pending.pop()))
-    return walk.result()
+    paths: list[str] = []
+    states: list[FileState] = []
+    elsewhere: dict[int, str] = {}
+    for path, real, state in walk.files():
+        if real is not None:
+            elsewhere[len(paths)] = real
+        paths.append(path)
+        states.append(state)
+    ignored, findings = walk.remarks()
+    return Listing(root, paths, states, elsewhere, ignored, findings)
+
+
+def list_again(before: Listing, ignores: Ignores, *, follow_links: bool = False) -> str | None:
+    """List a tree a second time and return a path that isn't as it was in `before`, or None where all is the same.
+
+    Nothing more than `before` is held. Raises as `list_tree`.
+    """
+    walk = _Walk(before.root, ignores, follow_links)
+    place = -1
+    for place, (path, real, state) in enumerate(walk.files()):
+        if place == len(before) or path != before.paths[place]:
+            return min(path, *before.paths[place : place + 1])
+        if state != before.states[place] or real != before.elsewhere.get(place):
+            return path
+    walk.remarks()
+    return before.paths[place + 1] if place + 1 < len(before) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,49 +130,58 @@ class _Folder:
 
 @dataclass(slots=True)
 class _Walk:
+    """One walk through a tree, which gives the files folder by folder, in an order that the names alone decide."""
+
     root: str
     ignores: Ignores
     follow_links: bool
-    files: dict[str, Listed] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     faults: list[DbomError] = field(default_factory=list)
     linked: int = 0
 
-    def enter(self, folder: _Folder) -> Iterator[_Folder]:
-        """Look at each child of `folder`; yield those that are folders to enter."""
-        for child in self._children(folder):
-            path = f"{folder.path}/{child.name}" if folder.path else child.name
-            if folder.links:
-                self._count_linked(path)
-            try:
-                inner = self._look(folder, child, path)
-            except (NameRefusedError, PathError) as error:
-                self._note_fault(error)
-                continue
-            if inner is not None:
-                yield inner
+    def files(self) -> Iterator[tuple[str, str | None, FileState]]:
+        """Give each file's path in the tree, its real path where links led there, and its state."""
+        pending = [_Folder("", self.root, None, 0)]
+        while pending:
+            folder = pending.pop()
+            for child in self._children(folder):
+                path = f"{folder.path}/{child.name}" if folder.path else child.name
+                if folder.links:
+                    self._count_linked(path)
+                try:
+                    found = self._look(folder, child, path)
+                except (NameRefusedError, PathError) as error:
+                    self._note_fault(error)
+                    continue
+                if isinstance(found, _Folder):
+                    pending.append(found)
+                elif found is not None:
+                    yield found
 
-    def result(self) -> Listing:
+    def remarks(self) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+        """Return what was ignored and what was found, when all was walked. Raises what speaks against a digest."""
         if self.faults:
             raise self._fault()
         findings = sorted(self.findings, key=lambda finding: (path_order(finding.where), finding.rule))
-        return Listing(self.files, tuple(sorted(self.ignored, key=path_order)), tuple(findings))
+        return tuple(sorted(self.ignored, key=path_order)), tuple(findings)
 
     def _children(self, folder: _Folder) -> list[os.DirEntry[str]]:
         try:
             with os.scandir(folder.real) as children:
-                return sorted(children, key=lambda child: os.fsencode(child.name))
+                return sorted(children, key=attrgetter("name"))
         except OSError as error:
             place = self._place(folder.path)
             if error.errno in _GONE:
                 raise _vanished(place) from error
             raise PathError(PATH_UNREADABLE, f"can't be listed: {error.strerror}", where=place) from error
 
-    def _look(self, folder: _Folder, child: os.DirEntry[str], path: str) -> _Folder | None:
-        """Take one child: note a file, return a folder to enter, leave out what is ignored, refuse the rest."""
-        fault = segment_fault(child.name) if folder.path else path_fault(path)
-        if fault is not None:
+    def _look(
+        self, folder: _Folder, child: os.DirEntry[str], path: str
+    ) -> _Folder | tuple[str, str | None, FileState] | None:
+        """Take one child: give a file or a folder to enter, leave out what is ignored, refuse the rest."""
+        if _REMARKABLE.search(child.name) is not None or path == "-":
+            fault = segment_fault(child.name) if folder.path else path_fault(path)
             raise NameRefusedError(NAME_REFUSED, f"the name {fault}", where=self._place(path))
         if self.ignores.match(path, folder=False):
             self.ignored.append(path + "/" if _is_folder(child) else path)
@@ -147,8 +191,7 @@ class _Walk:
             return self._folder(folder, child, path, real)
         if not stat.S_ISREG(status.st_mode):
             raise PathError(SPECIAL_FILE, "is a pipe, a socket or a device", where=self._place(path))
-        self.files[path] = Listed(real, FileState.of(status))
-        return None
+        return path, real if folder.links or child.is_symlink() else None, FileState.of(status)
 
     def _folder(self, above: _Folder, child: os.DirEntry[str], path: str, real: str) -> _Folder | None:
         if self.ignores.match(path, folder=True) or self._left_out_as_sidecar(child, path):

@@ -7,11 +7,17 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
-from typing import Self
+from itertools import islice
+from operator import attrgetter
+from typing import TYPE_CHECKING, Self
 
 from dbom.printable import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 __all__ = [
+    "FROM_CACHE",
     "Basis",
     "Derivation",
     "Digest",
@@ -98,18 +104,23 @@ class Known:
 
 COMPUTED = Known(Basis.COMPUTED)
 
+FROM_CACHE = Known(Basis.COMPUTED, by="cache")
+"""Computed here at an earlier time, and taken from the cache since the file's state hasn't changed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One file of a fingerprint: its path within the tree (`/` between segments), size in bytes, and sha256 in hex.
 
-    For an artifact that is a single file, `path` is the file's name.
+    For an artifact that is a single file, `path` is the file's name. `blake3` is a second digest for whoever asked for
+    one, or empty; it is never part of an identity.
     """
 
     path: str
     size: int
     sha256: str
     known: Known = COMPUTED
+    blake3: str = ""
 
 
 class Severity(StrEnum):
@@ -163,8 +174,12 @@ class Fingerprint:
 
     @property
     def known(self) -> Known:
-        """How the digest is known: a tree is as weak as its weakest file."""
-        return min((entry.known for entry in self.entries), key=lambda known: known.basis.strength, default=COMPUTED)
+        """How the digest is known: a tree is as weak as its weakest file, and what another says weaker than ours."""
+        return min(
+            (entry.known for entry in self.entries),
+            key=lambda known: (known.basis.strength, not known.by),
+            default=COMPUTED,
+        )
 
     def manifest(self) -> bytes:
         """Return the lines that `sha256sum` writes and `sha256sum -c` checks; a tree's digest is their sha256."""
@@ -188,20 +203,32 @@ class Fingerprint:
 _HTML_ROWS = 20
 
 
-def manifest_bytes(entries: tuple[Entry, ...]) -> bytes:
+_LINES = 4096  # of a manifest at once: the lines of a million files would be more than all else that is held
+
+
+def manifest_bytes(entries: Sequence[Entry]) -> bytes:
     """Return the `sha256sum` lines of `entries`, ordered by the bytes of their paths."""
-    ordered = sorted(entries, key=lambda entry: entry.path.encode())
-    return b"".join(f"{entry.sha256}  {entry.path}\n".encode() for entry in ordered)
+    return b"".join(_manifest_parts(entries))
 
 
-def tree_digest(entries: tuple[Entry, ...]) -> Digest:
+def tree_digest(entries: Sequence[Entry]) -> Digest:
     """Return the in-toto `dirHash` of a tree: the sha256 of its manifest (what Go's `dirhash.Hash1` hashes).
 
     Raises `ValueError` for a tree without files: it would equal the sha256 of an empty file.
     """
     if not entries:
         raise ValueError("an empty tree has no digest")
-    return Digest(Kind.TREE, hashlib.sha256(manifest_bytes(entries)).hexdigest())
+    sha256 = hashlib.sha256()
+    for part in _manifest_parts(entries):
+        sha256.update(part)
+    return Digest(Kind.TREE, sha256.hexdigest())
+
+
+def _manifest_parts(entries: Sequence[Entry]) -> Iterator[bytes]:
+    # Code points are ordered as the bytes of their UTF-8 are, so the texts need no encoding to be compared.
+    ordered = iter(sorted(entries, key=attrgetter("path")))
+    while lines := [f"{entry.sha256}  {entry.path}\n" for entry in islice(ordered, _LINES)]:
+        yield "".join(lines).encode()
 
 
 class Relation(StrEnum):

@@ -26,6 +26,7 @@ def own_user_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DBOM_HOME", str(state / "data"))
     monkeypatch.setenv("DBOM_CONFIG_HOME", str(state / "config"))
+    monkeypatch.setenv("DBOM_CACHE_HOME", str(state / "cache"))
 
 
 @pytest.fixture(scope="session")

@@ -154,3 +154,10 @@ SIDE_MALFORMED = Rule(
     " fingerprint does, and can't be read as one. Taking it for plain data in silence could hide a damaged document.",
     "mend the document, or compare the file itself with --as-data",
 )
+EXTRA_MISSING = Rule(
+    "DBOM-130",
+    "optional package missing",
+    "What was asked for needs a package that isn't installed with dbom itself, so that those who don't need it don't"
+    " carry it.",
+    "install dbom with the extra that the message names",
+)

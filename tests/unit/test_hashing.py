@@ -1,20 +1,21 @@
-"""Files are read whole and once, in any executor, and never a file other than the one that was listed."""
+"""Files are read whole and once, and never a file other than the one that was listed."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import pickle
+import struct
+import sys
 import threading
 import tracemalloc
-from concurrent.futures import Future
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from dbom.errors import CancelledError, ChangedError, PathError
-from dbom.executors import MAX_THREADS, open_executor, worker_count
-from dbom.hashing import FileState, hash_file, hash_files
+from dbom.errors import CancelledError, ChangedError, PathError, UsageError
+from dbom.hashing import FileState, LocalItem, hash_file, hash_item
+from dbom.model import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,47 +31,11 @@ def made(path: Path, data: bytes) -> Path:
     return path
 
 
-class Count:
-    """A progress that adds up; from many threads, so under a lock."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.expected = 0
-        self.read = 0
-
-    def expect(self, size: int) -> None:
-        """Add up what is announced."""
-        self.expected += size
-
-    def advance(self, size: int) -> None:
-        """Add up what is read."""
-        with self.lock:
-            self.read += size
-
-
 @pytest.mark.parametrize("size", [0, 1, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 2_000_000])
 def test_the_digest_is_sha256_at_every_size(tmp_path: Path, size: int) -> None:
     data = os.urandom(size)
     path = made(tmp_path / "f", data)
     assert hashlib.sha256(data).hexdigest() == hash_file(str(path), state(path))
-
-
-@pytest.mark.parametrize("jobs", [1, 4])
-def test_many_files_of_all_sizes_each_give_their_digest(tmp_path: Path, jobs: int) -> None:
-    contents = {str(tmp_path / f"f{n}"): os.urandom(n * 97 if n % 50 else 3_000_000) for n in range(600)}
-    for path, data in contents.items():
-        made(tmp_path / path, data)
-    progress = Count()
-    with open_executor(jobs) as executor:
-        found = hash_files({path: state(tmp_path / path) for path in contents}, executor, progress=progress)
-    assert {path: hashlib.sha256(data).hexdigest() for path, data in contents.items()} == found
-    total = sum(map(len, contents.values()))
-    assert (total, total) == (progress.expected, progress.read)
-
-
-def test_no_files_are_no_work() -> None:
-    with open_executor(1) as executor:
-        assert {} == hash_files({}, executor)
 
 
 def test_memory_stays_flat(tmp_path: Path) -> None:
@@ -81,12 +46,6 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1024 * 1024
-
-
-def test_workers_are_as_many_as_asked_or_one_a_core() -> None:
-    assert 3 == worker_count(3)
-    assert MAX_THREADS == worker_count(10**9)
-    assert len(os.sched_getaffinity(0)) == worker_count(0)
 
 
 def pipe_instead(path: Path) -> None:
@@ -120,12 +79,52 @@ def test_what_took_the_place_of_a_listed_file_is_not_read(tmp_path: Path, swap: 
     assert 2 == caught.value.exit_code
 
 
-@pytest.mark.parametrize("field", ["device", "inode", "size", "mtime_ns", "ctime_ns"])
-def test_any_other_state_than_the_listed_one_is_refused(tmp_path: Path, field: str) -> None:
+@pytest.mark.parametrize("place", range(5))
+def test_any_other_state_than_the_listed_one_is_refused(tmp_path: Path, place: int) -> None:
+    """Device, inode, size, modification time and change time each count."""
     path = made(tmp_path / "f", b"data")
-    listed = state(path)
+    numbers = list(struct.unpack("=QQQqq", state(path)))
+    numbers[place] += 1
     with pytest.raises(ChangedError):
-        hash_file(str(path), replace(listed, **{field: getattr(listed, field) + 1}))
+        hash_file(str(path), FileState(struct.pack("=QQQqq", *numbers)))
+
+
+def test_a_state_says_what_it_is_made_of(tmp_path: Path) -> None:
+    path = made(tmp_path / "f", b"data")
+    os.utime(path, ns=(1, -5))
+    status = path.lstat()
+    assert f"{status.st_dev}:{status.st_ino}:4:-5:{status.st_ctime_ns}" == str(state(path))
+    assert (4, status.st_ctime_ns) == (state(path).size, state(path).newest_ns)
+    assert 40 == len(state(path))
+
+
+def test_an_item_can_be_sent_elsewhere_and_gives_its_entry(tmp_path: Path) -> None:
+    path = made(tmp_path / "f", b"data")
+    item = pickle.loads(pickle.dumps(LocalItem("in/tree", str(path), state(path))))  # noqa: S301  what we pickled ourselves
+    assert Entry("in/tree", 4, hashlib.sha256(b"data").hexdigest()) == item.digest()
+    assert (4, f"{state(path)}:{path}") == (item.size, item.state)
+
+
+def test_an_items_state_differs_where_the_file_does(tmp_path: Path) -> None:
+    items = [LocalItem("f", str(path), state(path)) for path in (made(tmp_path / n, b"x") for n in "ab")]
+    assert items[0].state != items[1].state
+
+
+@pytest.mark.parametrize("size", [0, 3, 256 * 1024, 700_000])
+def test_blake3_stands_beside_sha256_from_one_read(tmp_path: Path, size: int) -> None:
+    blake3 = pytest.importorskip("blake3", reason="pip install 'dbom[blake3]'")
+    data = os.urandom(size)
+    path = made(tmp_path / "f", data)
+    entry = hash_item(LocalItem("f", str(path), state(path)), blake3=True)
+    assert (hashlib.sha256(data).hexdigest(), blake3.blake3(data).hexdigest()) == (entry.sha256, entry.blake3)
+
+
+def test_without_its_package_blake3_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "blake3", None)
+    path = made(tmp_path / "f", b"")
+    with pytest.raises(UsageError) as caught:
+        hash_item(LocalItem("f", str(path), state(path)), blake3=True)
+    assert ("DBOM-130", True) == (caught.value.rule.id, "dbom[blake3]" in caught.value.hint)
 
 
 def test_a_file_whose_size_lies_is_refused() -> None:
@@ -145,31 +144,9 @@ def test_a_file_that_cant_be_read_is_said_with_the_systems_reason(tmp_path: Path
         hash_file("/" + "x" * 5000, state(path))
 
 
-def test_the_first_failure_stops_the_rest(tmp_path: Path) -> None:
-    files = {str(path): state(path) for path in (made(tmp_path / f"f{n}", b"x" * n) for n in range(2000))}
-    (tmp_path / "f1999").write_bytes(b"changed")
-    with open_executor(1) as executor, pytest.raises(ChangedError, match="f1999"):
-        hash_files(files, executor)
-
-
 def test_an_interruption_ends_the_reading_of_a_big_file(tmp_path: Path) -> None:
     path = made(tmp_path / "f", bytes(4 * 1024 * 1024))
     stop = threading.Event()
     stop.set()
     with pytest.raises(CancelledError):
         hash_file(str(path), state(path), stop=stop)
-
-
-def test_any_executor_does(tmp_path: Path) -> None:
-    class Inline:
-        """An executor that runs what it is given at once."""
-
-        def submit(self, work: Callable[..., object], *arguments: object) -> Future[object]:
-            """Run it."""
-            future: Future[object] = Future()
-            future.set_result(work(*arguments))
-            return future
-
-    path = made(tmp_path / "f", b"x")
-    found = hash_files({str(path): state(path)}, Inline())  # type: ignore[arg-type]  # only submit is needed
-    assert {str(path): hashlib.sha256(b"x").hexdigest()} == found
