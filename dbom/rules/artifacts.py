@@ -161,3 +161,87 @@ EXTRA_MISSING = Rule(
     " carry it.",
     "install dbom with the extra that the message names",
 )
+WORKERS_LOST = Rule(
+    "DBOM-170",
+    "workers that are lost again and again",
+    "The process or machine that read a part of the artifact went away, and so did the next ones that were given the"
+    " same part. Without that part there is no digest of the whole.",
+    "look for what ends them (memory, mostly); smaller batches and a journal help",
+)
+READ_FAILED_AGAIN = Rule(
+    "DBOM-171",
+    "reading failed again and again",
+    "The operating system reported an error of the kind that often goes away, but it came back at each attempt. Without"
+    " that part there is no digest of the whole.",
+    "check the disk, the mount and the network, and run again; with a journal only the rest is read",
+)
+SEGMENTS_DISAGREE = Rule(
+    "DBOM-172",
+    "segments that are no manifest",
+    "A tree's manifest is put together from segments, each of a run of paths. These overlap, are out of order, or name"
+    " a path twice, so what they make together is not the manifest of one tree.",
+    "fingerprint the tree again; if it happens again, report it",
+)
+SEGMENT_ALTERED = Rule(
+    "DBOM-173",
+    "segment with other bytes than its name says",
+    "A segment of a manifest is named by the sha256 of its bytes. What was read under this name has another, so"
+    " somebody or something wrote to the folder of segments.",
+    "use a folder that nobody else writes to, and fingerprint again",
+)
+JOURNAL_FOREIGN = Rule(
+    "DBOM-174",
+    "journal of something else",
+    "A journal holds the digests that an interrupted run had already computed. This one is of another tree, of other"
+    " ignore patterns, or no journal at all; resuming from it would mix two artifacts.",
+    "name another file, or remove this one if it is no longer needed",
+)
+JOURNAL_MALFORMED = Rule(
+    "DBOM-175",
+    "malformed journal",
+    "A record in the middle of the journal is not what was written there. A killed run can leave half a record at the"
+    " end, never one in the middle, so its digests can't be relied on.",
+    "remove the journal and fingerprint from the start",
+)
+JOURNAL_UNUSABLE = Rule(
+    "DBOM-176",
+    "journal that can't be used",
+    "The journal is in use by another run, is another user's, or can't be opened or written. What isn't on the disk"
+    " can't be resumed from, so the run ends rather than promise it.",
+    "wait for the other run, or name a journal where this user may write",
+)
+CLUSTER_UNREACHABLE = Rule(
+    "DBOM-177",
+    "cluster that can't be reached",
+    "There is no Ray cluster at this address, or it refused the connection. Nothing was read.",
+    "check --ray-address, the token and that Ray's version is the same on both sides",
+)
+CLUSTER_DIFFERS = Rule(
+    "DBOM-178",
+    "cluster with another dbom",
+    "The workers have no dbom, or another version of it. Two versions may leave out or refuse different files, so their"
+    " answers are not put together.",
+    "install the same version of dbom on the cluster's nodes",
+)
+FINGERPRINT_MALFORMED = Rule(
+    "DBOM-180",
+    "malformed saved fingerprint",
+    "A saved fingerprint lists the files of an artifact and the digest that is made of them. This one isn't of the form"
+    " that docs/formats/fingerprint.md says, or its digest isn't that of its files, so it speaks of nothing in"
+    " particular.",
+    "write it again with dbom fingerprint --save",
+)
+SIDE_UNDECIDED = Rule(
+    "DBOM-181",
+    "document that names no one artifact",
+    "A BOM or a bundle can be compared when it says by sha256 which bytes it is about. This one doesn't, or is about"
+    " several artifacts, so nobody can tell whether it differs.",
+    "compare with the artifact's manifest, or with its files",
+)
+SIDE_MALFORMED = Rule(
+    "DBOM-182",
+    "document that begins like one of ours and isn't",
+    "What a side of a comparison is, is told by its content. This file begins as a manifest, a BOM, a bundle or a saved"
+    " fingerprint does, and can't be read as one. Taking it for plain data in silence could hide a damaged document.",
+    "mend the document, or compare the file itself with --as-data",
+)

@@ -1,0 +1,167 @@
+"""Folders of a local or shared disk as parts that workers list themselves, in the manifest's order."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from dbom.engine.batches import Filling
+from dbom.engine.order import Child, in_order
+from dbom.errors import ChangedError, NameRefusedError, PathError
+from dbom.hashing import FileState, LocalItem
+from dbom.ignores import Ignores, is_sidecar
+from dbom.pathname import path_fault
+from dbom.printable import printable
+from dbom.rules.artifacts import CHANGED_WHILE_READ, LINK_REFUSED, NAME_REFUSED, PATH_UNREADABLE, SPECIAL_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from dbom.engine.reduce import Part
+    from dbom.items import Item, Progress
+    from dbom.model import Entry
+
+__all__ = ["SharedItem", "Subtree", "local_parts"]
+
+
+class SharedItem(NamedTuple):
+    """One file on a disk that several machines share, listed by one of them and read by another.
+
+    It is a `LocalItem` but for the device, whose number each machine gives as it likes.
+    """
+
+    path: str
+    real: str
+    listed: FileState
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes, as it was listed."""
+        return self.listed.size
+
+    @property
+    def state(self) -> str:
+        """Where it is, and all that would differ if its bytes did."""
+        return LocalItem(*self).state
+
+    def digest(self, progress: Progress | None = None) -> Entry:
+        """Read it and return its entry. Raises `ChangedError` or `PathError`."""
+        place = printable(self.real)
+        try:
+            here = FileState.of(os.lstat(self.real))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ChangedError(CHANGED_WHILE_READ, "went away after it was listed", where=place) from error
+        except OSError as error:
+            raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=place) from error
+        if _but_device(here) != _but_device(self.listed):
+            raise ChangedError(CHANGED_WHILE_READ, "was written to or replaced", where=place)
+        return LocalItem(self.path, self.real, here).digest(progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Subtree:
+    """All below one folder of a tree on a disk that the workers share: `path` within the tree at `root`.
+
+    What `ignores` leave out is left out, as in docs/formats/tree.md. Links are refused, wherever they lead: which of
+    them stay in the tree can't be told from a part of it.
+    """
+
+    root: str
+    path: str
+    ignores: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Its path with a `/` at the end."""
+        return f"{self.path}/"
+
+    def items(self) -> Iterator[Item]:
+        """List the files in the order of the bytes of their paths, holding one folder of each level."""
+        children = _lister(self.root, Ignores.of(self.ignores))
+        return (child.file for child in in_order(self.path, children) if child.file is not None)
+
+
+def local_parts(root: str, ignores: Sequence[str], *, depth: int = 1) -> Iterator[Part]:
+    """Cut the tree at `root`, an absolute path without links, into parts for `reduce_tree`.
+
+    The folders `depth` levels below the root are a part each; files above them are parts of their own, in batches. Only
+    the levels above are listed here, while the parts are taken.
+    """
+    texts = Ignores.of(ignores).texts
+    listed = _lister(root, Ignores.of(ignores))
+
+    def children(path: str) -> Iterator[Child[str, Part | LocalItem]]:
+        level = path.count("/") + 1 if path else 0
+        for child in listed(path):
+            if child.folder is None or level + 1 < depth:
+                yield Child(child.name, child.folder, child.file)
+            else:
+                # A part in a folder's place: its name carries the / that folders are ordered by.
+                yield Child(f"{child.name}/", file=Subtree(root, child.folder, texts))
+
+    return _grouped(child.file for child in in_order("", children))
+
+
+def _grouped(found: Iterable[Part | LocalItem | None]) -> Iterator[Part]:
+    """Give the parts, and the files between them in batches that hold no part between their first and last."""
+    loose = Filling()
+    for each in found:
+        batch = loose.add(SharedItem(*each)) if isinstance(each, LocalItem) else loose.rest()
+        if batch is not None:
+            yield batch
+        if each is not None and not isinstance(each, LocalItem):
+            yield each
+    if (last := loose.rest()) is not None:
+        yield last
+
+
+def _lister(root: str, ignores: Ignores) -> Callable[[str], list[Child[str, LocalItem]]]:
+    """Return a function from a folder's path in the tree to those of its children that count."""
+
+    def children(path: str) -> list[Child[str, LocalItem]]:
+        real = f"{root}/{path}" if path else root
+        try:
+            with os.scandir(real) as entries:
+                found = [
+                    _child(root, f"{path}/{entry.name}" if path else entry.name, entry, ignores) for entry in entries
+                ]
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ChangedError(CHANGED_WHILE_READ, "went away while it was listed", where=printable(real)) from error
+        except OSError as error:
+            what = f"can't be listed: {error.strerror}"
+            raise PathError(PATH_UNREADABLE, what, where=printable(real)) from error
+        return [child for child in found if child is not None]
+
+    return children
+
+
+def _child(root: str, path: str, entry: os.DirEntry[str], ignores: Ignores) -> Child[str, LocalItem] | None:
+    place = printable(f"{root}/{path}")
+    if (fault := path_fault(path)) is not None:
+        raise NameRefusedError(NAME_REFUSED, f"the name {fault}", where=place)
+    folder = entry.is_dir(follow_symlinks=False)
+    if ignores.match(path, folder=folder):
+        return None
+    if entry.is_symlink():
+        hint = "replace the link by what it points to, or fingerprint the tree with the engine threads"
+        raise NameRefusedError(LINK_REFUSED, "is a link, which a part of a tree can't follow", where=place, hint=hint)
+    if folder:
+        return None if _is_left_out(entry, path, ignores) else Child(entry.name, folder=path)
+    status = entry.stat(follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        raise PathError(SPECIAL_FILE, "is a pipe, a socket or a device", where=place)
+    return Child(entry.name, file=LocalItem(path, entry.path, FileState.of(status)))
+
+
+def _is_left_out(entry: os.DirEntry[str], path: str, ignores: Ignores) -> bool:
+    if not ignores.may_be_sidecar(path):
+        return False
+    with os.scandir(entry.path) as inner:
+        return is_sidecar(inner)
+
+
+def _but_device(state: FileState) -> str:
+    """Return inode, size and times; the device comes first in a state's text."""
+    return str(state).partition(":")[2]
