@@ -9,7 +9,8 @@ from dbom.engine.order import Child, in_order
 from dbom.engine.reduce import Part, ReducedTree, reduce_parts, reduce_tree, tree_digest_of
 from dbom.engine.renewing import RenewingExecutor
 from dbom.engine.segments import Segment
-from dbom.engine.subtrees import SharedItem, Subtree, local_parts
+from dbom.engine.shared import SharedItem
+from dbom.engine.subtrees import Subtree, local_parts
 from dbom.engine.window import digest_items
 
 __all__ = [

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 from dbom.canonical import load_json
 from dbom.engine.records import FileRecord, file_json, files_of, part_of, segment_json
 from dbom.engine.segments import item_key
+from dbom.engine.shared import SharedItem
 from dbom.errors import DbomError, DocumentError, PathError, UsageError
 from dbom.hashing import LocalItem
 from dbom.model import Entry
@@ -111,7 +112,7 @@ class Journal:
             self._descriptor = -1
 
     def _is_settled(self, item: Item) -> bool:
-        return not isinstance(item, LocalItem) or item.listed.newest_ns < self._settled_ns
+        return not isinstance(item, LocalItem | SharedItem) or item.listed.newest_ns < self._settled_ns
 
     def _resume(self, header: JsonObject) -> None:
         first = _line(header)

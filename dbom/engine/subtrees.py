@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dbom.engine.batches import Filling
 from dbom.engine.order import Child, in_order
+from dbom.engine.shared import SharedItem
 from dbom.errors import ChangedError, NameRefusedError, PathError
 from dbom.hashing import FileState, LocalItem
 from dbom.ignores import Ignores, is_sidecar
@@ -20,44 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dbom.engine.reduce import Part
-    from dbom.items import Item, Progress
-    from dbom.model import Entry
+    from dbom.items import Item
 
-__all__ = ["SharedItem", "Subtree", "local_parts"]
-
-
-class SharedItem(NamedTuple):
-    """One file on a disk that several machines share, listed by one of them and read by another.
-
-    It is a `LocalItem` but for the device, whose number each machine gives as it likes.
-    """
-
-    path: str
-    real: str
-    listed: FileState
-
-    @property
-    def size(self) -> int:
-        """Its size in bytes, as it was listed."""
-        return self.listed.size
-
-    @property
-    def state(self) -> str:
-        """Where it is, and all that would differ if its bytes did."""
-        return LocalItem(*self).state
-
-    def digest(self, progress: Progress | None = None) -> Entry:
-        """Read it and return its entry. Raises `ChangedError` or `PathError`."""
-        place = printable(self.real)
-        try:
-            here = FileState.of(os.lstat(self.real))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise ChangedError(CHANGED_WHILE_READ, "went away after it was listed", where=place) from error
-        except OSError as error:
-            raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=place) from error
-        if _but_device(here) != _but_device(self.listed):
-            raise ChangedError(CHANGED_WHILE_READ, "was written to or replaced", where=place)
-        return LocalItem(self.path, self.real, here).digest(progress)
+__all__ = ["Subtree", "local_parts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +126,3 @@ def _is_left_out(entry: os.DirEntry[str], path: str, ignores: Ignores) -> bool:
         return False
     with os.scandir(entry.path) as inner:
         return is_sidecar(inner)
-
-
-def _but_device(state: FileState) -> str:
-    """Return inode, size and times; the device comes first in a state's text."""
-    return str(state).partition(":")[2]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dbom.engine.batches import BATCH_BYTES, BATCH_ITEMS, Batch, Filling
 from dbom.engine.running import RETRIES, Ready, Stoppable, run_all, window_of
+from dbom.engine.shared import shared
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -47,7 +48,8 @@ def digest_items(
     # Only threads of this process can be told to stop, and can tell how far they are.
     inside = isinstance(executor, ThreadPoolExecutor)
     function = partial(digest_batch, readers=readers, progress=Stoppable(progress, stop) if inside else None)
-    work = _pieces(items, Filling(batch_bytes, batch_items), journal, progress)
+    sent = items if inside else map(shared, items)
+    work = _pieces(sent, Filling(batch_bytes, batch_items), journal, progress)
     done = run_all(executor, function, work, in_flight=window_of(executor, in_flight), retries=retries)
     try:
         with closing(done):

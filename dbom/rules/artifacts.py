@@ -132,35 +132,6 @@ STORE_URL_REFUSED = Rule(
     "A store is a local folder or a URL of a protocol that fsspec knows.",
     "give a folder, or a URL such as s3://bucket/prefix",
 )
-FINGERPRINT_MALFORMED = Rule(
-    "DBOM-180",
-    "malformed saved fingerprint",
-    "A saved fingerprint lists the files of an artifact and the digest that is made of them. This one isn't of the form"
-    " that docs/formats/fingerprint.md says, or its digest isn't that of its files, so it speaks of nothing in"
-    " particular.",
-    "write it again with dbom fingerprint --save",
-)
-SIDE_UNDECIDED = Rule(
-    "DBOM-181",
-    "document that names no one artifact",
-    "A BOM or a bundle can be compared when it says by sha256 which bytes it is about. This one doesn't, or is about"
-    " several artifacts, so nobody can tell whether it differs.",
-    "compare with the artifact's manifest, or with its files",
-)
-SIDE_MALFORMED = Rule(
-    "DBOM-182",
-    "document that begins like one of ours and isn't",
-    "What a side of a comparison is, is told by its content. This file begins as a manifest, a BOM, a bundle or a saved"
-    " fingerprint does, and can't be read as one. Taking it for plain data in silence could hide a damaged document.",
-    "mend the document, or compare the file itself with --as-data",
-)
-EXTRA_MISSING = Rule(
-    "DBOM-130",
-    "optional package missing",
-    "What was asked for needs a package that isn't installed with dbom itself, so that those who don't need it don't"
-    " carry it.",
-    "install dbom with the extra that the message names",
-)
 WORKERS_LOST = Rule(
     "DBOM-170",
     "workers that are lost again and again",
