@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from attest.location import Location
+from attest.store import StoredBundle
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from attest.verifying import verify_bundle
 from dbom.errors import DbomError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from admission.policy import Policy
     from attest.authority import Authority
-    from attest.store import Store, StoredBundle
+    from attest.store import Store
     from dbom.model import Digest
     from lineage.graph import LineageGraph
 
@@ -120,12 +121,17 @@ class Evidence:
 def load_evidence(stores: Sequence[Store], policies: Sequence[Policy], now: datetime) -> Evidence:
     """Read every bundle of the stores and verify it under every authority of every policy, each with its own root.
 
-    Raises `StoreError` where a store can't be read.
+    What can't be read as a bundle is a finding, so that one entry spoils no store. Raises `StoreError` where a store
+    itself can't be listed.
     """
     bundles: dict[str, StoredBundle] = {}
+    unread: list[Rejection] = []
     for store in stores:
-        for bundle in store.bundles():
-            bundles.setdefault(bundle.sha256, bundle)
+        for entry in store.entries():
+            if isinstance(entry, StoredBundle):
+                bundles.setdefault(entry.sha256, entry)
+            else:
+                unread.append(entry.rejection)
     verified: dict[tuple[str, Authority], VerifiedStatement | Rejection] = {}
     results: dict[str, list[VerifiedStatement | Rejection]] = {}
     for policy in policies:
@@ -136,7 +142,8 @@ def load_evidence(stores: Sequence[Store], policies: Sequence[Policy], now: date
                 if key not in verified:
                     verified[key] = verify_bundle(bundle.raw, [authority], where=bundle.where, now=now)
                 found.append(verified[key])
-    return Evidence.of_results(policies, results, bundles=bundles)
+    evidence = Evidence.of_results(policies, results, bundles=bundles)
+    return replace(evidence, findings=(*evidence.findings, *map(_finding, unread)))
 
 
 def gather(policy: Policy, results: Sequence[VerifiedStatement | Rejection]) -> PolicyEvidence:
@@ -225,7 +232,8 @@ def _findings(results: Mapping[str, Sequence[VerifiedStatement | Rejection]]) ->
     everything = [item for found in results.values() for item in found]
     accepted = {item.bundle_sha256 for item in everything if isinstance(item, VerifiedStatement)}
     kept = _without([item for item in everything if isinstance(item, Rejection)], accepted)
-    return tuple(
-        Finding(item.rule, Severity.WARNING, f"{item.kind}: {printable(item.reason)}", printable(item.where))
-        for item in sorted(kept, key=lambda item: (item.where, item.bundle_sha256))
-    )
+    return tuple(_finding(item) for item in sorted(kept, key=lambda item: (item.where, item.bundle_sha256)))
+
+
+def _finding(item: Rejection) -> Finding:
+    return Finding(item.rule, Severity.WARNING, f"{item.kind}: {printable(item.reason)}", printable(item.where))

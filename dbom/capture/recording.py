@@ -92,6 +92,9 @@ def prepare(
     if both:
         raise UsageError(RUN_USAGE, "an output is also an input", where=printable(str(both[0])))
 
+    for path in outputs:
+        Sidecar.of(path).demand_place()
+
     def read(path: Path) -> Fingerprint:
         return fingerprint_path(path, ignores=ignores, jobs=jobs)
 

@@ -198,6 +198,4 @@ def _signer(settings: Settings) -> str:
         return f"{kind}: settings name the key {printable(key)}"
     if config is not None:
         return f"{kind}: settings name the private Sigstore of {printable(config)}"
-    if kind == "local":
-        return f"{kind}: this looks like a person's own machine; the identity is only as good as it"
-    return f"{kind}: the surroundings offer an identity token"
+    return f"{kind}: this looks like a person's own machine; the identity is only as good as it"

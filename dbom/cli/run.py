@@ -14,6 +14,7 @@ from dbom.cli.session import current_session, current_settings
 from dbom.cli.signers import (
     IdentityTokenOption,
     LocalOption,
+    PublicOption,
     SigningKeyOption,
     TrustConfigOption,
     current_time,
@@ -50,6 +51,7 @@ def run(
     trust_config: TrustConfigOption = None,
     identity_token: IdentityTokenOption = None,
     local: LocalOption = False,
+    public: PublicOption = False,
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
     jobs: JobsOption = 0,
@@ -73,7 +75,11 @@ def run(
         inputs=[InputPath.parse(text) for text in inputs or ()],
         outputs=outputs or (),
         signer=signer_of_flags(
-            signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local
+            signing_key=signing_key,
+            trust_config=trust_config,
+            identity_token=identity_token,
+            local=local,
+            public=public,
         ),
         stores=[open_store(url, offline=current_session().offline) for url in settings.store],
         ignores=chosen_ignores(settings.ignore, defaults=not no_default_ignores),

@@ -73,6 +73,8 @@ def test_the_commands_that_it_prints_do_each_step(played: tuple[Path, str], tmp_
     (tmp_path / "dbom").write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m dbom "$@"\n')
     (tmp_path / "dbom").chmod(0o755)
     commands = [line.strip() for line in told.split("The same by hand:\n", 1)[1].splitlines() if line.strip()]
+    # The line for PATH is printed where the shell of whoever reads it wouldn't find `dbom`.
+    commands = [command for command in commands if not command.startswith("export PATH=")]
     assert len(commands) == 13
     done = subprocess.run(
         ["/bin/bash", "-e"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -173,9 +174,16 @@ def test_what_a_crash_left_half_isnt_listed(tmp_path: Path) -> None:
 
 
 def test_a_protocol_without_its_package_names_the_extra() -> None:
-    with pytest.raises(MissingExtraError) as caught:
-        open_folder("gs://bucket/prefix")
-    assert "pip install 'dbom[gcs]'" == caught.value.hint
+    # In an interpreter that can't import the package, whether it is installed or not.
+    script = (
+        "import sys; sys.modules['gcsfs'] = None\n"
+        "from dbom.errors import MissingExtraError\n"
+        "from dbom.storage import open_folder\n"
+        "try: open_folder('gs://bucket/prefix')\n"
+        "except MissingExtraError as error: print(error.hint)\n"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert "pip install 'dbom[gcs]'\n" == done.stdout, done.stderr
 
 
 def test_a_protocol_without_its_package_and_without_an_extra_is_said() -> None:
