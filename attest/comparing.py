@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from attest.inventory import Inventory, Source, read_document
 from dbom.difference import Difference, Tally, compare_files, tally
+from dbom.fingerprinting import is_url
 from dbom.model import Kind, Unknown
 from dbom.printable import printable
 
@@ -53,22 +54,18 @@ def compare_sides(
     file is taken for a document. Raises whatever reading a side raises.
     """
     # Documents first: they are cheap, and the data is read as they say.
-    old = None if as_data or _is_url(before) else read_document(before)
-    new = None if as_data or _is_url(after) else read_document(after)
+    old = None if as_data or is_url(before) else read_document(before)
+    new = None if as_data or is_url(after) else read_document(after)
     notes = [] if ignores is not None else [*_borrowed(before, old, new), *_borrowed(after, new, old)]
     first = old if old is not None else _data(before, new, read, ignores)
     second = new if new is not None else _data(after, old, read, ignores)
     return _compared(first, second, [*notes, *_notes(first, second)])
 
 
-def _is_url(side: str) -> bool:
-    return "://" in side
-
-
 def _data(side: str, other: Inventory | None, read: Read, ignores: Sequence[str] | None) -> Inventory:
     stated = other.ignores if other is not None else None
     found = read(side, stated if ignores is None else ignores)
-    return Inventory.of_fingerprint(side, Source.URL if _is_url(side) else Source.PATH, found)
+    return Inventory.of_fingerprint(side, Source.URL if is_url(side) else Source.PATH, found)
 
 
 def _borrowed(side: str, document: Inventory | None, other: Inventory | None) -> Iterator[str]:

@@ -12,31 +12,57 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
 
     from attest.publishing import Published
     from attest.signing import Signer
     from attest.verification import Verification
     from dbom.bom import Bom
+    from dbom.cache import Cache
     from dbom.model import Fingerprint
 
 __all__ = ["fingerprint", "generate", "sign", "verify"]
 
 
 def fingerprint(
-    path: str | os.PathLike[str],
+    source: str | os.PathLike[str],
     *,
     ignores: Sequence[str] | None = None,
     follow_links: bool = False,
     jobs: int = 0,
+    engine: str | None = None,
+    ray_address: str | None = None,
+    executor: Executor | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    cache: Cache | None = None,
+    computed: bool = False,
+    offline: bool = False,
 ) -> Fingerprint:
-    """Return what the file or folder at `path` is: its digest, and the files that the digest is made of.
+    """Return what is at `source`, a path or a URL: its digest, and the files that the digest is made of.
 
-    `ignores` are patterns to leave out of a folder (None: the default ones), `jobs` the threads to read with (0: one
-    for each core). Raises `PathError`, `NameRefusedError` or `ChangedError`.
+    `ignores` are patterns to leave out of a folder (None: the default ones), `jobs` the threads to read with (0: what
+    suits). `engine="ray"` reads on a Ray cluster, at `ray_address` or the one that this machine is a part of; any
+    `executor` of `concurrent.futures` does too, if its workers find the same files at the same paths. A path may have
+    a `journal` (a file from which a killed run resumes) and a `dbom.cache.Cache` of what was read before. Of a URL, all
+    is read with `computed`; otherwise a store's word is taken where it is a digest of the content.
+
+    Raises `PathError`, `NameRefusedError`, `ChangedError`, `UsageError`, and for URLs `StoreError` too.
     """
-    from dbom.tree import fingerprint_path  # noqa: PLC0415  loaded on first use
+    from dbom.fingerprinting import fingerprint as fingerprint_of  # noqa: PLC0415  loaded on first use
 
-    return fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs)
+    return fingerprint_of(
+        source,
+        ignores=ignores,
+        follow_links=follow_links,
+        jobs=jobs,
+        engine=engine,
+        ray_address=ray_address,
+        executor=executor,
+        journal=journal,
+        cache=cache,
+        computed=computed,
+        offline=offline,
+    )
 
 
 def generate(
@@ -96,9 +122,10 @@ def sign(
 ) -> Published:
     """Sign what the artifact at `path` is, and write the evidence to `PATH.dbom/` and to each of `stores`.
 
-    Without `signer`, whoever `dbom sign` would choose signs: on a person's own machine the local identity, in CI and
-    pods what the surroundings offer. `locations` are pinned places that hold the same bytes, such as
-    `oci://registry/name@sha256:…`. Raises `UsageError` where nobody is to sign, `SigningError`, `StoreError`.
+    Without `signer`, the local identity signs on a person's own machine; in CI and pods the signer must be given
+    (`attest.signing.open_signer` makes one, of a key, a private Sigstore or the public one). `locations` are pinned
+    places that hold the same bytes, such as `oci://registry/name@sha256:…`. Raises `UsageError` where nobody is to
+    sign, `SigningError`, `StoreError`.
     """
     from attest.location import Location  # noqa: PLC0415  loaded on first use
     from attest.publishing import GivenBom, sign_artifact  # noqa: PLC0415  loaded on first use

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
+from dbom.errors import UsageError
+from dbom.ignores import Ignores
+from dbom.printable import printable
+from dbom.rules.everyday import USAGE
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
+    from concurrent.futures import Executor
 
+    from dbom.cache import Cache
+    from dbom.engine import Journal
+    from dbom.hashing import Files
     from dbom.items import Progress
-    from dbom.model import Fingerprint
+    from dbom.model import Entry, Fingerprint
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "is_url"]
 
 
 def fingerprint(
@@ -22,11 +32,83 @@ def fingerprint(
     ignores: Sequence[str] | None = None,
     follow_links: bool = False,
     jobs: int = 0,
+    engine: str | None = None,
+    ray_address: str | None = None,
+    executor: Executor | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    cache: Cache | None = None,
+    computed: bool = False,
+    offline: bool = False,
     progress: Progress | None = None,
 ) -> Fingerprint:
-    """Return what the artifact at `source` is: its digest, and the files that the digest is made of.
+    """Return what the artifact at `source`, a path or a URL, is: its digest, and the files it is made of.
 
-    `ignores` are patterns to leave out of a tree (None: the default ones), `jobs` the threads to read with (0: one for
-    each core).
+    `ignores` are patterns to leave out of a tree (None: the default ones), `jobs` the threads to read with (0: what
+    suits). `engine` is `threads` or `ray`, on the cluster at `ray_address`; or any `executor` of `concurrent.futures`,
+    whose workers find the same files at the same paths.
+
+    A path may be read with `follow_links` that lead out of it, a `cache` of what was read before, and a `journal`: a
+    file from which a killed run resumes. Of a URL, all is read with `computed`; otherwise a store's word is taken where
+    it is a digest of the content. `offline` forbids the network.
+
+    Raises `UsageError` for words that don't go together, otherwise as `tree.fingerprint_path` and
+    `remote.fingerprint_url` do.
     """
-    return fingerprint_path(source, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
+    if executor is not None and (engine is not None or ray_address is not None):
+        raise UsageError(USAGE, "an executor and an engine are two answers to one question")
+    text = os.fspath(source)
+    with ExitStack() as opened:
+        if executor is None and (engine is not None or ray_address is not None or journal is not None):
+            from dbom.engine import open_engine  # noqa: PLC0415  only who asks for it pays for it
+
+            executor = opened.enter_context(open_engine(engine or "threads", ray_address=ray_address, jobs=jobs))
+        if is_url(text):
+            from dbom.remote import fingerprint_url  # noqa: PLC0415  only who names a URL pays for it
+
+            _demand_for_urls(text, cache=cache, journal=journal, follow_links=follow_links)
+            return fingerprint_url(
+                text,
+                ignores=ignores,
+                computed=computed,
+                jobs=jobs,
+                executor=executor,
+                progress=progress,
+                offline=offline,
+            )
+        log = None if journal is None else opened.enter_context(_journal(journal, text, ignores))
+        read = None if executor is None else partial(_read, executor=executor, journal=log, progress=progress)
+        return fingerprint_path(
+            text, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress, cache=cache, read=read
+        )
+
+
+def is_url(source: str) -> bool:
+    """Return whether a text is a URL rather than a path."""
+    protocol, separator, _ = source.partition("://")
+    return bool(separator) and protocol.isalnum()
+
+
+def _demand_for_urls(
+    url: str, *, cache: Cache | None, journal: str | os.PathLike[str] | None, follow_links: bool
+) -> None:
+    for given, what in (
+        (cache is not None, "a cache"),
+        (journal is not None, "a journal"),
+        (follow_links, "following links"),
+    ):
+        if given:
+            raise UsageError(USAGE, f"{what} is for local paths", where=printable(url))
+
+
+def _journal(path: str | os.PathLike[str], source: str, ignores: Sequence[str] | None) -> Journal:
+    from dbom.engine import Journal  # noqa: PLC0415  only who asks for it pays for it
+
+    return Journal.open(path, tree=os.path.realpath(source), ignores=Ignores.of(ignores).texts)
+
+
+def _read(items: Files, *, executor: Executor, journal: Journal | None, progress: Progress | None) -> list[Entry]:
+    """Read items on the executor's workers; the entries come back in any order, and are put into the items' order."""
+    from dbom.engine import digest_items  # noqa: PLC0415  only who asks for it pays for it
+
+    found = {entry.path: entry for entry in digest_items(items, executor, journal=journal, progress=progress)}
+    return [found[item.path] for item in items]

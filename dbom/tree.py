@@ -53,6 +53,7 @@ def fingerprint_path(
     cache: Cache | None = None,
     executor: Executor | None = None,
     blake3: bool = False,
+    read: Callable[[Files], list[Entry]] | None = None,
 ) -> Fingerprint:
     """Read the file or folder at `path` in full and return what it is.
 
@@ -60,19 +61,21 @@ def fingerprint_path(
     file. `follow_links` reads links that lead out of the tree as what they point to, and notes each as a finding.
     `jobs` is the number of threads, 0 for what suits the files. `cache` knows the digests of files that haven't changed
     since they were read; without it, all is read. `executor` reads elsewhere than in threads of this process, where
-    the same files must be at the same paths. `blake3` adds that digest to each entry, and reads all for it.
+    the same files must be at the same paths; `read` is whatever else gives the entries of files, in their order.
+    `blake3` adds that digest to each entry, and reads all for it.
 
     Raises `PathError` for what is missing, unreadable, special or empty, `NameRefusedError` for names and links that
     a manifest can't hold, `ChangedError` where anything changes meanwhile, `UsageError` for a malformed pattern.
     """
     patterns = Ignores.of(ignores)
     real, status = _resolved(os.fspath(path))
-    read = _reading(jobs, progress, None if blake3 else cache, executor, blake3=blake3)
+    kept = None if blake3 else cache
+    reading = _reading(jobs, progress, kept, executor, blake3=blake3) if read is None else _cached(kept, read)
     if stat.S_ISDIR(status.st_mode):
-        return _of_tree(real, patterns, follow_links=follow_links, read=read)
+        return _of_tree(real, patterns, follow_links=follow_links, read=reading)
     if not stat.S_ISREG(status.st_mode):
         raise PathError(SPECIAL_FILE, "is a pipe, a socket or a device", where=printable(os.fspath(path)))
-    return _of_file(real, FileState.of(status), read)
+    return _of_file(real, FileState.of(status), reading)
 
 
 def _reading(
@@ -87,7 +90,10 @@ def _reading(
         assert executor is not None
         return digest_elsewhere(items, executor, progress=progress)
 
-    read = in_threads if executor is None else elsewhere
+    return _cached(cache, in_threads if executor is None else elsewhere)
+
+
+def _cached(cache: Cache | None, read: _Read) -> _Read:
     return read if cache is None else lambda items: cache.read(items, read)
 
 

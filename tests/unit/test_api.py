@@ -176,7 +176,7 @@ def test_every_module_stands_in_the_import_contract() -> None:
 def test_the_guides_python_runs_as_it_is_shown(tmp_path: Path) -> None:
     page = PYPROJECT.parent / "docs" / "guide" / "python.md"
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 5
     done = subprocess.run(
         [sys.executable, "-P", "-c", "\n".join(blocks)],
         env={**os.environ, "PYTHONPATH": str(HOME)},
