@@ -148,7 +148,8 @@ def _ready(policy: list[Path] | None, store: list[str] | None, now: datetime) ->
     if not stores:
         say("no --store is given, so there is no evidence and nothing can be verified")
     evidence = load_evidence(stores, policies, now)
-    say(f"{evidence.read} bundles read, {len(evidence.findings)} of them count for no policy")
+    uncounted = f", {len(evidence.findings)} of what is there count for no policy" if evidence.findings else ""
+    say(f"{evidence.read} bundles read{uncounted}")
     for finding in evidence.findings:
         say(f"  {finding.where}: {finding.message} ({finding.rule})", verbose=True)
     return policies, evidence
