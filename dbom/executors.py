@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["MAX_THREADS", "open_executor", "worker_count"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+__all__ = ["MAX_THREADS", "open_executor", "spread", "worker_count"]
 
 MAX_THREADS = 256
 """More threads than this help no disk, and a system may refuse them."""
+
+_Piece = TypeVar("_Piece")
+_Result = TypeVar("_Result")
 
 
 def worker_count(jobs: int) -> int:
@@ -19,3 +26,27 @@ def worker_count(jobs: int) -> int:
 def open_executor(jobs: int = 0) -> Executor:
     """Return an executor of `jobs` threads (0: one for each core). Hashing releases the GIL, so threads are enough."""
     return ThreadPoolExecutor(worker_count(jobs), thread_name_prefix="dbom")
+
+
+def spread(
+    pieces: Iterable[_Piece], submit: Callable[[_Piece], Future[_Result]], *, in_flight: int
+) -> Generator[tuple[_Piece, _Result], None, None]:
+    """Have `pieces` worked on and give each with its result as it is done, in any order.
+
+    Not more than `in_flight` are taken and not yet done. The first failure ends it: what hasn't begun is cancelled.
+    """
+    flying: dict[Future[_Result], _Piece] = {}
+    try:
+        for piece in pieces:
+            flying[submit(piece)] = piece
+            if len(flying) >= in_flight:
+                yield from _landed(flying)
+        while flying:
+            yield from _landed(flying)
+    finally:
+        for future in flying:
+            future.cancel()
+
+
+def _landed(flying: dict[Future[_Result], _Piece]) -> list[tuple[_Piece, _Result]]:
+    return [(flying.pop(future), future.result()) for future in wait(flying, return_when=FIRST_COMPLETED).done]

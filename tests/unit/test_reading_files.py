@@ -1,12 +1,10 @@
-"""Many files are read in any order, by any number of threads or by workers elsewhere, and come back in their own."""
+"""Many files are read in any order, by any number of threads, and come back in their own."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import threading
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +12,9 @@ import pytest
 from dbom.errors import ChangedError
 from dbom.hashing import FileState, LocalItem
 from dbom.model import Entry
-from dbom.reading import digest_elsewhere, digest_files
+from dbom.reading import digest_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -95,36 +92,3 @@ def test_threads_stop_in_the_middle_of_a_batch_when_another_has_failed(tmp_path:
     with pytest.raises(ChangedError, match="f0"):
         digest_files(items, jobs=2, progress=progress)
     assert progress.read < 2000 * 9000
-
-
-def in_processes() -> Executor:
-    return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-
-
-@pytest.mark.parametrize("make", [in_processes, lambda: ThreadPoolExecutor(2)], ids=["processes", "threads"])
-def test_any_executor_gives_the_same(tmp_path: Path, make: Callable[[], Executor]) -> None:
-    items, expected = made(tmp_path)
-    progress = Count()
-    with make() as executor:
-        assert expected == digest_elsewhere(items, executor, progress=progress)
-        assert expected == digest_elsewhere(items, executor)
-    assert progress.expected == progress.read == sum(entry.size for entry in expected)
-
-
-def test_a_failure_elsewhere_is_the_same_error_here(tmp_path: Path) -> None:
-    items, _ = made(tmp_path, 20)
-    (tmp_path / "f3").unlink()
-    with in_processes() as executor, pytest.raises(ChangedError, match="f3: was removed"):
-        digest_elsewhere(items, executor)
-
-
-def test_an_executor_is_any_that_can_submit(tmp_path: Path) -> None:
-    class Inline(Executor):
-        def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN002, ANN003, ANN202  as Executor's
-            """Run it at once."""
-            future: Future[object] = Future()
-            future.set_result(fn(*args, **kwargs))
-            return future
-
-    items, expected = made(tmp_path, 10)
-    assert expected == digest_elsewhere(items, Inline())
