@@ -7,7 +7,9 @@ the size; else the facts would be about other bytes than the digest.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from dbom.bom.facts import Weights
@@ -22,8 +24,6 @@ from dbom.rules.artifacts import CHANGED_WHILE_READ, PATH_UNREADABLE
 from dbom.rules.documents import CARD_UNREADABLE, TABLE_UNREADABLE
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dbom.formats.huggingface import Card, Configuration
     from dbom.formats.safetensors import SafetensorsHeader
     from dbom.model import Entry, Fingerprint
@@ -99,31 +99,30 @@ def look(path: Path, fingerprint: Fingerprint) -> Sight:
     sight = Sight(is_whole=len(fingerprint.entries) <= MAX_LOOKED_AT)
     is_tree = fingerprint.kind is Kind.TREE
     for entry in fingerprint.entries[:MAX_LOOKED_AT]:
-        _look_at(path / entry.path if is_tree else path, entry, sight)
+        _look_at(f"{path}/{entry.path}" if is_tree else str(path), entry, sight)
     if is_tree:
         _look_at_declarations(path, {entry.path: entry for entry in fingerprint.entries}, sight)
     return sight
 
 
-def _look_at(path: Path, entry: Entry, sight: Sight) -> None:
-    where = printable(entry.path)
+def _look_at(path: str, entry: Entry, sight: Sight) -> None:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123  a Path for each of many small files costs as much as reading it
             found = recognise_file(file, entry.size)
-            size = file.seek(0, 2)
+            size = os.fstat(file.fileno()).st_size
             if size != entry.size:
                 raise ChangedError(
-                    CHANGED_WHILE_READ, "has changed since it was read", where=where, got=f"{size} bytes",
-                    expected=f"{entry.size} bytes",
+                    CHANGED_WHILE_READ, "has changed since it was read", where=printable(entry.path),
+                    got=f"{size} bytes", expected=f"{entry.size} bytes",
                 )  # fmt: skip
             if found is FileFormat.SAFETENSORS:
                 file.seek(0)
-                sight.headers[entry.path] = read_safetensors(file, size, where=where)
+                sight.headers[entry.path] = read_safetensors(file, size, where=printable(entry.path))
     except OSError as error:
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=where) from error
+        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(entry.path)) from error
     sight.formats[entry.path] = found
     if found in _TABLES:
-        _look_at_table(path, entry, found, sight)
+        _look_at_table(Path(path), entry, found, sight)
 
 
 def _look_at_table(path: Path, entry: Entry, found: FileFormat, sight: Sight) -> None:

@@ -83,6 +83,7 @@ _MAGIC: tuple[tuple[bytes, FileFormat], ...] = (
 _RIFF = {b"WEBP": FileFormat.IMAGE, b"WAVE": FileFormat.AUDIO}
 _PICKLE_PROTOCOLS = range(2, 6)
 _MANY_OPCODES = 50
+_TOLD_BY_THEIR_END = (b"PAR1", b"PK\x03\x04", b"\x80")  # of all others the end says nothing, and isn't read
 _MAX_IR_VERSION = 32
 _JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]0-9-]|true|false|null))')
 _CONTROL = frozenset(range(0x20)) - frozenset(b"\t\n\r\f\x1b")
@@ -92,7 +93,7 @@ def recognise_file(file: BinaryIO, size: int) -> FileFormat:
     """Read the beginning and the end of a seekable file and say what it is; leaves the position anywhere."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
-    if size <= HEAD_BYTES:
+    if size <= HEAD_BYTES or not head.startswith(_TOLD_BY_THEIR_END):
         return recognise(head, head, size)
     file.seek(max(0, size - HEAD_BYTES))
     return recognise(head, file.read(HEAD_BYTES), size)
