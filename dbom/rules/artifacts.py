@@ -132,6 +132,20 @@ STORE_URL_REFUSED = Rule(
     "A store is a local folder or a URL of a protocol that fsspec knows.",
     "give a folder, or a URL such as s3://bucket/prefix",
 )
+EXTRA_MISSING = Rule(
+    "DBOM-130",
+    "optional package missing",
+    "What was asked for needs a package that isn't installed with dbom itself, so that those who don't need it don't"
+    " carry it.",
+    "install dbom with the extra that the message names",
+)
+SHARDS_NO_IDENTITY = Rule(
+    "DBOM-131",
+    "shards are no identity",
+    "A fingerprint by shards holds digests of parts of files, so that many threads can read one file at once. It can't"
+    " be compared with the sha256 of a file or a tree, and nothing is signed or verified by it.",
+    "leave --scheme shards out where the digest is wanted that statements are about",
+)
 WORKERS_LOST = Rule(
     "DBOM-170",
     "workers that are lost again and again",
