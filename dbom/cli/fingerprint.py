@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbom.cli.caching import NoCacheOption, opened_cache
 from dbom.cli.failure import show_error
 from dbom.cli.options import (
     FormatOption,
@@ -22,34 +24,60 @@ from dbom.cli.output import demand_outside, json_result, say, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.session import current_session, current_settings
 from dbom.errors import DbomError, UsageError
+from dbom.fingerprinting import is_url
 from dbom.ignores import chosen_ignores
 from dbom.printable import printable
+from dbom.rules.artifacts import SHARDS_NO_IDENTITY
 from dbom.rules.everyday import USAGE
+from dbom.shards import ShardedFingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dbom.cache import Cache
     from dbom.canonical import JsonObject
-    from dbom.model import Fingerprint
+    from dbom.items import Progress
+    from dbom.model import Entry, Fingerprint
 
 __all__ = ["fingerprint"]
 
 _IGNORED_SHOWN = 10
+_NO_IDENTITY = "a fingerprint by shards holds no file identity; nothing can be signed or verified by it"
 
 # Over several results a no outweighs an unusable input, and that a "can't tell" (DESIGN, command line).
 _WORST_FIRST = (1, 2, 3)
 
 
+class Scheme(StrEnum):
+    """What is digested."""
+
+    FILES = "files"
+    SHARDS = "shards"
+
+
+class Engine(StrEnum):
+    """Where the reading runs."""
+
+    THREADS = "threads"
+    RAY = "ray"
+
+
+class Also(StrEnum):
+    """The algorithms that can stand beside sha256."""
+
+    BLAKE3 = "blake3"
+
+
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What became of one path: its fingerprint, or the error."""
+    """What became of one path: its fingerprint, its shards where they were asked for, or the error."""
 
     path: str
-    outcome: Fingerprint | DbomError
+    outcome: Fingerprint | ShardedFingerprint | DbomError
 
 
 def fingerprint(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files or folders to read.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH|URL...", help="Files, folders or URLs to read.")],
     *,
     manifest: Annotated[
         Path | None,
@@ -61,6 +89,26 @@ def fingerprint(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Read links that lead out of a tree, and say so.")
     ] = False,
+    scheme: Annotated[
+        Scheme,
+        typer.Option("--scheme", help="shards: digest parts of very large files in parallel. That is no identity."),
+    ] = Scheme.FILES,
+    also: Annotated[
+        Also | None, typer.Option("--also", help="A second digest of each file, beside sha256 (in -f json -v).")
+    ] = None,
+    computed: Annotated[
+        bool, typer.Option("--computed", help="Read all of a URL, whatever its store attests of the content.")
+    ] = False,
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="Where the reading runs: threads of this process, or Ray.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", metavar="ADDRESS", help="The Ray cluster to use.")
+    ] = None,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", metavar="FILE", help="A file from which an interrupted run resumes.")
+    ] = None,
+    no_cache: NoCacheOption = False,
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
@@ -68,19 +116,42 @@ def fingerprint(
     """Digest files and trees so that anybody can reproduce it.
 
     A file is its sha256; a folder is the sha256 of the lines that `sha256sum` writes of its files, sorted by path.
-    Names, links and changes under the read that would make a digest ambiguous are refused.
+    Names, links and changes under the read that would make a digest ambiguous are refused. Files that haven't changed
+    since they were last read come from a cache, and the result says so.
 
     Example: dbom fingerprint data/ model.safetensors --how
     """
     if manifest is not None and len(paths) > 1:
         raise UsageError(USAGE, "--manifest takes one PATH", got=f"{len(paths)} paths")
+    local = Scheme.SHARDS if scheme is Scheme.SHARDS else also
+    elsewhere = engine is not None or ray_address is not None or journal is not None or computed
+    if local is not None and (elsewhere or any(map(is_url, paths))):
+        raise UsageError(USAGE, f"{local} is for local paths, read by threads of this process")
+    if how and any(map(is_url, paths)):
+        raise UsageError(USAGE, "--how is for local paths")
+    if scheme is Scheme.SHARDS and (manifest is not None or how or also is not None):
+        raise UsageError(SHARDS_NO_IDENTITY, "--manifest, --how and --also are about whole files, not shards")
     for written in (manifest, output):
         demand_outside(written, paths)
     settings = current_settings(ignore=tuple(ignore or ()), jobs=jobs or None)
     ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
-    results = [_result(path, ignores, follow_links, settings.jobs, several=len(paths) > 1) for path in paths]
-    if manifest is not None and not isinstance(results[0].outcome, DbomError):
-        write_result(results[0].outcome.manifest(), manifest)
+    with opened_cache(wanted=not no_cache and scheme is Scheme.FILES) as cache:
+        reading = _Reading(
+            scheme,
+            ignores,
+            follow_links,
+            settings.jobs,
+            cache,
+            also is Also.BLAKE3,
+            computed,
+            engine,
+            ray_address,
+            journal,
+        )
+        results = [_result(path, reading, several=len(paths) > 1) for path in paths]
+    first = results[0].outcome
+    if manifest is not None and not isinstance(first, (DbomError, ShardedFingerprint)):
+        write_result(first.manifest(), manifest)
     if format_ is TextOrJson.JSON:
         _show_json(results, how, output)
     else:
@@ -90,14 +161,60 @@ def fingerprint(
         raise typer.Exit(min(codes, key=_WORST_FIRST.index))
 
 
-def _result(path: str, ignores: Sequence[str], follow_links: bool, jobs: int, *, several: bool) -> _Result:
-    from dbom.tree import fingerprint_path
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How paths are read."""
 
+    scheme: Scheme
+    ignores: Sequence[str]
+    follow_links: bool
+    jobs: int
+    cache: Cache | None
+    blake3: bool
+    computed: bool
+    engine: Engine | None
+    ray_address: str | None
+    journal: Path | None
+
+    def read(self, path: str, progress: Progress | None) -> Fingerprint | ShardedFingerprint:
+        if self.scheme is Scheme.SHARDS:
+            from dbom.shards import shard_path
+
+            return shard_path(
+                path, ignores=self.ignores, follow_links=self.follow_links, jobs=self.jobs, progress=progress
+            )
+        if self.blake3:
+            from dbom.tree import fingerprint_path
+
+            return fingerprint_path(
+                path,
+                ignores=self.ignores,
+                follow_links=self.follow_links,
+                jobs=self.jobs,
+                progress=progress,
+                blake3=True,
+            )
+        from dbom.fingerprinting import fingerprint as fingerprint_of
+
+        return fingerprint_of(
+            path,
+            ignores=self.ignores,
+            follow_links=self.follow_links,
+            jobs=self.jobs,
+            engine=None if self.engine is None else str(self.engine),
+            ray_address=self.ray_address,
+            journal=self.journal,
+            cache=None if is_url(path) else self.cache,
+            computed=self.computed,
+            offline=current_session().offline,
+            progress=progress,
+        )
+
+
+def _result(path: str, reading: _Reading, *, several: bool) -> _Result:
     try:
         with progress_bar(f"reading {Path(path).name or path}") as progress:
-            return _Result(
-                path, fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
-            )
+            return _Result(path, reading.read(path, progress))
     except DbomError as error:
         if not several or error.exit_code not in _WORST_FIRST:
             raise
@@ -110,7 +227,7 @@ def _show_text(results: Sequence[_Result], how: bool, output: Path | None) -> No
         if isinstance(result.outcome, DbomError):
             show_error(result.outcome, ())
             continue
-        lines.append(_how(result.path, result.outcome) if how else f"{result.outcome.digest}  {printable(result.path)}")
+        lines.append(_line(result.path, result.outcome, how))
         _talk(result.path, result.outcome)
     if lines:
         write_result("\n".join(lines), output)
@@ -118,7 +235,13 @@ def _show_text(results: Sequence[_Result], how: bool, output: Path | None) -> No
         say(f"{len(lines)} fingerprinted, {len(results) - len(lines)} failed")
 
 
-def _talk(path: str, found: Fingerprint) -> None:
+def _line(path: str, found: Fingerprint | ShardedFingerprint, how: bool) -> str:
+    if isinstance(found, ShardedFingerprint):
+        return f"{found}  {printable(path)}"
+    return _how(path, found) if how else f"{found.digest}  {printable(path)}"
+
+
+def _talk(path: str, found: Fingerprint | ShardedFingerprint) -> None:
     for finding in found.findings:
         where = printable(f"{path.rstrip('/')}/{finding.where}")
         say(f"{finding.severity}: {where}: {finding.message} ({finding.rule})")
@@ -126,7 +249,11 @@ def _talk(path: str, found: Fingerprint) -> None:
         shown = ", ".join(printable(name) for name in found.ignored[:_IGNORED_SHOWN])
         rest = len(found.ignored) - _IGNORED_SHOWN
         say(f"ignored in {printable(path)}: {shown}" + (f" and {rest} more" if rest > 0 else ""))
-    say(f"{printable(path)}: {len(found.entries)} files, {found.size} bytes, {found.known}", verbose=True)
+    if isinstance(found, ShardedFingerprint):
+        say(f"note: {printable(path)}: {_NO_IDENTITY} ({SHARDS_NO_IDENTITY.id})")
+        say(f"{printable(path)}: {len(found.shards)} shards, {found.size} bytes", verbose=True)
+    else:
+        say(f"{printable(path)}: {len(found.entries)} files, {found.size} bytes, {found.known}", verbose=True)
 
 
 def _show_json(results: Sequence[_Result], how: bool, output: Path | None) -> None:
@@ -149,14 +276,12 @@ def _document(result: _Result, how: bool) -> JsonObject:
             "faults": [printable(fault) for fault in found.faults],
             "exitCode": found.exit_code,
         }
-    document: JsonObject = {
-        "path": path,
-        "name": found.name,
-        "kind": str(found.kind),
-        "digest": str(found.digest),
-        "fileCount": len(found.entries),
-        "bytes": found.size,
-        "known": str(found.known),
+    document: JsonObject = {"path": path, "name": found.name}
+    if isinstance(found, ShardedFingerprint):
+        document |= _of_shards(found)
+    else:
+        document |= _of_files(found)
+    document |= {
         "ignores": list(found.ignores),
         "ignored": list(found.ignored),
         "findings": [
@@ -164,11 +289,40 @@ def _document(result: _Result, how: bool) -> JsonObject:
             for f in found.findings
         ],
     }
-    if how:
+    if how and not isinstance(found, ShardedFingerprint):
         document["how"] = _how(result.path, found)
-    if current_session().verbose:
-        document["files"] = [{"path": e.path, "bytes": e.size, "sha256": e.sha256} for e in found.entries]
     return document
+
+
+def _of_files(found: Fingerprint) -> JsonObject:
+    document: JsonObject = {
+        "kind": str(found.kind),
+        "digest": str(found.digest),
+        "fileCount": len(found.entries),
+        "bytes": found.size,
+        "known": str(found.known),
+    }
+    if current_session().verbose:
+        document["files"] = [_of_file(entry) for entry in found.entries]
+    return document
+
+
+def _of_file(entry: Entry) -> JsonObject:
+    document: JsonObject = {"path": entry.path, "bytes": entry.size, "sha256": entry.sha256}
+    return document | ({"blake3": entry.blake3} if entry.blake3 else {})
+
+
+def _of_shards(found: ShardedFingerprint) -> JsonObject:
+    return {
+        "scheme": str(Scheme.SHARDS),
+        "identity": None,
+        "note": _NO_IDENTITY,
+        "root": str(found),
+        "algorithm": found.algorithm,
+        "bytes": found.size,
+        "shards": [{"name": shard.name, "sha256": shard.sha256} for shard in found.shards],
+        "empty": list(found.empty),
+    }
 
 
 def _how(path: str, found: Fingerprint) -> str:

@@ -306,3 +306,120 @@ def test_on_a_terminal_there_is_a_bar_on_stderr_unless_quiet(tree: Path, quiet: 
     assert 0 == process.returncode
     assert (b"" == shown) is quiet
     assert quiet or b"reading " in shown
+
+
+# The cache
+
+
+@pytest.fixture
+def settled(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a tree whose files have long been there, as the cache's clock has it."""
+    import functools
+    import time
+
+    from dbom import cache
+
+    real = cache.Cache
+    monkeypatch.setattr(cache, "Cache", functools.partial(real, now_ns=lambda: time.time_ns() + 10**11))
+    return tree
+
+
+def known(capsys: pytest.CaptureFixture[str], *flags: str) -> str:
+    capsys.readouterr()
+    assert 0 == run(["fingerprint", "my data", "-f", "json", *flags])
+    return str(json_of(capsys)["results"][0]["known"])
+
+
+@pytest.mark.usefixtures("settled")
+def test_the_second_time_comes_from_the_cache_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "computed" == known(capsys)
+    assert "computed (cache)" == known(capsys)
+    assert "computed" == known(capsys, "--no-cache")
+    assert 0 == run(["fingerprint", "my data", "-v"])
+    assert "2 files are as they were when they were read before" in capsys.readouterr().err
+
+
+def test_a_file_edited_with_its_mtime_put_back_is_caught(settled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == run(["fingerprint", "my data"])
+    before, status = capsys.readouterr().out, (settled / "a.txt").stat()
+    (settled / "a.txt").write_bytes(b"!")
+    os.utime(settled / "a.txt", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert 0 == run(["fingerprint", "my data"])
+    after = capsys.readouterr().out
+    assert before != after
+    assert after == f"{fingerprint_path(settled).digest}  my data\n"
+
+
+def test_a_broken_cache_is_said_on_stderr_and_worked_without(
+    settled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DBOM_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "digests.sqlite").write_bytes(b"no database" * 100)
+    assert 0 == run(["fingerprint", "my data"])
+    out, err = capsys.readouterr()
+    assert f"{fingerprint_path(settled).digest}  my data\n" == out
+    assert "the cache isn't used: " in err
+
+
+# Shards, and a second algorithm
+
+
+@pytest.mark.usefixtures("tree")
+def test_shards_say_that_they_are_no_identity(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == run(["fingerprint", "my data", "--scheme", "shards"])
+    out, err = capsys.readouterr()
+    assert out.startswith("shards:sha256:")
+    assert "holds no file identity; nothing can be signed or verified by it (DBOM-131)" in err
+    assert 0 == run(["fingerprint", "my data", "file", "--scheme", "shards", "-f", "json", "-v"])
+    of_tree, of_file = json_of(capsys)["results"]
+    assert (None, out.split()[0], "sha256-sharded-1000000000") == (
+        of_tree["identity"],
+        of_tree["root"],
+        of_tree["algorithm"],
+    )
+    assert {"digest", "kind", "known"}.isdisjoint(of_tree)
+    assert [".:0:4"] == [shard["name"] for shard in of_file["shards"]]
+
+
+@pytest.mark.parametrize("flags", [["--how"], ["--manifest", "m"], ["--also", "blake3"]])
+@pytest.mark.usefixtures("tree")
+def test_shards_dont_go_with_what_is_about_whole_files(capsys: pytest.CaptureFixture[str], flags: list[str]) -> None:
+    assert 2 == run(["fingerprint", "my data", "--scheme", "shards", *flags])
+    assert "DBOM-131" in capsys.readouterr().err
+    assert not Path("m").exists()
+
+
+@pytest.mark.usefixtures("tree")
+def test_verify_takes_no_shards_for_a_digest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == run(["fingerprint", "file", "--scheme", "shards"])
+    assert 2 == run(["verify", "--digest", capsys.readouterr().out.split()[0]])
+
+
+@pytest.mark.usefixtures("tree")
+def test_blake3_stands_beside_each_file_and_changes_no_digest(capsys: pytest.CaptureFixture[str]) -> None:
+    blake3 = pytest.importorskip("blake3", reason="pip install 'dbom[blake3]'")
+    assert 0 == run(["fingerprint", "file", "--also", "blake3", "-f", "json", "-v"])
+    (result,) = json_of(capsys)["results"]
+    assert blake3.blake3(b"file").hexdigest() == result["files"][0]["blake3"]
+    assert f"sha256:{result['files'][0]['sha256']}" == result["digest"]
+
+
+@pytest.mark.usefixtures("tree")
+def test_without_blake3_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "blake3", None)
+    assert 2 == run(["fingerprint", "file", "--also", "blake3"])
+    assert "dbom[blake3]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["--scheme", "shards"], ["--also", "blake3"]])
+@pytest.mark.parametrize("where", [["s3://bucket/x"], ["file", "--engine", "threads"], ["file", "--computed"]])
+@pytest.mark.usefixtures("tree")
+def test_what_is_for_threads_of_this_process_is_refused_elsewhere(flags: list[str], where: list[str]) -> None:
+    assert 2 == run(["fingerprint", *where, *flags])
+
+
+def test_a_journal_and_an_engine_give_the_same_digest(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == run(["fingerprint", "my data", "--journal", "journal", "--engine", "threads", "--no-cache"])
+    assert f"{fingerprint_path(tree).digest}  my data\n" == capsys.readouterr().out
+    assert (tree.parent / "journal").exists()
