@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["AuthorityReader", "policy_file"]
+__all__ = ["AuthorityReader"]
 
 _T = TypeVar("_T")
 
@@ -74,7 +74,7 @@ class AuthorityReader:
         if data.is_there:
             return read(data)
         text = path.required()
-        return self._taken(path, lambda: policy_file(self._base / text, path.path)) if text else None
+        return self._taken(path, lambda: _named_file(self._base / text, path.path)) if text else None
 
     def _taken(self, node: Node, make: Callable[[], _T]) -> _T | None:
         try:
@@ -174,10 +174,10 @@ def _check_key(pem: bytes, where: str) -> None:
     VerifyingKey.parse(pem, where=where)
 
 
-def policy_file(path: Path, what: str) -> bytes:
-    """Return the bytes of a file that is a policy or a part of one, `what` in it. Raises `DocumentError`."""
+def _named_file(path: Path, what: str) -> bytes:
+    """Return the bytes of a file that a policy names in `what`. Raises `DocumentError`: it is a part of the policy."""
     try:
         return path.read_bytes()
     except OSError as error:
-        where = f"{what} ({path})" if what else str(path)
+        where = f"{what} ({path})"
         raise DocumentError(POLICY_MALFORMED, f"can't be read: {error.strerror}", where=where) from error

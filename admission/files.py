@@ -9,6 +9,7 @@ from admission.review import Review, is_admission_review
 from dbom.canonical import load_json
 from dbom.errors import DocumentError, PathError
 from dbom.formats.yaml_reader import load_yaml_documents
+from dbom.printable import printable
 from dbom.rules.admission import OBJECT_MALFORMED, POLICY_MALFORMED
 from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
 
@@ -28,19 +29,24 @@ _MOST_ITEMS: Final = 10_000
 def policies_at(paths: Iterable[Path]) -> tuple[Policy, ...]:
     """Read the policies of files, and of the YAML and JSON files of folders.
 
-    Raises `DocumentError` for a policy that is malformed, two of one name, or a folder that holds none.
+    Raises `PathError` for what is missing or can't be read, `DocumentError` for a policy that is malformed, two of one
+    name, or a folder that holds none.
     """
-    files: list[Path] = []
-    for path in paths:
+    return load_policies([file for path in paths for file in _policy_files(path)])
+
+
+def _policy_files(path: Path) -> list[Path]:
+    try:
         if not path.is_dir():
-            files.append(path)
-            continue
+            return [path]
         # A mounted ConfigMap keeps its bytes in folders that begin with dots, and links to them.
         inside = sorted(item for item in path.iterdir() if item.suffix in _SUFFIXES and not item.name.startswith("."))
-        if not inside:
-            raise DocumentError(POLICY_MALFORMED, "no policy file in this folder", where=str(path))
-        files += inside
-    return load_policies(files)
+    except OSError as error:
+        where = printable(str(path))
+        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=where) from error
+    if not inside:
+        raise DocumentError(POLICY_MALFORMED, "no policy file in this folder", where=printable(str(path)))
+    return inside
 
 
 def read_reviews(path: Path, *, namespace: str | None = None) -> list[Review]:

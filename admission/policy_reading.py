@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
-from admission.authority_reading import AuthorityReader, policy_file
+from admission.authority_reading import AuthorityReader
 from admission.documents import Node, meant
 from admission.policy import (
     AncestorRule,
@@ -18,6 +18,7 @@ from admission.policy import (
     RequiredAttestation,
 )
 from admission.spdx import is_expression
+from attest.files import read_file
 from dbom.canonical import canonical_json
 from dbom.errors import DocumentError
 from dbom.formats.yaml_reader import load_yaml_documents
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_policies", "parse_policies"]
 
+_MAX_POLICY_BYTES: Final = 4 * 1024 * 1024
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMESPACE_GLOB = re.compile(r"[a-z0-9*](?:[-a-z0-9*]*[a-z0-9*])?")
 _LOCATION_PATTERN = re.compile(
@@ -67,10 +69,16 @@ _UNSUPPORTED_KEYS: Final = ("revokers", "revocations", "rules", "breakGlass")
 
 
 def load_policies(paths: Iterable[Path]) -> tuple[Policy, ...]:
-    """Read the policies of several files. Raises `DocumentError` for what is malformed or where two share a name."""
+    """Read the policies of several files.
+
+    Raises `PathError` for a file that can't be read, `DocumentError` for one that is malformed or where two policies
+    share a name.
+    """
     policies: list[Policy] = []
     for path in paths:
-        policies += parse_policies(policy_file(path, ""), where=str(path), base=path.parent)
+        policies += parse_policies(
+            read_file(path, limit=_MAX_POLICY_BYTES, what="policy"), where=str(path), base=path.parent
+        )
     _refuse_twins(policies, where=", ".join(sorted({policy.where for policy in policies})))
     return tuple(policies)
 

@@ -61,6 +61,8 @@ CASES = [
     Case("verify data --identity ID", 2, "an identity without its issuer", "DBOM-302"),
     Case("verify other", 3, "", "DBOM-"),
     Case("policy check broken.yaml", 2, "broken.yaml: not YAML: did not find expected ',' or ']', line 2", "DBOM-202"),
+    Case("policy check none.yaml", 2, "none.yaml: there is no such policy", "DBOM-101"),
+    Case("admission review badpod.yaml --policy none.yaml", 2, "none.yaml: there is no such policy", "DBOM-101"),
     Case("verify data --policy broken.yaml", 2, "broken.yaml: not YAML", "DBOM-202"),
     Case("admission review broken.yaml --policy policy.yaml", 2, "broken.yaml: not YAML", "DBOM-202"),
     Case("admission review text.yaml --policy policy.yaml", 2, "text.yaml: not a Kubernetes object", "DBOM-510"),

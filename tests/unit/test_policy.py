@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,15 @@ from admission.policy import LicenseRule, LicenseScope, LocationRule, Mode, Poli
 from admission.starting_policy import Expected, render_policy
 from attest.local import open_local
 from attest.trust import TrustRoot
-from dbom.errors import DocumentError
+from dbom.errors import DocumentError, PathError
 from dbom.model import Unknown
+from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dbom.canonical import JsonObject
+    from dbom.rules import Rule
 
 
 @pytest.fixture(name="pem", scope="module")
@@ -325,8 +328,26 @@ def test_a_folder_gives_the_policies_of_its_files_and_an_empty_one_none(pem: str
     (tmp_path / "empty").mkdir()
     with pytest.raises(DocumentError, match="no policy file"):
         policies_at([tmp_path / "empty"])
-    with pytest.raises(DocumentError, match="can't be read"):
-        policies_at([tmp_path / "gone.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "rule"),
+    [
+        ("gone.yaml", "there is no such policy", PATH_MISSING),
+        ("policy.yaml/inside", "can't be read: Not a directory", PATH_UNREADABLE),
+        ("x" * 300, "can't be read: File name too long", PATH_UNREADABLE),
+        ("pipe", "can't be read as a policy: not a regular file", PATH_UNREADABLE),
+    ],
+)
+def test_a_policy_file_that_can_not_be_read_is_a_matter_of_its_path(
+    name: str, what: str, rule: Rule, tmp_path: Path
+) -> None:
+    """The hint of a malformed policy would send whoever misspelt a name to the format's page."""
+    (tmp_path / "policy.yaml").write_text("x")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PathError) as caught:
+        policies_at([tmp_path / name])
+    assert (what, rule) == (caught.value.what, caught.value.rule)
 
 
 def test_an_empty_file_is_no_policy(tmp_path: Path) -> None:
