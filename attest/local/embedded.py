@@ -10,6 +10,7 @@ from attest.identity import Identity
 from attest.local.home import FOLDER_NAME, data_home
 from attest.trust import TrustRoot
 from dbom.errors import DbomError, PathError
+from dbom.printable import printable
 from dbom.rules.attestations import LOCAL_STATE
 
 if TYPE_CHECKING:
@@ -61,7 +62,18 @@ def open_local(home: Path | None = None, *, now: Callable[[], datetime] | None =
 def find_local(home: Path | None = None) -> LocalSigstore | None:
     """Open the local Sigstore under `home`, or return None where there is none yet; otherwise as `open_local`."""
     folder = _folder(home)
-    return _loaded(folder) if folder.exists() else None
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise PathError(
+            LOCAL_STATE,
+            f"can't tell whether there is a local Sigstore: {error.strerror}",
+            where=printable(str(folder)),
+            hint="give this user the right to look into that folder, or set DBOM_HOME to one of their own",
+        ) from error
+    return _loaded(folder)
 
 
 def _folder(home: Path | None) -> Path:

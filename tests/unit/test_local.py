@@ -109,6 +109,16 @@ def test_looking_for_one_makes_none(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+def test_a_home_that_can_not_be_looked_into_is_said_and_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    """A new identity made there, or somewhere else, would not be the one that others were told of."""
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for home, why in ((tmp_path / ("x" * 300), "File name too long"), (loop, "Too many levels of symbolic links")):
+        with pytest.raises(PathError, match=why) as caught:
+            find_local(home)
+        assert "set DBOM_HOME" in caught.value.hint
+
+
 def test_nobody_else_may_read_any_of_it(sigstore: LocalSigstore) -> None:
     modes = {path.stat().st_mode & 0o777 for path in sigstore.folder.rglob("*") if path.is_file()}
     folders = {path.stat().st_mode & 0o777 for path in (sigstore.folder, *sigstore.folder.glob("*log"))}
