@@ -113,8 +113,6 @@ def test_the_pod_pins_the_image() -> None:
 
 
 def test_a_gate_with_a_malformed_policy_never_opens(tmp_path: Path) -> None:
-    from datetime import UTC, datetime
-
     (tmp_path / "policy.yaml").write_text("kind: Poem\n")
     with (
         pytest.raises(DocumentError),
