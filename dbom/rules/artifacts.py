@@ -146,6 +146,62 @@ SHARDS_NO_IDENTITY = Rule(
     " be compared with the sha256 of a file or a tree, and nothing is signed or verified by it.",
     "leave --scheme shards out where the digest is wanted that statements are about",
 )
+TRANSFER_FAILED = Rule(
+    "DBOM-150",
+    "transfer that failed",
+    "The store was asked several times, with longer and longer pauses, and each time it failed, was too busy, broke off"
+    " or sent another number of bytes than it had announced. Nothing is said about bytes that never came.",
+    "try again later, or copy the data first and fingerprint the copy",
+)
+NAME_TOO_LONG = Rule(
+    "DBOM-151",
+    "name longer than disks hold",
+    "The digest is well defined, but most disks hold at most 255 bytes between two slashes, and 4,096 in a path. The"
+    " object can't be copied to one, so a check against a local copy isn't possible.",
+    "rename the object",
+)
+KEY_IS_FOLDER_TOO = Rule(
+    "DBOM-152",
+    "object that is also a folder",
+    "In an object store `a` and `a/b` can both be objects. On a disk one of them must give way, so no tree of files is"
+    " what is stored here.",
+    "rename one of them, or leave one out with --ignore",
+)
+ARCHIVE_REFUSED = Rule(
+    "DBOM-153",
+    "archive that can't be read in one way only",
+    "Members of a zip or tar file are read as the files they would be after unpacking. Encrypted members, links, devices,"
+    " two members of one name, and archives that unpack to far more than any honest one have no such reading, or none"
+    " that is bounded.",
+    "unpack it with a tool you trust and fingerprint the folder, or fingerprint the archive itself as a file",
+)
+REDIRECT_REFUSED = Rule(
+    "DBOM-154",
+    "redirect that isn't followed",
+    "The server sends the reader elsewhere: too often, from https to something weaker, or to another protocol. Another"
+    " host is asked without any credentials.",
+    "give the address that it leads to, if you trust it",
+)
+LENGTH_UNKNOWN = Rule(
+    "DBOM-155",
+    "length that isn't announced",
+    "The server doesn't say how many bytes there are, so a transfer that broke off could not be told from a whole one.",
+    "download it, check it, and fingerprint the copy",
+)
+ATTESTED_WRONG = Rule(
+    "DBOM-156",
+    "store that attests another digest",
+    "The store says that the content has one sha256, and the bytes that it sends have another. One of them is wrong, and"
+    " neither can be relied on.",
+    "ask whoever runs the store; don't use the data until it is explained",
+)
+URL_REFUSED = Rule(
+    "DBOM-157",
+    "address that can't be fingerprinted",
+    "An address is a URL of a protocol that fsspec knows, such as s3://bucket/prefix, hf://datasets/org/name@revision or"
+    " zip://inner/path::URL. Passwords don't belong in it: it stands in shell histories and logs.",
+    "see docs/guide/remote.md for the forms of an address",
+)
 WORKERS_LOST = Rule(
     "DBOM-170",
     "workers that are lost again and again",

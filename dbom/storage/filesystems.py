@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from dbom.errors import MissingExtraError, UsageError
@@ -13,9 +14,13 @@ from dbom.rules.everyday import EXTRA_MISSING
 from dbom.storage.faults import unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from fsspec import AbstractFileSystem
 
-__all__ = ["open_filesystem", "service_errors", "shown_url"]
+__all__ = ["close_filesystem", "open_filesystem", "open_own_filesystem", "service_errors", "shown_url", "wait_for"]
+
+_Result = TypeVar("_Result")
 
 _EXTRAS = {
     "s3": "s3",
@@ -35,8 +40,11 @@ _SERVICE_ERRORS = (
     ("azure.core.exceptions", "AzureError"),
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
+    ("gcsfs.retry", "HttpError"),
     ("google.auth.exceptions", "GoogleAuthError"),
+    ("http.client", "HTTPException"),
     ("httpx", "HTTPError"),
+    ("httpx2", "HTTPError"),
 )
 
 
@@ -46,13 +54,45 @@ def open_filesystem(url: str) -> tuple[AbstractFileSystem, str]:
     Raises `MissingExtraError` where its package isn't installed, `UsageError` for what isn't an address, `StoreError`
     where it can't be reached.
     """
-    protocol = url.partition("://")[0]
-    import fsspec  # noqa: PLC0415  only who names a URL pays for it
-
     if "::" in url:
         raise UsageError(STORE_URL_REFUSED, "chained URLs are not taken", where=shown_url(url))
+    return _opened(url, {})
+
+
+def open_own_filesystem(url: str, **options: object) -> tuple[AbstractFileSystem, str]:
+    """Return a file system that nobody else in this process uses, without a cache of listings, and the path in it.
+
+    Whoever opened it closes it with `close_filesystem`. It raises what `open_filesystem` raises.
+    """
+    return _opened(url, {**options, "skip_instance_cache": True, "use_listings_cache": False})
+
+
+def close_filesystem(filesystem: AbstractFileSystem) -> None:
+    """Close the connections of a file system of one's own, each library's in its way.
+
+    (s3fs closes them when the last reference goes; gcsfs and adlfs leave them to the end of the process.)
+    """
+    for name in ("session", "service_client"):
+        close = getattr(getattr(filesystem, name, None), "close", None)
+        if close is not None:
+            with suppress(*service_errors()):
+                wait_for(filesystem, close)
+
+
+def wait_for(filesystem: AbstractFileSystem, call: Callable[..., Awaitable[_Result]], *arguments: object) -> _Result:
+    """Run a coroutine of an asynchronous file system's library to its end and return what it returns."""
+    from fsspec.asyn import sync  # noqa: PLC0415  only who names a URL pays for it
+
+    result: _Result = sync(filesystem.loop, call, *arguments)
+    return result
+
+
+def _opened(url: str, options: dict[str, object]) -> tuple[AbstractFileSystem, str]:
+    import fsspec  # noqa: PLC0415  only who names a URL pays for it
+
+    protocol = url.partition("://")[0]
     try:
-        filesystem, root = fsspec.core.url_to_fs(url)
+        filesystem, root = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
         hint = f"pip install 'dbom[{extra}]'" if extra else f"install fsspec's package for {printable(protocol)}://"
