@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbom import __version__
-from dbom.cli.session import current_settings
+from dbom.cli.session import current_folder, current_settings
 from dbom.errors import DbomError
 from dbom.installation import foreign_packages
 from dbom.model import Unknown
@@ -93,8 +93,9 @@ def _settings(problems: list[str]) -> Settings:
 
 
 def _settings_files(config: Path | None) -> tuple[str, ...]:
+    folder = current_folder()
     try:
-        project = find_project_file(Path.cwd())
+        project = find_project_file(folder) if folder is not None else None
     except DbomError:
         project = None  # what is wrong with it stands among the problems
     user = user_settings_file(os.environ)

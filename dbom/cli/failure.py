@@ -9,9 +9,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from dbom.cli.output import STDOUT, give_up_stdout, json_result
+from dbom.cli.session import current_folder
 from dbom.errors import DbomError, PathError, UsageError
 from dbom.printable import printable
-from dbom.rules.artifacts import PATH_UNREADABLE
+from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
 from dbom.rules.everyday import INTERNAL, OUTPUT_UNWRITABLE, USAGE
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ def show_crash(error: Exception, arguments: Sequence[str]) -> int:
     if isinstance(error, OSError) and error.errno in _FULL:
         give_up_stdout()
         return show_error(PathError(OUTPUT_UNWRITABLE, f"can't be written: {error.strerror}"), ())
+    if isinstance(error, FileNotFoundError) and error.filename is None and current_folder() is None:
+        return show_error(
+            PathError(PATH_MISSING, "the current folder has been removed", hint="go to a folder that is there"),
+            arguments,
+        )
     if isinstance(error, OSError) and error.filename is not None:
         return show_error(
             PathError(PATH_UNREADABLE, error.strerror or str(error), where=str(error.filename)), arguments

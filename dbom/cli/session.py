@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dbom.settings import Settings, Value
 
-__all__ = ["Session", "current_session", "current_settings", "with_session_flags"]
+__all__ = ["Session", "current_folder", "current_session", "current_settings", "with_session_flags"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ def current_settings(**flags: Value | None) -> Settings:
         flags={name.replace("_", "-"): value for name, value in flags.items()},
         environment=os.environ,
         config=current_session().config,
-        folder=_here(),
+        folder=current_folder(),
         user_file=user_settings_file(os.environ),
     )
 
 
-def _here() -> Path | None:
+def current_folder() -> Path | None:
     """Return the current folder, or None where somebody has removed it."""
     try:
         return Path.cwd()

@@ -83,7 +83,7 @@ def sign(
     from attest.store import open_store
     from dbom.cli.signed import signed_document, signed_text
 
-    paths = artifact_paths(artifacts)
+    paths, here = artifact_paths(artifacts), Path.cwd()  # where there is none, that is said before anything is signed
     locations = [Location.parse(text) for text in location or ()]
     if len(artifacts) > 1 and (bom is not None or locations):
         raise UsageError(USAGE, "--bom and --location take one ARTIFACT", got=f"{len(artifacts)} artifacts")
@@ -117,9 +117,7 @@ def sign(
     for item in prepared:
         for finding in (*item.fingerprint.findings, *item.findings):
             say(f"{finding.severity}: {printable(finding.where)}: {printable(finding.message)} ({finding.rule})")
-    shown = handovers(
-        published, signer, signing_key=choice.signing_key, trust_config=choice.trust_config, here=Path.cwd()
-    )
+    shown = handovers(published, signer, signing_key=choice.signing_key, trust_config=choice.trust_config, here=here)
     if format_ is TextOrJson.JSON:
         json_result("sign", signed_document(shown), output)
     else:

@@ -308,6 +308,25 @@ def test_a_folder_that_was_removed_under_our_feet_stops_only_what_needs_it(
     capsys.readouterr()
     assert run(["fingerprint", "data"]) == 2
     assert capsys.readouterr().err.startswith("error: data: there is nothing here\n")
+    assert run(["doctor"]) == 0
+    assert "project: none" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", ["run --out OUT -- touch MARK", "sign OTHER", "run --out out -- touch MARK", "demo"])
+def test_what_needs_the_folder_that_was_removed_says_so_before_it_does_anything(
+    words: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was a crash with exit code 3, and `dbom sign` had written its evidence by then."""
+    (place / "gone").mkdir()
+    monkeypatch.chdir(place / "gone")
+    (place / "gone").rmdir()
+    before = _state(place)
+    paths = {"OUT": "out", "MARK": "mark", "OTHER": "other"}
+    assert run([str(place / paths[word]) if word in paths else word for word in words.split()]) == 2
+    assert capsys.readouterr().err == (
+        "error: the current folder has been removed\n  hint: go to a folder that is there (DBOM-101)\n"
+    )
+    assert before == _state(place)
 
 
 def test_one_bad_path_among_several_spoils_only_itself(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
