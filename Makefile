@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 CACHE_HOME := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
 export DBOM_TEST_PEERS ?= $(CACHE_HOME)/dbom/test-peers
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 # uv from PATH, or put into a folder of the project's own.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
@@ -82,6 +83,7 @@ peers: $(VENV)/.dev
 
 bench: wheel
 	@tests/benchmarks/startup.sh "$(UV)" "$(PYTHON)" dist/*.whl
+	@PYTHONPATH=tests $(BIN)/python -P tests/benchmarks/fingerprints.py $(BENCH_ARGS)
 
 # The extras that the tests run for real.
 EXTRAS := --extra s3 --extra gcs --extra azure --extra hf --extra ray --extra blake3
@@ -90,6 +92,7 @@ lock: | $(BIN)/python
 	@$(UV) $(LOCK) pyproject.toml -o requirements/base.txt
 	@$(UV) $(LOCK) pyproject.toml --group pyproject.toml:dev $(EXTRAS) -o requirements/dev.txt
 	@$(UV) $(LOCK) requirements/tools.in -o requirements/tools.txt
+	@$(UV) $(LOCK) requirements/peers.in -o requirements/peers.txt
 	@$(UV) $(LOCK) --no-deps requirements/models.in -o requirements/models.txt
 
 clean:

@@ -2,6 +2,7 @@
 
 The folder is `DBOM_TEST_PEERS`, by default `dbom/test-peers` under the user's cache directory. Each Go peer is pinned
 by the module of its own beside this file (`go.mod` with a `tool` line, `go.sum`); a change of either builds it again.
+Peers from the Python index are pinned by requirements/peers.txt.
 """
 
 from __future__ import annotations
@@ -18,11 +19,22 @@ HERE = Path(__file__).resolve().parent
 
 GO_PEERS = {
     "cosign": "github.com/sigstore/cosign/v3/cmd/cosign",
+    "fake-gcs-server": "github.com/fsouza/fake-gcs-server",
+    "versitygw": "github.com/versity/versitygw/cmd/versitygw",
 }
 """The peers that are built with Go: the folder beside this file, and the package to build."""
 
+PYTHON_PEERS = HERE.parent.parent / "requirements" / "peers.txt"
+"""The peers from the Python index, hashed. They get an environment of their own, `python/` in the cache folder."""
+
+NPM_PEERS = {
+    "azurite": "azurite@3.37.0",
+}
+"""The peers from npm: the program, and the package with its version. They go to `node_modules/` in the cache folder."""
+
 DEBIAN_PEERS = {
     "curl": "curl",
+    "openssl": "openssl",
     "unshare": "util-linux",
     "sha256sum": "coreutils",
 }
@@ -59,6 +71,35 @@ def build(peer: str, package: str, folder: Path) -> str:
     return f"built in {time.monotonic() - started:.0f} s ({binary})"
 
 
+def build_python(folder: Path) -> str:
+    """Put the Python peers into an environment of their own; return what was done."""
+    environment, stamp = folder / "python", folder / "python.pinned"
+    pins = hashlib.sha256(PYTHON_PEERS.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == pins and (environment / "bin" / "dvc").exists():
+        return f"there ({environment})"
+    started = time.monotonic()
+    uv = shutil.which("uv") or str(HERE.parent.parent / ".tools" / "bin" / "uv")
+    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], check=True)
+    install = [uv, "pip", "install", "--quiet", "--python", str(environment / "bin" / "python")]
+    subprocess.run([*install, "--require-hashes", "-r", str(PYTHON_PEERS)], check=True)
+    stamp.write_text(pins)
+    return f"installed in {time.monotonic() - started:.0f} s ({environment})"
+
+
+def build_npm(peer: str, package: str, folder: Path) -> str:
+    """Put an npm peer into the cache folder, where npm is there; return what was done."""
+    stamp = folder / f"{peer}.pinned"
+    if (folder / "node_modules" / ".bin" / peer).exists() and stamp.exists() and stamp.read_text() == package:
+        return f"there ({folder / 'node_modules'})"
+    if shutil.which("npm") is None:
+        return "left out: npm, which brings it, isn't there"
+    started = time.monotonic()
+    words = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
+    subprocess.run([*words, package], check=True)
+    stamp.write_text(package)
+    return f"installed in {time.monotonic() - started:.0f} s ({folder / 'node_modules'})"
+
+
 def main() -> int:
     """Bring every peer, saying what was found and what was built."""
     folder = cache_folder()
@@ -70,6 +111,9 @@ def main() -> int:
     ]
     for peer, package in GO_PEERS.items():
         sys.stdout.write(f"{peer}: {build(peer, package, folder)}\n")
+    sys.stdout.write(f"dvc, model_signing: {build_python(folder)}\n")
+    for peer, package in NPM_PEERS.items():
+        sys.stdout.write(f"{peer}: {build_npm(peer, package, folder)}\n")
     for line in missing:
         sys.stderr.write(f"error: missing {line}\n")
     return 1 if missing else 0
