@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +15,10 @@ from attest.verification import Answer, Gathered, Source, Verification
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from attest.verifying import verify_bundle
 from dbom.errors import PathError, UsageError
-from dbom.model import Finding, Kind, Severity
+from dbom.model import FROM_CACHE, Finding, Kind, Severity
 from dbom.names import BUNDLE_SUFFIX
 from dbom.printable import printable
-from dbom.rules.artifacts import EMPTY_TREE
+from dbom.rules.artifacts import BYTES_FROM_CACHE, EMPTY_TREE
 from dbom.rules.attestations import BUNDLE_NAME, BYTES_NOT_CHECKED, NOBODY_EXPECTED
 from dbom.tree import fingerprint_path
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from attest.authority import Authority
     from attest.judging import Requirement
     from attest.store import Store, StoredBundle
+    from dbom.cache import Cache
     from dbom.items import Progress
     from dbom.model import Digest, Fingerprint
 
@@ -48,12 +50,16 @@ def verify_artifact(
     follow_links: bool = False,
     jobs: int = 0,
     progress: Progress | None = None,
+    cache: Cache | None = None,
 ) -> Verification:
     """Check the bytes at `path` against signed evidence by `authorities`, and return the verdict with its reasons.
 
     Evidence is gathered from the sidecar, from `bundles` and from `stores`. Where there are `requirements`, each of
     them must be met, and only who they name may say what the artifact is. Each tree is read with the ignore list
     that its statement was signed with, and no other.
+
+    `cache` is for those who trust one: files that haven't changed since they were read aren't read again, the bytes
+    then count as not checked, and a finding says so.
 
     Raises `UsageError` where nobody is expected, `PathError`, `NameRefusedError` or `ChangedError` where the bytes
     can't be read, `StoreError` where a store can't.
@@ -65,7 +71,9 @@ def verify_artifact(
     answers = _answers(_gathered(beside, bundles, stores), authorities, now)
 
     def fingerprint(ignores: tuple[str, ...] | None) -> Fingerprint:
-        return fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
+        return fingerprint_path(
+            path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress, cache=cache
+        )
 
     fingerprints = _fingerprints(
         signed_ignores(answer.result for answer in answers) if _is_folder(place) else [], fingerprint
@@ -80,7 +88,7 @@ def verify_artifact(
         sidecar.manifest() if sidecar is not None else None,
         tuple(requirements),
     )
-    return judge(asked, answers)
+    return _saying_cached(judge(asked, answers), fingerprints.values())
 
 
 def verify_digest(
@@ -110,6 +118,15 @@ def verify_digest(
         uncounted=result.uncounted,
         findings=(*result.findings, note),
     )
+
+
+def _saying_cached(result: Verification, fingerprints: Iterable[Fingerprint]) -> Verification:
+    cached = {entry.path for found in fingerprints for entry in found.entries if entry.known == FROM_CACHE}
+    if not cached:
+        return result
+    message = f"files that were taken from the cache, and not read: {len(cached)}"
+    note = Finding(BYTES_FROM_CACHE.id, Severity.WARNING, message, result.where)
+    return replace(result, bytes_checked=False, findings=(*result.findings, note))
 
 
 def _fingerprints(

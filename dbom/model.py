@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from html import escape
 from itertools import islice
@@ -180,6 +180,14 @@ class Fingerprint:
             key=lambda known: (known.basis.strength, not known.by),
             default=COMPUTED,
         )
+
+    def without_cache(self) -> Self:
+        """Return the same without the remark of which digests came from the cache: they too were computed here.
+
+        For documents of which the same input must always give the same bytes.
+        """
+        entries = tuple(replace(e, known=COMPUTED) if e.known == FROM_CACHE else e for e in self.entries)
+        return replace(self, entries=entries)
 
     def manifest(self) -> bytes:
         """Return the lines that `sha256sum` writes and `sha256sum -c` checks; a tree's digest is their sha256."""

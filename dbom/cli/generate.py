@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbom.bom.facts import ArtifactType
+from dbom.cli.caching import NoCacheOption, opened_cache
 from dbom.cli.options import IgnoreOption, JobsOption, NoDefaultIgnoresOption, TextOrJson
 from dbom.cli.output import demand_outside, say, write_file, write_result
 from dbom.cli.progress import progress_bar
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from dbom.bom import Bom
     from dbom.bom.facts import Parent
     from dbom.bom.generating import Description, Options
+    from dbom.cache import Cache
     from dbom.settings import Settings
 
 __all__ = ["generate"]
@@ -68,6 +70,7 @@ def generate(
     spec_version: Annotated[str, typer.Option("--spec-version", metavar="1.6|1.7", help="CycloneDX version.")] = "1.6",
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
+    no_cache: NoCacheOption = False,
     jobs: JobsOption = 0,
     format_: Annotated[
         TextOrJson, typer.Option("-f", "--format", help="The BOM itself, or its gist for people to read.")
@@ -117,7 +120,8 @@ def generate(
         parents=_parents(sources, ignores, settings.jobs),
         spec_version=spec_version,
     )
-    described = [_described(path, options, ignores, settings.jobs, timestamp) for path in paths]
+    with opened_cache(wanted=not no_cache) as cache:
+        described = [_described(path, options, ignores, settings.jobs, timestamp, cache=cache) for path in paths]
     _write([description.bom for description in described], targets, format_)
     for path, description in zip(paths, described, strict=True):
         _talk(path, description)
@@ -150,14 +154,14 @@ def _talk(path: str, description: Description) -> None:
 
 
 def _described(
-    path: str, options: Options, ignores: Sequence[str], jobs: int, timestamp: datetime | None
+    path: str, options: Options, ignores: Sequence[str], jobs: int, timestamp: datetime | None, *, cache: Cache | None
 ) -> Description:
     from dbom.bom.generating import describe_path
     from dbom.tree import fingerprint_path
 
     with progress_bar(f"reading {printable(path)}") as progress:
-        fingerprint = fingerprint_path(path, ignores=ignores, jobs=jobs, progress=progress)
-    return describe_path(path, fingerprint, options, timestamp=timestamp)
+        fingerprint = fingerprint_path(path, ignores=ignores, jobs=jobs, progress=progress, cache=cache)
+    return describe_path(path, fingerprint.without_cache(), options, timestamp=timestamp)
 
 
 def _targets(paths: Sequence[str], output: Path | None) -> list[Path] | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbom.cli.artifacts import artifact_paths
+from dbom.cli.caching import TrustCacheOption, opened_cache
 from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.options import FormatOption, JobsOption, OutputOption, StoreOption, TextOrJson
 from dbom.cli.output import json_result, say, write_result
@@ -60,6 +61,7 @@ def verify(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Read links that lead out of a tree, and say so.")
     ] = False,
+    trust_cache: TrustCacheOption = False,
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
@@ -82,6 +84,7 @@ def verify(
         bundles=bundle or [],
         stores=current_settings(store=tuple(store or ())).store,
         follow_links=follow_links,
+        trust_cache=trust_cache,
         jobs=current_settings(jobs=jobs or None).jobs,
     )
     if format_ is TextOrJson.JSON:
@@ -148,6 +151,7 @@ def _results(
     bundles: Sequence[Path],
     stores: Sequence[str],
     follow_links: bool,
+    trust_cache: bool,
     jobs: int,
 ) -> list[Verification]:
     from attest.checking import verify_artifact, verify_digest
@@ -158,7 +162,7 @@ def _results(
     now = datetime.now(UTC)
 
     def artifact(path: Path, item: _Condition) -> Verification:
-        with progress_bar(f"reading {printable(str(path))}") as progress:
+        with opened_cache(wanted=trust_cache) as cache, progress_bar(f"reading {printable(str(path))}") as progress:
             return verify_artifact(
                 path,
                 item.authorities,
@@ -169,6 +173,7 @@ def _results(
                 follow_links=follow_links,
                 jobs=jobs,
                 progress=progress,
+                cache=cache,
             )
 
     several = (len(paths) + len(digests)) * len(expected) > 1

@@ -146,6 +146,13 @@ SHARDS_NO_IDENTITY = Rule(
     " be compared with the sha256 of a file or a tree, and nothing is signed or verified by it.",
     "leave --scheme shards out where the digest is wanted that statements are about",
 )
+BYTES_FROM_CACHE = Rule(
+    "DBOM-132",
+    "files taken from the cache",
+    "As --trust-cache asks, files that look unchanged since this user last read them were not read again. Whoever can"
+    " write the cache, the disk beneath the file system, or the machine's clock can make that wrong.",
+    "leave --trust-cache out where the answer matters",
+)
 TRANSFER_FAILED = Rule(
     "DBOM-150",
     "transfer that failed",

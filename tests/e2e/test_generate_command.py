@@ -197,3 +197,22 @@ def test_hostile_names_do_not_reach_the_terminal(tmp_path: Path, capfdbinary: py
     assert run(["generate", str(tmp_path), "-f", "text"]) == 0
     said = capfdbinary.readouterr()
     assert b"\x1b" not in said.out + said.err
+
+
+def test_the_cache_changes_nothing_in_a_bom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """The same input gives the same bytes, whether it was read now or before."""
+    import functools
+    import time
+
+    from dbom import cache
+
+    monkeypatch.setattr(cache, "Cache", functools.partial(cache.Cache, now_ns=lambda: time.time_ns() + 10**11))
+    (tmp_path / "t.csv").write_bytes(b"a,b\n1,2\n")
+    results = []
+    for flags in ([], [], ["--no-cache"]):
+        assert 0 == run(["generate", str(tmp_path / "t.csv"), *flags, "-v"])
+        results.append(capfdbinary.readouterr())
+    assert results[0].out == results[1].out == results[2].out
+    assert [False, True, False] == [b"were not read again" in result.err for result in results]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
 from attest.store import StoredBundle, open_store
 from attest.verification import Verdict, Verification
+from dbom.cache import Cache
 from dbom.errors import PathError, UsageError
 from dbom.model import Digest, Kind, Severity
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, PREDICATE_OMS, PREDICATE_PROVENANCE, TREE_MEDIA_TYPE
@@ -578,3 +580,32 @@ def test_an_ignored_folder_is_told_by_how_it_was_signed(
     """The same bundle, asked about by a relative path with a trailing slash."""
     monkeypatch.chdir(tree.parent)
     assert verify_artifact("flowers/", [authority_of(local)], now=clock()).exit_code == 0
+
+
+def test_what_a_trusted_cache_gave_is_said_and_counts_as_not_checked(
+    tree: Path, tmp_path: Path, local: LocalSigstore
+) -> None:
+    """`--trust-cache`: the digest is believed; the result says of how many files, and that bytes weren't checked."""
+    settled = Cache(tmp_path / "cache.sqlite", now_ns=lambda: time.time_ns() + 10**11)
+    first, again = (
+        verify_artifact(tree, [authority_of(local)], now=clock(), cache=settled),
+        verify_artifact(tree, [authority_of(local)], now=clock(), cache=settled),
+    )
+    assert (Verdict.VERIFIED, True, Verdict.VERIFIED, False) == (
+        first.verdict,
+        first.bytes_checked,
+        again.verdict,
+        again.bytes_checked,
+    )
+    assert [("DBOM-132", "files that were taken from the cache, and not read: 2")] == [
+        (finding.rule, finding.message) for finding in again.findings
+    ]
+
+
+def test_a_changed_file_is_refused_with_a_trusted_cache_too(tree: Path, tmp_path: Path, local: LocalSigstore) -> None:
+    settled = Cache(tmp_path / "cache.sqlite", now_ns=lambda: time.time_ns() + 10**11)
+    verify_artifact(tree, [authority_of(local)], now=clock(), cache=settled)
+    status = (tree / "iris.csv").stat()
+    (tree / "iris.csv").write_bytes(b"setosa,0\n")
+    os.utime(tree / "iris.csv", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert 1 == verify_artifact(tree, [authority_of(local)], now=clock(), cache=settled).exit_code

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from dbom.model import Basis, Digest, Entry, Fingerprint, Kind, Known, Unknown, manifest_bytes, tree_digest
+from dbom.model import FROM_CACHE, Basis, Digest, Entry, Fingerprint, Kind, Known, Unknown, manifest_bytes, tree_digest
 
 A, B = "a" * 64, "b" * 64
 
@@ -97,3 +97,17 @@ def test_hostile_names_are_escaped_in_a_notebook() -> None:
     for hostile in ("<script", "<img", "<b>\x07", "<b>\\x07", "\u202e", "\x1b", "\x07"):
         assert hostile not in shown
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;" in shown
+
+
+def test_a_tree_says_where_a_file_of_it_came_from_the_cache_and_can_leave_the_remark_out() -> None:
+    entries = (Entry("a", 1, A), Entry("b", 1, B, FROM_CACHE))
+    found = Fingerprint("t", tree_digest(entries), entries)
+    assert "computed (cache)" == str(found.known)
+    assert Fingerprint("t", found.digest, (Entry("a", 1, A), Entry("b", 1, B))) == found.without_cache()
+
+
+def test_a_manifest_of_very_many_lines_is_made_in_parts() -> None:
+    entries = tuple(Entry(f"{number:05}", 1, A) for number in range(10_000))
+    expected = "".join(f"{A}  {number:05}\n" for number in range(10_000)).encode()
+    assert expected == manifest_bytes(entries[::-1])
+    assert hashlib.sha256(expected).hexdigest() == tree_digest(entries).hex
