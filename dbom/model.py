@@ -141,7 +141,7 @@ class Finding:
     where: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Fingerprint:
     """What an artifact is: its digest and the files that the digest is made of.
 
@@ -192,6 +192,12 @@ class Fingerprint:
     def manifest(self) -> bytes:
         """Return the lines that `sha256sum` writes and `sha256sum -c` checks; a tree's digest is their sha256."""
         return manifest_bytes(self.entries)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Fingerprint {printable(self.name)!r} {self.digest}, {len(self.entries):,} files, {self.size:,} bytes,"
+            f" {printable(str(self.known))}>"
+        )
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbom.cli.caching import NoCacheOption, opened_cache
 from dbom.cli.options import (
     FormatOption,
     IgnoreOption,
@@ -18,7 +19,7 @@ from dbom.cli.options import (
 )
 from dbom.cli.output import demand_outside, json_result, say, write_result
 from dbom.cli.progress import progress_bar
-from dbom.cli.session import current_settings
+from dbom.cli.session import current_session, current_settings
 from dbom.ignores import chosen_ignores
 from dbom.model import Unknown
 from dbom.printable import printable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from attest.comparing import Comparison, Read
     from attest.inventory import Inventory
+    from dbom.cache import Cache
     from dbom.canonical import Json, JsonObject
     from dbom.difference import Amount, Difference, Tally
     from dbom.model import Fingerprint
@@ -48,6 +50,10 @@ def diff(
     all_: Annotated[bool, typer.Option("--all", help=f"Show every difference, not just the first {_SHOWN}.")] = False,
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
+    computed: Annotated[
+        bool, typer.Option("--computed", help="Read all of a URL, whatever its store attests of the content.")
+    ] = False,
+    no_cache: NoCacheOption = False,
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
@@ -64,13 +70,14 @@ def diff(
     demand_outside(output, [before, after])
     settings = current_settings(ignore=tuple(ignore or ()), jobs=jobs or None)
     chosen = settings.ignore or no_default_ignores
-    found = compare_sides(
-        before,
-        after,
-        read=_reader(settings.jobs),
-        ignores=chosen_ignores(settings.ignore, defaults=not no_default_ignores) if chosen else None,
-        as_data=as_data,
-    )
+    with opened_cache(wanted=not no_cache) as cache:
+        found = compare_sides(
+            before,
+            after,
+            read=_reader(settings.jobs, cache, computed),
+            ignores=chosen_ignores(settings.ignore, defaults=not no_default_ignores) if chosen else None,
+            as_data=as_data,
+        )
     if format_ is TextOrJson.JSON:
         json_result("diff", _document(found), output)
     else:
@@ -81,12 +88,20 @@ def diff(
         raise typer.Exit(1)
 
 
-def _reader(jobs: int) -> Read:
-    from dbom.fingerprinting import fingerprint
+def _reader(jobs: int, cache: Cache | None, computed: bool) -> Read:
+    from dbom.fingerprinting import fingerprint, is_url
 
     def read(source: str, ignores: Sequence[str] | None) -> Fingerprint:
         with progress_bar(f"reading {Path(source).name or source}") as progress:
-            return fingerprint(source, ignores=ignores, jobs=jobs, progress=progress)
+            return fingerprint(
+                source,
+                ignores=ignores,
+                jobs=jobs,
+                cache=None if is_url(source) else cache,
+                computed=computed,
+                offline=current_session().offline,
+                progress=progress,
+            )
 
     return read
 

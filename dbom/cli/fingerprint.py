@@ -32,7 +32,7 @@ from dbom.rules.everyday import USAGE
 from dbom.shards import ShardedFingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dbom.cache import Cache
     from dbom.canonical import JsonObject
@@ -83,6 +83,10 @@ def fingerprint(
         Path | None,
         typer.Option("--manifest", metavar="FILE", help="Write the manifest that `sha256sum -c` checks, of one PATH."),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FILE", help="Write all of the fingerprint of one PATH, for dbom diff."),
+    ] = None,
     how: Annotated[bool, typer.Option("--how", help="Print the shell line that gives the same digest.")] = False,
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
@@ -121,17 +125,16 @@ def fingerprint(
 
     Example: dbom fingerprint data/ model.safetensors --how
     """
-    if manifest is not None and len(paths) > 1:
-        raise UsageError(USAGE, "--manifest takes one PATH", got=f"{len(paths)} paths")
+    _demand_one(paths, {"--manifest": manifest, "--save": save})
     local = Scheme.SHARDS if scheme is Scheme.SHARDS else also
     elsewhere = engine is not None or ray_address is not None or journal is not None or computed
     if local is not None and (elsewhere or any(map(is_url, paths))):
         raise UsageError(USAGE, f"{local} is for local paths, read by threads of this process")
     if how and any(map(is_url, paths)):
         raise UsageError(USAGE, "--how is for local paths")
-    if scheme is Scheme.SHARDS and (manifest is not None or how or also is not None):
-        raise UsageError(SHARDS_NO_IDENTITY, "--manifest, --how and --also are about whole files, not shards")
-    for written in (manifest, output):
+    if scheme is Scheme.SHARDS and (manifest or save or how or also is not None):
+        raise UsageError(SHARDS_NO_IDENTITY, "--manifest, --save, --how and --also are about whole files, not shards")
+    for written in (manifest, save, output):
         demand_outside(written, paths)
     settings = current_settings(ignore=tuple(ignore or ()), jobs=jobs or None)
     ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
@@ -149,9 +152,7 @@ def fingerprint(
             journal,
         )
         results = [_result(path, reading, several=len(paths) > 1) for path in paths]
-    first = results[0].outcome
-    if manifest is not None and not isinstance(first, (DbomError, ShardedFingerprint)):
-        write_result(first.manifest(), manifest)
+    _write_files(results[0].outcome, manifest, save)
     if format_ is TextOrJson.JSON:
         _show_json(results, how, output)
     else:
@@ -159,6 +160,25 @@ def fingerprint(
     codes = [result.outcome.exit_code for result in results if isinstance(result.outcome, DbomError)]
     if codes:
         raise typer.Exit(min(codes, key=_WORST_FIRST.index))
+
+
+def _demand_one(paths: Sequence[str], written: Mapping[str, Path | None]) -> None:
+    for flag, file in written.items():
+        if file is not None and len(paths) > 1:
+            raise UsageError(USAGE, f"{flag} takes one PATH", got=f"{len(paths)} paths")
+
+
+def _write_files(
+    outcome: Fingerprint | ShardedFingerprint | DbomError, manifest: Path | None, save: Path | None
+) -> None:
+    if isinstance(outcome, (DbomError, ShardedFingerprint)):
+        return
+    if manifest is not None:
+        write_result(outcome.manifest(), manifest)
+    if save is not None:
+        from dbom.fingerprints import write_fingerprint
+
+        write_result(write_fingerprint(outcome), save)
 
 
 @dataclass(frozen=True, slots=True)

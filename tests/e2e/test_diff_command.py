@@ -138,3 +138,38 @@ def test_ignores_hold_for_both_sides(here: Path) -> None:
     (here / "c" / "more.tmp").write_text("t")
     assert run(["diff", "a", "c"]) == 1
     assert run(["diff", "a", "c", "--ignore", "*.tmp"]) == 0
+
+
+def test_a_saved_fingerprint_is_compared_without_the_data(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fingerprint", "a", "--save", "a.saved", "--no-cache"]) == 0
+    first = (here / "a.saved").read_bytes()
+    assert run(["fingerprint", "a", "--save", "a.saved"]) == 0
+    assert first == (here / "a.saved").read_bytes()
+    assert run(["diff", "a.saved", "a"]) == 0
+    capsys.readouterr()
+    assert run(["diff", "a.saved", "b"]) == 1
+    assert "1 changed (1 bytes -> 4 bytes)" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fingerprint", "a", "b", "--save", "f"],
+        ["fingerprint", "a", "--save", "a/f"],
+        ["fingerprint", "a/x", "--save", "f", "--scheme", "shards"],
+    ],
+)
+def test_what_can_not_be_saved_is_a_usage_error(words: list[str]) -> None:
+    assert run(words) == 2
+
+
+@pytest.mark.usefixtures("here")
+def test_offline_forbids_a_url(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diff", "a", "s3://bucket/x", "--offline"]) == 3
+    assert "--offline" in capsys.readouterr().err
+
+
+def test_a_url_is_read(here: Path) -> None:
+    assert run(["diff", (here / "a").as_uri(), "a"]) == 0
+    assert run(["diff", (here / "a").as_uri(), "b"]) == 1

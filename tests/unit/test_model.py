@@ -111,3 +111,10 @@ def test_a_manifest_of_very_many_lines_is_made_in_parts() -> None:
     expected = "".join(f"{A}  {number:05}\n" for number in range(10_000)).encode()
     assert expected == manifest_bytes(entries[::-1])
     assert hashlib.sha256(expected).hexdigest() == tree_digest(entries).hex
+
+
+def test_a_fingerprints_repr_is_short_and_harmless() -> None:
+    entries = tuple(Entry(f"{number:04}", 10, "a" * 64) for number in range(2000))
+    shown = repr(Fingerprint("t\x1b[2J", tree_digest(entries), entries))
+    digest = tree_digest(entries)
+    assert f"<Fingerprint 't\\\\x1b[2J' {digest}, 2,000 files, 20,000 bytes, computed>" == shown
