@@ -32,14 +32,17 @@ _JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much, how many, how long (in seconds): what is beyond is refused, and never waited for."""
+    """How much, how many, how long (in seconds): what is beyond is refused, and never waited for.
+
+    `request` is from a request's first byte to its decision: the API server gives up after 5 seconds. `idle` is how
+    long a connection may stay open without a request, so that those who ask nothing don't hold the places.
+    """
 
     body_bytes: int = 4 * 1024 * 1024
     header_bytes: int = 32 * 1024
     connections: int = 256
-    idle: float = 60.0
+    idle: float = 15.0
     request: float = 4.0
-    decision: float = 4.0
     workers: int = 8
 
 
@@ -147,7 +150,7 @@ class Server:
         await self._stopping.wait()
         server.close()
         if self._busy:
-            await asyncio.wait(self._busy, timeout=self.limits.decision + self.limits.request)
+            await asyncio.wait(self._busy, timeout=2 * self.limits.request)
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -168,16 +171,16 @@ class Server:
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(writer.wait_closed(), 2.0)
 
-    async def decided(self, body: bytes) -> Answered:
-        """Return the webhook's answer, or its no where it doesn't come before the deadline."""
+    async def decided(self, body: bytes, deadline: float) -> Answered:
+        """Return the webhook's answer, or its no where it doesn't come before the deadline, by the loop's clock."""
         loop, late = asyncio.get_running_loop(), threading.Event()
         future = loop.run_in_executor(self._workers, self.webhook.answer, body, late.is_set)
-        done, _ = await asyncio.wait({future}, timeout=self.limits.decision)
+        done, _ = await asyncio.wait({future}, timeout=max(0.0, deadline - loop.time()))
         if done:
             return future.result()
         late.set()
         future.cancel()
-        return self.webhook.gave_up(body, f"no decision within {self.limits.decision:g} s")
+        return self.webhook.gave_up(body, f"no decision within {self.limits.request:g} s")
 
     @property
     def is_stopping(self) -> asyncio.Event:
@@ -192,6 +195,7 @@ class _Connection:
         self._server, self._reader, self._writer = server, reader, writer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=server.limits.header_bytes)
         self._is_head = False
+        self._deadline: float | None = None
 
     async def serve(self) -> None:
         while True:
@@ -199,7 +203,9 @@ class _Connection:
                 request = await self._begun()
                 if request is None:
                     return
-                body = await asyncio.wait_for(self._body(), self._server.limits.request)
+                deadline = self._deadline_of_request()
+                async with asyncio.timeout_at(deadline):
+                    body = await self._body()
             except h11.RemoteProtocolError as error:
                 await self._send(error.error_status_hint, _problem(str(error)), close=True)
                 return
@@ -207,10 +213,17 @@ class _Connection:
                 limit = self._server.limits.body_bytes
                 await self._send(413, _problem(f"the body is larger than {limit} bytes"), close=True)
                 return
-            await self._answer(request, body)
+            await self._answer(request, body, deadline)
             if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
                 return
             self._http.start_next_cycle()
+            self._deadline = None
+
+    def _deadline_of_request(self) -> float:
+        """Return when the request that is being read must be decided: so long after its first byte was seen."""
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self._server.limits.request
+        return self._deadline
 
     async def _begun(self) -> h11.Request | None:
         """Return the next request's head; None where the other side closed, or this server is stopping."""
@@ -250,10 +263,11 @@ class _Connection:
                 if self._http.they_are_waiting_for_100_continue:
                     await self._write(h11.InformationalResponse(status_code=100, headers=[]))
                 self._http.receive_data(await self._reader.read(_CHUNK))
+                self._deadline_of_request()
                 continue
             return event
 
-    async def _answer(self, request: h11.Request, body: bytes) -> None:
+    async def _answer(self, request: h11.Request, body: bytes, deadline: float) -> None:
         method, path = request.method, request.target.split(b"?")[0]
         self._is_head = method == b"HEAD"
         if path in (b"/healthz", b"/readyz"):
@@ -266,7 +280,7 @@ class _Connection:
         elif not _says_json(request):
             await self._send(415, _problem(f"expected the content type {_JSON}"))
         else:
-            answered = await self._server.decided(body)
+            answered = await self._server.decided(body, deadline)
             self._server.log(answered.log)
             await self._send(answered.status, answered.body)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from admission.webhook import Answered
     from dbom.canonical import Json, JsonObject
 
 IMAGE = "registry.example.com/m@sha256:" + "1" * 64
@@ -224,7 +225,7 @@ def test_a_decision_that_does_not_come_in_time_is_a_no(tmp_path: Path) -> None:
         return now()
 
     hook = Webhook([policy(Mode.AUDIT)], Evidence(), slow_clock)
-    with running(tmp_path, hook, Limits(decision=0.05)) as up:
+    with running(tmp_path, hook, Limits(request=0.5)) as up:
         status, answer = up.post(review())
         gate.set()
     response = answer["response"]
@@ -233,8 +234,34 @@ def test_a_decision_that_does_not_come_in_time_is_a_no(tmp_path: Path) -> None:
     assert response["status"] == {
         "code": 403,
         "reason": "Forbidden",
-        "message": "dbom: can't tell: no decision within 0.05 s",
+        "message": "dbom: can't tell: no decision within 0.5 s",
     }
+
+
+def test_the_time_that_reading_took_is_gone_for_deciding(tmp_path: Path) -> None:
+    """With a deadline each, a slow sender and a slow decision came to more than the API server waits."""
+    gate = threading.Event()
+
+    def slow_clock() -> datetime:
+        gate.wait(20)
+        return now()
+
+    files = write_self_signed(tmp_path, now=now())
+    hook = Webhook([policy(Mode.AUDIT)], Evidence(), slow_clock)
+    server = Server(hook, Certificate(files.certificate, files.key, print), print)
+
+    async def decided_too_late() -> Answered:
+        try:
+            return await server.decided(review(), asyncio.get_running_loop().time())
+        finally:
+            gate.set()
+
+    answered = asyncio.run(decided_too_late())
+    assert json.loads(answered.body)["response"]["allowed"] is False
+
+
+def test_the_deadline_is_below_the_five_seconds_that_the_api_server_waits() -> None:
+    assert Limits().request < 5
 
 
 def test_a_new_certificate_is_served_without_a_restart(tmp_path: Path) -> None:
