@@ -10,22 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from attest.coverage import described_elsewhere, find_other_bytes, find_uncovered, judge_bom_file, judge_uncovered
 from attest.signed_files import proven_files
 from attest.store import UnreadBundle
 from attest.verification import Answer, Source, Uncounted, Verdict, Verification
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
-from dbom.bom import Bom
-from dbom.canonical import canonical_json, load_json
 from dbom.difference import compare
-from dbom.errors import DocumentError
-from dbom.model import Digest, Finding, Kind, Severity, Unknown
-from dbom.names import DEFAULT_IGNORES, PREDICATE_BOM, PREDICATE_OMS, PREDICATE_PROVENANCE
+from dbom.model import Digest, Finding, Kind, Severity
+from dbom.names import PREDICATE_BOM, PREDICATE_OMS, PREDICATE_PROVENANCE
 from dbom.printable import printable
 from dbom.rules.attestations import (
-    BOM_DIFFERS,
-    BOM_OF_OTHER_BYTES,
     BYTES_CHANGED,
-    IGNORED_PRESENT,
     KINDS_DIFFER,
     NO_CONTENT_STATEMENT,
     NO_EVIDENCE,
@@ -46,8 +41,6 @@ __all__ = ["CONTENT_PREDICATES", "Asked", "Requirement", "judge"]
 
 CONTENT_PREDICATES: Final = frozenset({PREDICATE_BOM, PREDICATE_PROVENANCE, PREDICATE_OMS})
 """Predicate types that say what an artifact is, and not just where it can be had."""
-
-_SHOWN_PATHS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +93,10 @@ class Asked:
                 return subject
         return None
 
+    def subject(self, answer: Answer) -> Subject | None:
+        """Return the subject of an answer's statement that is what is asked about."""
+        return self.matching(answer.statement) if answer.statement is not None else None
+
     def digests(self) -> frozenset[Digest]:
         """Return the digest that was asked about, and those under every signed ignore list."""
         return frozenset({self.digest, *(item.digest for item in self.fingerprints.values())})
@@ -119,12 +116,12 @@ def judge(asked: Asked, answers: Sequence[Answer]) -> Verification:
     counted = [answer for answer in answers if _counts(asked, answer)]
     content = [answer for answer in counted if _is_content(asked, answer)]
     uncounted = tuple(Uncounted(answer, *_why_not(asked, answer)) for answer in answers if not _counts(asked, answer))
-    uncovered = _uncovered(asked, content)
+    uncovered = find_uncovered(asked, content)
     findings = [
         *_broken(uncounted),
-        *_of_other_bytes(asked, counted),
-        *_bom_findings(asked, counted, content),
-        *_left_out(asked, content, uncovered),
+        *find_other_bytes(asked, counted),
+        *judge_bom_file(asked, counted, content),
+        *judge_uncovered(asked, content, uncovered),
     ]
     verdict, more = _verdict(asked, counted, content, uncounted, findings)
     return Verification(
@@ -165,21 +162,9 @@ def _is_content(asked: Asked, answer: Answer) -> bool:
     statement = answer.statement
     if statement is None or statement.predicate_type not in CONTENT_PREDICATES:
         return False
-    if _described_elsewhere(asked, answer) is not None:
+    if described_elsewhere(asked, answer) is not None:
         return False
     return not asked.requirements or any(requirement.met(answer) for requirement in asked.requirements)
-
-
-def _described_elsewhere(asked: Asked, answer: Answer) -> Digest | None:
-    """Return the digest that a counted BOM names for what it describes, where these bytes have another."""
-    statement = answer.statement
-    if statement is None or statement.predicate_type != PREDICATE_BOM:
-        return None
-    described, subject = Bom(statement.predicate).artifact, asked.matching(statement)
-    if isinstance(described, Unknown) or subject is None or subject.digest is None:
-        return None
-    # Whether it is a file or a tree is told by a media type that others' BOMs don't have: the digits decide.
-    return described if described.hex != subject.digest.hex else None
 
 
 def _missing(asked: Asked, content: Sequence[Answer]) -> list[Finding]:
@@ -209,7 +194,7 @@ def _counts(asked: Asked, answer: Answer) -> bool:
 
 def _digest_shown(asked: Asked, shown: Sequence[Answer]) -> Digest:
     """Return the digest that most is known by: of the counted statements', the one that leaves out least."""
-    subjects = [subject for item in shown if (subject := _subject(asked, item)) is not None]
+    subjects = [subject for item in shown if (subject := asked.subject(item)) is not None]
 
     def left_out(subject: Subject) -> int:
         found = asked.fingerprint(subject)
@@ -217,10 +202,6 @@ def _digest_shown(asked: Asked, shown: Sequence[Answer]) -> Digest:
 
     best = min(subjects, key=left_out, default=None)
     return asked.digest if best is None or best.digest is None else best.digest
-
-
-def _subject(asked: Asked, answer: Answer) -> Subject | None:
-    return asked.matching(answer.statement) if answer.statement is not None else None
 
 
 def _why_not(asked: Asked, answer: Answer) -> tuple[str, str]:
@@ -254,87 +235,6 @@ def _broken(uncounted: Sequence[Uncounted]) -> list[Finding]:
         else:
             found.append(Finding(item.rule, Severity.ERROR, item.reason, result.where))
     return found
-
-
-def _of_other_bytes(asked: Asked, counted: Sequence[Answer]) -> list[Finding]:
-    return [
-        Finding(
-            BOM_OF_OTHER_BYTES.id,
-            Severity.WARNING,
-            f"a signed BOM describes other bytes than its statement is about, {described}, and says nothing of these",
-            item.result.where,
-        )
-        for item in counted
-        if (described := _described_elsewhere(asked, item)) is not None
-    ]
-
-
-def _bom_findings(asked: Asked, counted: Sequence[Answer], content: Sequence[Answer]) -> list[Finding]:
-    """Compare the BOM file with the signed BOMs, as values: layout is no part of a BOM."""
-    if asked.bom is None or not content:
-        return []
-    try:
-        written = canonical_json(load_json(asked.bom, where="the BOM file"))
-        if written in _signed_boms(content):
-            return []
-    except DocumentError as error:
-        return [_error(BOM_DIFFERS, f"the BOM file can't be the signed one: {error.what}", asked)]
-    if any(_is_bom(item) for item in content):
-        reason = "the BOM file isn't the BOM that was signed about these bytes"
-    elif written in _signed_boms(counted):
-        reason = "the BOM file is signed, but by nobody who is asked to say what this is"
-    else:
-        reason = "no signed BOM about these bytes covers the BOM file; what counts says what this is, but is no BOM"
-    return [_error(BOM_DIFFERS, reason, asked)]
-
-
-def _signed_boms(answers: Iterable[Answer]) -> set[bytes]:
-    """Return the BOMs of statements as canonical JSON; one that has no such form equals no file."""
-    found = set()
-    for item in answers:
-        if item.statement is not None and _is_bom(item):
-            try:
-                found.add(canonical_json(item.statement.predicate))
-            except DocumentError:
-                continue
-    return found
-
-
-def _is_bom(answer: Answer) -> bool:
-    return answer.statement is not None and answer.statement.predicate_type == PREDICATE_BOM
-
-
-def _uncovered(asked: Asked, content: Sequence[Answer]) -> tuple[str, ...]:
-    """Return what is there and covered by no statement of content: left out by the ignore list of each of them."""
-    lists = [found.ignored for found in _read_for(asked, content)]
-    return tuple(
-        sorted(
-            path
-            for path in {path for ignored in lists for path in ignored}
-            if all(any(_holds(entry, path) for entry in ignored) for ignored in lists)
-        )
-    )
-
-
-def _read_for(asked: Asked, content: Sequence[Answer]) -> list[Fingerprint]:
-    subjects = [_subject(asked, item) for item in content]
-    found = [asked.fingerprint(subject) for subject in subjects if subject is not None]
-    return [item for item in found if item is not None]
-
-
-def _holds(entry: str, path: str) -> bool:
-    return path == entry or (entry.endswith("/") and path.startswith(entry))
-
-
-def _left_out(asked: Asked, content: Sequence[Answer], uncovered: Sequence[str]) -> list[Finding]:
-    """Name what nothing vouches for. What is always left out is on record; what a signer chose to, is worth a look."""
-    if not uncovered:
-        return []
-    usual = any(set(found.ignores) <= set(DEFAULT_IGNORES) for found in _read_for(asked, content))
-    shown = ", ".join(printable(path) for path in uncovered[:_SHOWN_PATHS])
-    more = f" and {len(uncovered) - _SHOWN_PATHS} more" if len(uncovered) > _SHOWN_PATHS else ""
-    reason = f"left out of the signed digest, and there, vouched for by nobody: {shown}{more}"
-    return [Finding(IGNORED_PRESENT.id, Severity.NOTE if usual else Severity.WARNING, reason, asked.where)]
 
 
 def _no_content(
