@@ -117,6 +117,8 @@ def sign_artifact(
     *,
     bom: GivenBom | None = None,
     type_: ArtifactType | None = None,
+    licenses: Sequence[str] = (),
+    supplier: str = "",
     locations: Sequence[Location] = (),
     stores: Sequence[Store] = (),
     ignores: Sequence[str] | None = None,
@@ -133,6 +135,8 @@ def sign_artifact(
         signer,
         bom=bom,
         type_=type_,
+        licenses=licenses,
+        supplier=supplier,
         locations=locations,
         ignores=ignores,
         follow_links=follow_links,
@@ -148,6 +152,8 @@ def prepare_artifact(
     *,
     bom: GivenBom | None = None,
     type_: ArtifactType | None = None,
+    licenses: Sequence[str] = (),
+    supplier: str = "",
     locations: Sequence[Location] = (),
     ignores: Sequence[str] | None = None,
     follow_links: bool = False,
@@ -157,8 +163,8 @@ def prepare_artifact(
     """Read and sign the artifact at `path`, and write nothing.
 
     Without `bom`, the sidecar's is taken where it is about these bytes; else one is generated, of a dataset or a model
-    as `type_` insists or the content tells. `ignores` are the
-    patterns of what to leave out of a tree (None: the default ones).
+    as `type_` insists or the content tells; it states `licenses` and `supplier` where they are given. `ignores` are
+    the patterns of what to leave out of a tree (None: the default ones).
 
     Raises `MismatchError` for a given BOM about other bytes, `NoEvidenceError` for one that doesn't say which bytes it
     is about, `DocumentError` for a malformed one, `UsageError` where something is in the sidecar's place,
@@ -167,7 +173,9 @@ def prepare_artifact(
     artifact = Path(os.path.realpath(path))
     _writable_sidecar(artifact)  # before anything is signed: what is logged stays logged
     found = fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
-    data, parsed, source, findings = _chosen_bom(artifact, found, bom, type_)
+    data, parsed, source, findings = _chosen_bom(
+        artifact, found, bom, type_=type_, licenses=licenses, supplier=supplier
+    )
     subject = Subject.of(found.name, found.digest, ignores=found.ignores)
     declared = Known(Basis.DECLARED)
     statements = [
@@ -200,7 +208,13 @@ def publish(prepared: Prepared, *, stores: Sequence[Store] = ()) -> Published:
 
 
 def _chosen_bom(
-    artifact: Path, found: Fingerprint, given: GivenBom | None, type_: ArtifactType | None
+    artifact: Path,
+    found: Fingerprint,
+    given: GivenBom | None,
+    *,
+    type_: ArtifactType | None,
+    licenses: Sequence[str],
+    supplier: str,
 ) -> tuple[bytes, Bom, BomSource, tuple[Finding, ...]]:
     if given is not None:
         bom = Bom.parse(given.data, where=given.where)
@@ -211,7 +225,8 @@ def _chosen_bom(
         return beside[0], beside[1], BomSource.SIDECAR, ()
     from dbom.bom.generating import Options, describe_path  # noqa: PLC0415  heavy: it reads tables
 
-    description = describe_path(artifact, found, Options(type=type_))
+    options = Options(type=type_, licenses=tuple(licenses), supplier=supplier)
+    description = describe_path(artifact, found, options)
     return description.bom.to_json(), description.bom, BomSource.GENERATED, description.findings
 
 

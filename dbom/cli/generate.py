@@ -15,6 +15,7 @@ from dbom.cli.options import IgnoreOption, JobsOption, NoDefaultIgnoresOption, T
 from dbom.cli.output import demand_outside, say, write_file, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.session import current_settings
+from dbom.cli.stated import say_license, stated_licenses
 from dbom.errors import UsageError
 from dbom.ignores import chosen_ignores
 from dbom.model import Relation
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from dbom.bom.facts import Parent
     from dbom.bom.generating import Description, Options
     from dbom.cache import Cache
-    from dbom.settings import Settings
 
 __all__ = ["generate"]
 
@@ -107,7 +107,10 @@ def generate(
         Relation.DISTILLED_FROM: distilled_from,
     }
     settings = current_settings(ignore=tuple(ignore or ()), jobs=jobs or None, supplier=supplier or None)
-    licenses = tuple(license_ or ()) or _set_licenses(settings)
+    licenses = tuple(license_ or ())
+    if not licenses:
+        licenses = stated_licenses(settings)
+        say_license(settings)
     ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
     targets = _targets(paths, output)
     timestamp = _source_date()
@@ -127,14 +130,6 @@ def generate(
         _talk(path, description)
     if len(paths) > 1:
         say(f"{len(described)} described")
-
-
-def _set_licenses(settings: Settings) -> tuple[str, ...]:
-    """Return the licence of the settings, saying so: nobody named it on the command line."""
-    if settings.license is None:
-        return ()
-    say(f"license {printable(settings.license)}, as the settings say: {settings.origin('license')}")
-    return (settings.license,)
 
 
 def _parents(sources: Mapping[Relation, Sources], ignores: Sequence[str], jobs: int) -> tuple[Parent, ...]:

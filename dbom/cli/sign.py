@@ -30,6 +30,7 @@ from dbom.cli.signers import (
     choice_of_flags,
     signer_of,
 )
+from dbom.cli.stated import say_license, stated_licenses
 from dbom.errors import UsageError
 from dbom.ignores import chosen_ignores
 from dbom.printable import printable
@@ -79,7 +80,7 @@ def sign(
     """
     from attest.handover import handovers
     from attest.location import Location
-    from attest.publishing import prepare_artifact, publish
+    from attest.publishing import BomSource, prepare_artifact, publish
     from attest.store import open_store
     from dbom.cli.signed import signed_document, signed_text
 
@@ -106,6 +107,8 @@ def sign(
                     signer,
                     bom=given,
                     type_=as_,
+                    licenses=stated_licenses(settings),
+                    supplier=settings.supplier or "",
                     locations=locations,
                     ignores=ignores,
                     follow_links=follow_links,
@@ -114,6 +117,8 @@ def sign(
                 )
             )
     published = [publish(item, stores=stores) for item in prepared]
+    if any(item.bom_source is BomSource.GENERATED for item in prepared):
+        say_license(settings)
     for item in prepared:
         for finding in (*item.fingerprint.findings, *item.findings):
             say(f"{finding.severity}: {printable(finding.where)}: {printable(finding.message)} ({finding.rule})")

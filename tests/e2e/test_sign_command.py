@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dbom.bom import Bom
 from dbom.cli.app import run
 
 if TYPE_CHECKING:
@@ -53,6 +54,20 @@ def test_the_first_use_signs_and_ends_with_the_commands_for_somebody_else(
         for line, head in zip(lines[:-4:-1], ("  cosign", "  dbom verify", "  dbom trust"), strict=True)
     ]
     assert {"bom.cdx.json"} < {path.name for path in (here / "data.csv.dbom").iterdir()}
+
+
+def test_a_generated_bom_states_what_the_settings_say_and_a_given_one_what_it_says(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "dbom.toml").write_text('license = "CC0-1.0"\nsupplier = "Example Ltd"\n')
+    assert 0 == run(["sign", "data.csv"])
+    assert "license CC0-1.0, as the settings say: project (" in capsys.readouterr().err
+    signed = Bom.parse((here / "data.csv.dbom" / "bom.cdx.json").read_bytes(), where="sidecar")
+    assert (("CC0-1.0",), {"name": "Example Ltd"}) == (signed.licenses, signed.component["supplier"])
+    (here / "dbom.toml").write_text('license = "MIT"\n')
+    assert 0 == run(["sign", "data.csv"])
+    assert "MIT" not in capsys.readouterr().err
+    assert ("CC0-1.0",) == Bom.parse((here / "data.csv.dbom" / "bom.cdx.json").read_bytes(), where="sidecar").licenses
 
 
 def test_in_ci_it_signs_only_as_whom_it_is_told_and_writes_nothing_otherwise(
