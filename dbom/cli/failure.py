@@ -16,13 +16,16 @@ from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
 from dbom.rules.everyday import INTERNAL, OUTPUT_UNWRITABLE, USAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from dbom.canonical import JsonObject
 
-__all__ = ["own_words", "show_crash", "show_error", "wants_json"]
+__all__ = ["own_words", "show_crash", "show_error", "wants_json", "worst_code"]
 
 _MESSAGE_LIMIT = 2000
+
+# Over several results a no outweighs an unusable input, and that a "can't tell" (DESIGN, command line).
+_WORST_FIRST = (1, 2, 3, 0)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EBADF)
 
@@ -65,6 +68,11 @@ def _show_as_text(error: DbomError) -> None:
 def _shown(message: str) -> str:
     """Escape a message. Its backslashes stay single: those of the strings in it that were escaped are doubled."""
     return printable(message, limit=_MESSAGE_LIMIT).replace("\\\\", "\\")
+
+
+def worst_code(errors: Iterable[DbomError]) -> int:
+    """Return the exit code of several results, of which these failed: 0 where none did."""
+    return min((error.exit_code for error in errors), key=_WORST_FIRST.index, default=0)
 
 
 def show_crash(error: Exception, arguments: Sequence[str]) -> int:

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
 from dbom.bom.facts import ArtifactType
 from dbom.cli.caching import NoCacheOption, opened_cache
+from dbom.cli.failure import show_error, worst_code
 from dbom.cli.options import IgnoreOption, JobsOption, NoDefaultIgnoresOption, TextOrJson
 from dbom.cli.output import demand_outside, say, write_file, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.session import current_settings
 from dbom.cli.stated import say_license, stated_licenses
-from dbom.errors import UsageError
+from dbom.errors import InputError, PathError, RefusedError, UndecidedError, UsageError
 from dbom.ignores import chosen_ignores
 from dbom.model import Relation
 from dbom.printable import printable
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dbom.bom import Bom
     from dbom.bom.facts import Parent
     from dbom.bom.generating import Description, Options
     from dbom.cache import Cache
+    from dbom.errors import DbomError
 
 __all__ = ["generate"]
 
@@ -124,12 +127,35 @@ def generate(
         spec_version=spec_version,
     )
     with opened_cache(wanted=not no_cache) as cache:
-        described = [_described(path, options, ignores, settings.jobs, timestamp, cache=cache) for path in paths]
-    _write([description.bom for description in described], targets, format_)
-    for path, description in zip(paths, described, strict=True):
-        _talk(path, description)
-    if len(paths) > 1:
-        say(f"{len(described)} described")
+
+        def describe(path: str) -> Description:
+            return _described(path, options, ignores, settings.jobs, timestamp, cache=cache)
+
+        results = [_Result.of(path, describe, several=len(paths) > 1) for path in paths]
+    _write(results, targets, format_)
+    _talk(results)
+    code = worst_code(error for result in results if (error := result.error) is not None)
+    if code:
+        raise typer.Exit(code)
+
+
+@dataclass(slots=True)
+class _Result:
+    """What became of one path: its description, and the error that kept it from being made or written."""
+
+    path: str
+    description: Description | None = None
+    error: DbomError | None = None
+
+    @classmethod
+    def of(cls, path: str, describe: Callable[[str], Description], *, several: bool) -> Self:
+        """Describe a path; among several, one that can't be described is a result too."""
+        try:
+            return cls(path, describe(path))
+        except (RefusedError, InputError, UndecidedError) as error:
+            if not several:
+                raise
+            return cls(path, error=error)
 
 
 def _parents(sources: Mapping[Relation, Sources], ignores: Sequence[str], jobs: int) -> tuple[Parent, ...]:
@@ -142,7 +168,18 @@ def _parents(sources: Mapping[Relation, Sources], ignores: Sequence[str], jobs: 
     )
 
 
-def _talk(path: str, description: Description) -> None:
+def _talk(results: Sequence[_Result]) -> None:
+    for result in results:
+        if result.error is not None:
+            show_error(result.error, ())
+        elif result.description is not None:
+            _tell_findings(result.path, result.description)
+    failed = sum(result.error is not None for result in results)
+    if len(results) > 1:
+        say(f"{len(results) - failed} described" + (f", {failed} failed" if failed else ""))
+
+
+def _tell_findings(path: str, description: Description) -> None:
     for finding in description.findings:
         where = printable(os.path.normpath(Path(path) / finding.where) if Path(path).is_dir() else path)
         say(f"{finding.severity}: {where}: {printable(finding.message)} ({finding.rule})")
@@ -177,18 +214,38 @@ def _targets(paths: Sequence[str], output: Path | None) -> list[Path] | None:
     return targets
 
 
-def _write(boms: Sequence[Bom], targets: Sequence[Path] | None, format_: TextOrJson) -> None:
+def _write(results: Sequence[_Result], targets: Sequence[Path] | None, format_: TextOrJson) -> None:
+    """Write what was described, each to its target, or all of it to stdout."""
+    if targets is not None:
+        for result, target in zip(results, targets, strict=True):
+            _write_one(result, target, format_, several=len(results) > 1)
+        return
+    boms = [result.description.bom for result in results if result.description is not None]
+    if format_ is TextOrJson.JSON and len(results) > 1:
+        texts = [bom.to_json_line() for bom in boms]
+    else:
+        texts = [_text(bom, format_) for bom in boms]
+    if texts:
+        write_result(b"\n".join(texts))
+
+
+def _write_one(result: _Result, target: Path, format_: TextOrJson, *, several: bool) -> None:
+    if result.description is None:
+        return
+    try:
+        write_file(target, _text(result.description.bom, format_).rstrip(b"\n") + b"\n")
+    except PathError as error:
+        if not several:
+            raise
+        result.error = error
+    else:
+        say(f"wrote {printable(str(target))}")
+
+
+def _text(bom: Bom, format_: TextOrJson) -> bytes:
     from dbom.bom.summary import bom_summary
 
-    texts = ["\n".join(bom_summary(bom)).encode() if format_ is TextOrJson.TEXT else bom.to_json() for bom in boms]
-    if targets is not None:
-        for target, text in zip(targets, texts, strict=True):
-            write_file(target, text.rstrip(b"\n") + b"\n")
-            say(f"wrote {printable(str(target))}")
-    elif format_ is TextOrJson.JSON and len(boms) > 1:
-        write_result(b"\n".join(bom.to_json_line() for bom in boms))
-    else:
-        write_result(b"\n".join(texts))
+    return "\n".join(bom_summary(bom)).encode() if format_ is TextOrJson.TEXT else bom.to_json()
 
 
 def _source_date() -> datetime | None:

@@ -111,6 +111,42 @@ def test_several_paths_give_a_line_each_or_a_file_each(
     assert json.loads((tmp_path / "cars.json.cdx.json").read_bytes()) == json.loads(lines[1])
 
 
+@pytest.mark.parametrize("to_folder", [False, True])
+def test_one_bad_path_among_several_spoils_only_itself(
+    to_folder: bool,  # noqa: FBT001  a test's table
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"x,y\n1,2\n")
+    (tmp_path / "noise.csv").write_bytes(b"\x00\xff")
+    (tmp_path / "boms").mkdir()
+    asked = ["generate", "a.csv", "none", "noise.csv", "b.csv", *(["-o", "boms"] if to_folder else [])]
+    assert run(asked) == 2
+    captured = capfdbinary.readouterr()
+    written = [path.read_bytes() for path in sorted((tmp_path / "boms").iterdir())]
+    found = [Bom.parse(data, where="a BOM").name for data in (written or captured.out.splitlines())]
+    assert (found, captured.out == b"") == (["a.csv", "b.csv"], to_folder)
+    assert b"error: none: there is nothing here\n" in captured.err
+    assert b"error: noise.csv: can't tell whether this is a dataset or a model" in captured.err
+    assert captured.err.endswith(b"2 described, 2 failed\n")
+
+
+def test_one_file_among_several_that_can_not_be_written_spoils_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"x,y\n1,2\n")
+    (tmp_path / "boms" / "a.csv.cdx.json").mkdir(parents=True)
+    assert run(["generate", "a.csv", "b.csv", "-o", "boms"]) == 2
+    assert b"a.csv.cdx.json: can't be written: Is a directory" in (err := capfdbinary.readouterr().err)
+    assert err.endswith(b"1 described, 1 failed\n")
+    assert sorted(path.name for path in (tmp_path / "boms").iterdir()) == ["a.csv.cdx.json", "b.csv.cdx.json"]
+
+
 def test_the_gist_is_for_people(vega: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run(["generate", str(vega / "stocks.csv"), "-f", "text", "--version", "3"]) == 0
     first, licence, table = out(capfdbinary).decode().splitlines()
