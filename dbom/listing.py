@@ -6,8 +6,8 @@ import errno
 import os
 import re
 import stat
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,7 +103,7 @@ def list_again(before: Listing, ignores: Ignores, *, follow_links: bool = False)
     place = -1
     for place, (path, real, state) in enumerate(walk.files()):
         if place == len(before) or path != before.paths[place]:
-            return min(path, *before.paths[place : place + 1])
+            return min([path, *before.paths[place : place + 1]])
         if state != before.states[place] or real != before.elsewhere.get(place):
             return path
     walk.remarks()
@@ -145,12 +145,15 @@ class _Walk:
         pending = [_Folder("", self.root, None, 0)]
         while pending:
             folder = pending.pop()
-            for child in self._children(folder):
-                path = f"{folder.path}/{child.name}" if folder.path else child.name
+            # Taken from the end, each name is let go with its file: a folder may hold a million.
+            names = self._names(folder)
+            while names:
+                name = names.pop()
+                path = f"{folder.path}/{name}" if folder.path else name
                 if folder.links:
                     self._count_linked(path)
                 try:
-                    found = self._look(folder, child, path)
+                    found = self._look(folder, name, path)
                 except (NameRefusedError, PathError) as error:
                     self._note_fault(error)
                     continue
@@ -166,60 +169,74 @@ class _Walk:
         findings = sorted(self.findings, key=lambda finding: (path_order(finding.where), finding.rule))
         return tuple(sorted(self.ignored, key=path_order)), tuple(findings)
 
-    def _children(self, folder: _Folder) -> list[os.DirEntry[str]]:
+    def _names(self, folder: _Folder) -> list[str]:
+        """Return the names in a folder, the last one first."""
+        with self._children(folder.real, folder.path) as children:
+            return sorted((child.name for child in children), reverse=True)
+
+    @contextmanager
+    def _children(self, real: str, path: str) -> Iterator[Iterator[os.DirEntry[str]]]:
         try:
-            with os.scandir(folder.real) as children:
-                return sorted(children, key=attrgetter("name"))
+            with os.scandir(real) as children:
+                yield children
         except OSError as error:
-            place = self._place(folder.path)
+            place = self._place(path)
             if error.errno in _GONE:
                 raise _vanished(place) from error
             raise PathError(PATH_UNREADABLE, f"can't be listed: {error.strerror}", where=place) from error
 
-    def _look(
-        self, folder: _Folder, child: os.DirEntry[str], path: str
-    ) -> _Folder | tuple[str, str | None, FileState] | None:
+    def _look(self, folder: _Folder, name: str, path: str) -> _Folder | tuple[str, str | None, FileState] | None:
         """Take one child: give a file or a folder to enter, leave out what is ignored, refuse the rest."""
-        if _REMARKABLE.search(child.name) is not None or path == "-":
-            fault = segment_fault(child.name) if folder.path else path_fault(path)
+        if _REMARKABLE.search(name) is not None or path == "-":
+            fault = segment_fault(name) if folder.path else path_fault(path)
             raise NameRefusedError(NAME_REFUSED, f"the name {fault}", where=self._place(path))
+        real = f"{folder.real}/{name}" if folder.real != "/" else f"/{name}"
         if self.ignores.match(path, folder=False):
-            self.ignored.append(path + "/" if _is_folder(child) else path)
+            self.ignored.append(path + "/" if _is_folder(real) else path)
             return None
-        real, status = self._resolved(folder, child, path)
+        status, linked = self._status(real, path), False
+        if stat.S_ISLNK(status.st_mode):
+            real, status = self._resolved(folder, real, path)
+            linked = True
+        if stat.S_ISREG(status.st_mode):
+            return path, real if linked or folder.links else None, FileState.of(status)
         if stat.S_ISDIR(status.st_mode):
-            return self._folder(folder, child, path, real)
-        if not stat.S_ISREG(status.st_mode):
-            raise PathError(SPECIAL_FILE, "is a pipe, a socket or a device", where=self._place(path))
-        return path, real if folder.links or child.is_symlink() else None, FileState.of(status)
+            return self._folder(folder, path, real, linked=linked)
+        raise PathError(SPECIAL_FILE, "is a pipe, a socket or a device", where=self._place(path))
 
-    def _folder(self, above: _Folder, child: os.DirEntry[str], path: str, real: str) -> _Folder | None:
-        if self.ignores.match(path, folder=True) or self._left_out_as_sidecar(child, path):
+    def _folder(self, above: _Folder, path: str, real: str, *, linked: bool) -> _Folder | None:
+        if self.ignores.match(path, folder=True) or self._left_out_as_sidecar(path, real, linked=linked):
             self.ignored.append(path + "/")
             return None
-        folder = _Folder(path, real, above, above.links + child.is_symlink())
+        folder = _Folder(path, real, above, above.links + linked)
         if folder.links and folder.is_loop():
             raise NameRefusedError(LINK_REFUSED, "the link leads back to a folder above it", where=self._place(path))
         if folder.links > MAX_LINK_DEPTH:
             raise _too_many(self._place(path), f"more than {MAX_LINK_DEPTH} links to folders one below another")
         return folder
 
-    def _left_out_as_sidecar(self, child: os.DirEntry[str], path: str) -> bool:
+    def _left_out_as_sidecar(self, path: str, real: str, *, linked: bool) -> bool:
         if not self.ignores.may_be_sidecar(path):
             return False
-        if not child.is_symlink() and is_sidecar(self._children(_Folder(path, child.path, None, 0))):
-            return True
+        if not linked:
+            with self._children(real, path) as children:
+                if is_sidecar(children):
+                    return True
         self._note(NOT_A_SIDECAR.id, Severity.WARNING, "is no sidecar, so it is a part of the tree", path)
         return False
 
-    def _resolved(self, folder: _Folder, child: os.DirEntry[str], path: str) -> tuple[str, os.stat_result]:
+    def _status(self, real: str, path: str) -> os.stat_result:
         try:
-            if not child.is_symlink():
-                return child.path, child.stat(follow_symlinks=False)
-            real = os.path.realpath(child.path, strict=True)
+            return os.lstat(real)
+        except OSError as error:
+            raise _unresolved(self._place(path), error, link=False) from error
+
+    def _resolved(self, folder: _Folder, link: str, path: str) -> tuple[str, os.stat_result]:
+        try:
+            real = os.path.realpath(link, strict=True)
             status = Path(real).lstat()
         except OSError as error:
-            raise _unresolved(self._place(path), error, link=child.is_symlink()) from error
+            raise _unresolved(self._place(path), error, link=True) from error
         self._demand_allowed(folder, path, real, status)
         return real, status
 
@@ -266,9 +283,9 @@ class _Walk:
         )
 
 
-def _is_folder(child: os.DirEntry[str]) -> bool:
+def _is_folder(real: str) -> bool:
     try:
-        return child.is_dir()
+        return stat.S_ISDIR(os.stat(real).st_mode)  # noqa: PTH116  as for lstat
     except OSError:
         return False
 
