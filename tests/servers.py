@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -207,6 +208,83 @@ class _WebHandler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.wfile.write(body)
         if drop or headers:
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@dataclass(slots=True)
+class Proxy:
+    """What goes wrong on the way to a server: `once` for the next GETs of objects, `always` for all.
+
+    Words: a status, `cut` (half of the body, then the connection ends), `reset` (no answer at all).
+    """
+
+    target: str
+    once: list[str] = field(default_factory=list)
+    always: str = ""
+    url: str = ""
+
+
+@contextlib.contextmanager
+def proxy(target: str) -> Iterator[Proxy]:
+    """Run a proxy in front of a server (for clients that sign the host they think they talk to, as S3's do)."""
+    state = Proxy(target)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_ProxyHandler,), {"state": state}))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _ProxyHandler(BaseHTTPRequestHandler):
+    state: Proxy
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self._pass(b"")
+
+    def do_GET(self) -> None:
+        trouble = self.state.always
+        if not trouble and self.state.once and "list-type" not in self.path and "versioning" not in self.path:
+            trouble = self.state.once.pop()
+        if trouble.isdigit():
+            self._give(int(trouble), {}, b"", 0)
+        elif trouble == "reset":
+            self.close_connection = True
+        else:
+            self._pass(b"cut" if trouble == "cut" else b"")
+
+    def _pass(self, trouble: bytes) -> None:
+        host = self.state.target.partition("://")[2]
+        connection = HTTPConnection(host, timeout=30)
+        with contextlib.closing(connection):
+            connection.request(self.command, self.path, headers=dict(self.headers.items()))
+            answer = connection.getresponse()
+            body = answer.read()
+            length = int(answer.headers.get("Content-Length", len(body)))
+            kept = {
+                name: value
+                for name, value in answer.headers.items()
+                if name.lower() not in ("content-length", "connection", "transfer-encoding", "server", "date")
+            }
+        self._give(answer.status, kept, body[: len(body) // 2] if trouble else body, length)
+
+    def _give(self, status: int, headers: Mapping[str, str], body: bytes, length: int) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(length)}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(body)
+        if self.command == "GET" and len(body) != length:
             self.close_connection = True
 
     def log_message(self, *_: object) -> None:

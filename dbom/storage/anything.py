@@ -82,6 +82,8 @@ class AnySource:
             if error.rule is PATH_MISSING:
                 return
             raise
+        if not isinstance(found, dict):  # adlfs: a list of the object itself, or of nothing
+            found = {}
         for name, details in sorted(found.items()):
             if details.get("type") == "file" and name != where:
                 yield self._object(self._key(name), details)
@@ -132,7 +134,7 @@ class AnySource:
         return str(name).removeprefix(self._path).removeprefix("/")
 
     def _object(self, key: str, found: Mapping[str, Any]) -> RemoteObject:
-        tag = "\n".join(f"{name} {found[name]}" for name in _TAGS if found.get(name) is not None)
+        tag = "\n".join(f"{name} {_plain(found[name])}" for name in _TAGS if found.get(name) is not None)
         return RemoteObject(key, int(found.get("size") or 0), tag)
 
     def _asked(self, key: str, ask: Callable[[], _Result]) -> _Result:
@@ -143,6 +145,12 @@ class AnySource:
                 raise judged(error, self.shown(key)) from error
 
         return retrying(once, self.shown(key))
+
+
+def _plain(value: object) -> object:
+    """Return a time in one form: some file systems list a number and tell a date of one file."""
+    timestamp = getattr(value, "timestamp", None)
+    return timestamp() if timestamp is not None else value
 
 
 def _agree(tag: str, other: str) -> bool:

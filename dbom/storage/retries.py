@@ -132,6 +132,8 @@ def status_of(error: BaseException) -> int | None:
 
 
 def _own_status(error: BaseException) -> int | None:
+    if type(error).__module__ == "aiohttp.http_exceptions":
+        return None  # its parser's own, of an answer that broke off, not the server's
     response: object = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore
         metadata = response.get("ResponseMetadata")

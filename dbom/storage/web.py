@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse
     from typing import IO
 
-__all__ = ["WebSource", "web_place"]
+__all__ = ["Redirects", "WebSource", "web_place"]
 
 _TIMEOUT = 60.0
 _REDIRECTS = 5
@@ -53,7 +53,7 @@ class WebSource:
 
     def __init__(self, root: str) -> None:
         self._url = root
-        self._opener = build_opener(_Redirects())
+        self._opener = build_opener(Redirects())
 
     @property
     def host(self) -> str:
@@ -162,7 +162,7 @@ class WebSource:
             yield data
 
 
-class _Redirects(HTTPRedirectHandler):
+class Redirects(HTTPRedirectHandler):
     """Follows a few redirects between web addresses, never to less protection."""
 
     max_redirections = _REDIRECTS
