@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.judging import Asked, judge
 from attest.sidecar import Sidecar
 from attest.store import UnreadBundle
-from attest.verification import Answer, Gathered, Source, Verification
+from attest.verification import Answer, Source, Verification
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from attest.verifying import verify_bundle
 from dbom.errors import PathError, UsageError
@@ -162,43 +163,44 @@ def _somebody(authorities: Sequence[Authority]) -> None:
 
 def _gathered(
     beside: Iterator[StoredBundle], given: Sequence[StoredBundle], stores: Sequence[Store]
-) -> Iterator[Gathered]:
+) -> Iterator[tuple[StoredBundle | UnreadBundle, Source]]:
     """Yield every bundle once, from the place where it weighs most."""
-    places = [
-        *((bundle, Source.SIDECAR) for bundle in beside),
-        *((bundle, Source.GIVEN) for bundle in given),
-    ]
+    places = chain(zip(beside, repeat(Source.SIDECAR)), zip(given, repeat(Source.GIVEN)))
     seen: set[str] = set()
     for bundle, source in places:
         if bundle.sha256 not in seen:
             seen.add(bundle.sha256)
-            yield Gathered(bundle, source)
+            yield bundle, source
     for store in stores:
         for entry in store.entries():
             if isinstance(entry, UnreadBundle):
-                yield Gathered(entry, Source.STORE)
+                yield entry, Source.STORE
             elif entry.sha256 not in seen:
                 seen.add(entry.sha256)
-                yield Gathered(entry, Source.STORE)
+                yield entry, Source.STORE
 
 
-def _answers(gathered: Iterator[Gathered], authorities: Sequence[Authority], now: datetime) -> list[Answer]:
-    return [_answer(item, authorities, now) for item in gathered]
+def _answers(
+    gathered: Iterator[tuple[StoredBundle | UnreadBundle, Source]], authorities: Sequence[Authority], now: datetime
+) -> list[Answer]:
+    # One at a time: a bundle's bytes are let go before the next one's are read.
+    return [_answer(bundle, source, authorities, now) for bundle, source in gathered]
 
 
-def _answer(item: Gathered, authorities: Sequence[Authority], now: datetime) -> Answer:
-    bundle = item.bundle
+def _answer(
+    bundle: StoredBundle | UnreadBundle, source: Source, authorities: Sequence[Authority], now: datetime
+) -> Answer:
     if isinstance(bundle, UnreadBundle):
-        return Answer(item, bundle.rejection)
+        return Answer(source, bundle.rejection, is_unread=True)
     result = _result(bundle, authorities, now)
     if isinstance(result, Rejection):
-        return Answer(item, result)
+        return Answer(source, result)
     accepting = [
         authority.name
         for authority in authorities
         if authority.name == result.authority or isinstance(_result(bundle, [authority], now), VerifiedStatement)
     ]
-    return Answer(item, result, tuple(accepting))
+    return Answer(source, result, tuple(accepting))
 
 
 def _result(bundle: StoredBundle, authorities: Sequence[Authority], now: datetime) -> VerifiedStatement | Rejection:

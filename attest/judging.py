@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from attest.coverage import described_elsewhere, find_other_bytes, find_uncovered, judge_bom_file, judge_uncovered
 from attest.signed_files import proven_files
-from attest.store import UnreadBundle
 from attest.verification import Answer, Source, Uncounted, Verdict, Verification
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from dbom.difference import compare
@@ -182,7 +181,7 @@ def _missing(asked: Asked, content: Sequence[Answer]) -> list[Finding]:
 
 def _matters(asked: Asked, answer: Answer) -> bool:
     """Return whether an answer is worth a word: of a store's bundles, broken ones and those about the artifact."""
-    if answer.gathered.source is not Source.STORE or answer.statement is None:
+    if answer.source is not Source.STORE or answer.statement is None:
         return True
     return asked.speaks_of(answer.statement) or asked.matching(answer.statement) is not None
 
@@ -226,11 +225,11 @@ def _broken(uncounted: Sequence[Uncounted]) -> list[Finding]:
     found = []
     for item in uncounted:
         result = item.answer.result
-        if isinstance(item.answer.gathered.bundle, UnreadBundle):
+        if item.answer.is_unread:
             found.append(Finding(item.rule, Severity.WARNING, item.reason, result.where))
         elif not isinstance(result, Rejection) or result.kind is not RejectionKind.BROKEN:
             continue
-        elif item.answer.gathered.source is Source.STORE:
+        elif item.answer.source is Source.STORE:
             found.append(Finding(STORED_BUNDLE_BROKEN.id, Severity.WARNING, item.reason, result.where))
         else:
             found.append(Finding(item.rule, Severity.ERROR, item.reason, result.where))

@@ -13,13 +13,12 @@ from dbom.printable import printable
 
 if TYPE_CHECKING:
     from attest.statement import Statement
-    from attest.store import StoredBundle, UnreadBundle
     from attest.verified import Rejection, VerifiedStatement
     from dbom.difference import Difference
     from dbom.errors import DbomError
     from dbom.model import Digest, Finding
 
-__all__ = ["Answer", "Gathered", "Source", "Uncounted", "Verdict", "Verification"]
+__all__ = ["Answer", "Source", "Uncounted", "Verdict", "Verification"]
 
 
 class Source(StrEnum):
@@ -39,23 +38,17 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """A bundle, or what of a store can't be read, and where it came from."""
-
-    bundle: StoredBundle | UnreadBundle
-    source: Source
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """A gathered bundle, and what the verifier made of it.
+    """What the verifier made of a bundle, and where it came from. Its raw bytes are no part: a store holds many.
 
-    `accepted_by` names every authority that accepts its signer: one identity may stand in several.
+    `accepted_by` names every authority that accepts its signer: one identity may stand in several. `is_unread` says
+    that it couldn't be read at all.
     """
 
-    gathered: Gathered
+    source: Source
     result: VerifiedStatement | Rejection
     accepted_by: tuple[str, ...] = ()
+    is_unread: bool = False
 
     @property
     def statement(self) -> Statement | None:

@@ -144,7 +144,7 @@ def _uncounted(item: Uncounted) -> JsonObject:
     return {
         "rule": item.rule,
         "reason": _shown(item.reason),
-        "source": str(item.answer.gathered.source),
+        "source": str(item.answer.source),
         "predicateType": None if statement is None else printable(statement.predicate_type),
         "claimedSigner": None if signer is None else _signer(signer),
         "bundleSha256": item.answer.result.bundle_sha256 or None,

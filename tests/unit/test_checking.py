@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import time
+import tracemalloc
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -224,6 +225,22 @@ def test_what_can_not_be_read_of_a_store_is_a_remark(file: Path, local: LocalSig
     assert {Severity.WARNING} == {finding.severity for finding in result.findings}
     bundle_in(file).unlink()
     assert checked(file, authority_of(local), stores=[store]).exit_code == 3
+
+
+def test_a_store_full_of_large_rubbish_is_not_held_in_memory(file: Path, local: LocalSigstore, tmp_path: Path) -> None:
+    """The bytes of each bundle were kept until the verdict: a hundred of the largest were six gigabytes."""
+    size, count = 1024 * 1024, 24
+    (tmp_path / "store").mkdir()
+    for number in range(count):
+        (tmp_path / "store" / f"x-{number}.sigstore.json").write_bytes(bytes([number]) * size)
+    tracemalloc.start()
+    try:
+        result = checked(file, authority_of(local), stores=[open_store(str(tmp_path / "store"))])
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert (Verdict.VERIFIED, count) == (result.verdict, len(result.uncounted))
+    assert held < size * count / 2
 
 
 def test_broken_json_is_refused(file: Path, local: LocalSigstore) -> None:
