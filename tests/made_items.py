@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dbom.items import Progress
 
-__all__ = ["Bar", "MadeItem", "PlainExecutor", "reads"]
+__all__ = ["Bar", "MadeItem", "PlainExecutor", "endless", "reads"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +78,12 @@ def reads(log: str | os.PathLike[str], path: str | None = None) -> list[str]:
     file = Path(log)
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return [line for line in lines if path in (None, line)]
+
+
+def endless() -> None:
+    """Never end, unless interrupted."""
+    while True:
+        pass
 
 
 class PlainExecutor(Executor):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import socket
+import sys
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -32,10 +35,12 @@ _LOST = (
     "ObjectLostError",
     "OutOfMemoryError",
 )
+_HOST_PORT = re.compile(r"(?P<host>[^/]+):(?P<port>[0-9]{1,5})")
+_CONNECT_SECONDS = 10
 _NOT_IMPORTED = "failed to import on the worker"  # how Ray words a worker without our code
 
-# What Ray reads of the environment when a Ray of our own starts: no usage statistics, on the loopback, and open only to
-# who holds the token (a Ray runs what it is sent).
+# What Ray reads of the environment when it is imported, for a Ray of our own: no usage statistics, the loopback, and
+# nobody let in without the token (a Ray runs what it is sent).
 _PRIVATE = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -61,6 +66,8 @@ def open_ray(address: str | None = None, *, jobs: int = 0) -> Iterator[RayExecut
 
     Raises `MissingExtraError` where Ray isn't installed, `StoreError` where there is no cluster.
     """
+    if address == LOCAL and "ray" in sys.modules and not sys.modules["ray"].is_initialized():
+        raise _unreachable("Ray was imported before it could be told to be private; start it by ray.init()", LOCAL)
     with _environment(_PRIVATE if address == LOCAL else {}):
         ray = _imported()
         if ray.is_initialized():
@@ -186,6 +193,7 @@ def _imported() -> ModuleType:
 
 
 def _connect(ray: ModuleType, address: str | None, jobs: int) -> None:
+    _demand_listening(address)
     options: dict[str, object] = {"address": address or "auto"}
     if address == LOCAL:
         options["include_dashboard"] = False
@@ -193,6 +201,17 @@ def _connect(ray: ModuleType, address: str | None, jobs: int) -> None:
     try:
         ray.init(log_to_driver=False, configure_logging=False, **options)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise _unreachable(str(error), address) from error
+
+
+def _demand_listening(address: str | None) -> None:
+    """Raise `StoreError` where nothing listens at `host:port`; Ray itself would try for minutes."""
+    found = _HOST_PORT.fullmatch(address or "")
+    if found is None:
+        return
+    try:
+        socket.create_connection((found["host"].strip("[]"), int(found["port"])), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
         raise _unreachable(str(error), address) from error
 
 
