@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from dbom.model import Severity
 from dbom.names import short_predicate
 from dbom.printable import printable
+from dbom.rules import rule_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from dbom.canonical import JsonObject
     from dbom.model import Finding
 
-__all__ = ["summary_line", "verification_document", "verification_text"]
+__all__ = ["hint_lines", "summary_line", "verification_document", "verification_text"]
 
 _MESSAGE_LIMIT = 2000
 _PATHS_SHOWN = 20
@@ -46,6 +48,23 @@ def verification_text(result: Verification) -> str:
     ]
     lines.extend(_bounded(uncounted, "bundles that don't count"))
     return "\n".join(lines)
+
+
+def hint_lines(results: Sequence[Verification]) -> list[str]:
+    """Return what to do about each rule that made a verdict no yes, once however often it was broken."""
+    hints: dict[str, str] = {}
+    for result in results:
+        if result.error is not None:
+            hints[result.error.rule.id] = result.error.hint
+        for finding in result.reasons:
+            hints.setdefault(finding.rule, _hint(finding.rule))
+    return [f"  hint: {hint} ({rule})" for rule, hint in hints.items() if hint]
+
+
+@cache
+def _hint(rule_id: str) -> str:
+    rule = rule_by_id(rule_id)
+    return "" if rule is None else rule.hint
 
 
 def summary_line(results: Sequence[Verification]) -> str:
@@ -107,10 +126,7 @@ def _document(result: Verification) -> JsonObject:
         "notCovered": [_shown(path) for path in result.uncovered],
         "statements": [_counted(item) for item in result.counted],
         "notCounted": [_uncounted(item) for item in result.uncounted],
-        "findings": [
-            {"rule": f.rule, "severity": str(f.severity), "message": _shown(f.message), "where": _shown(f.where)}
-            for f in result.findings
-        ],
+        "findings": [_finding(finding) for finding in result.findings],
         "difference": None
         if difference is None
         else {
@@ -119,6 +135,16 @@ def _document(result: Verification) -> JsonObject:
             "changed": [_shown(path) for path in difference.changed],
         },
         "exitCode": result.exit_code,
+    }
+
+
+def _finding(finding: Finding) -> JsonObject:
+    return {
+        "rule": finding.rule,
+        "severity": str(finding.severity),
+        "message": _shown(finding.message),
+        "where": _shown(finding.where),
+        "hint": _hint(finding.rule),
     }
 
 

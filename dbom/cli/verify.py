@@ -18,7 +18,7 @@ from dbom.cli.options import FormatOption, JobsOption, OutputOption, StoreOption
 from dbom.cli.output import json_result, say, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.session import current_session, current_settings
-from dbom.cli.verdicts import summary_line, verification_document, verification_text
+from dbom.cli.verdicts import hint_lines, summary_line, verification_document, verification_text
 from dbom.errors import DbomError, UsageError
 from dbom.printable import printable
 from dbom.rules.attestations import NOBODY_EXPECTED
@@ -91,6 +91,7 @@ def verify(
         json_result("verify", verification_document(results), output)
     else:
         lines = [verification_text(result) for result in results]
+        lines += hint_lines(results)
         write_result("\n".join([*lines, *([summary_line(results)] if len(results) > 1 else [])]), output)
     code = min((result.exit_code for result in results), key=_WORST_FIRST.index)
     if code:

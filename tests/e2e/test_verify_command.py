@@ -20,6 +20,8 @@ from attest.identity import Identity
 from attest.sidecar import Sidecar
 from attest.trust import TrustRoot
 from dbom.cli.app import run
+from dbom.rules.artifacts import PATH_MISSING
+from dbom.rules.attestations import BYTES_CHANGED, NO_EVIDENCE
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
@@ -147,6 +149,23 @@ def test_a_store_is_read(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert run(["verify", str(tree), "--store", str(moved)]) == 0
     monkeypatch.setenv("DBOM_STORE", str(moved))
     assert run(["verify", str(tree)]) == 0
+
+
+def test_a_no_comes_with_what_to_do_about_it_once_for_each_rule(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "iris.csv").write_bytes(b"setosa,0\n")
+    (tmp_path / "unsigned").write_bytes(b"x")
+    words = [str(tree), str(tree), str(tmp_path / "unsigned"), str(tmp_path / "none")]
+    assert run(["verify", *words]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    hints = [line for line in lines if "hint: " in line]
+    rules = (BYTES_CHANGED, NO_EVIDENCE, PATH_MISSING)
+    assert [f"  hint: {rule.hint} ({rule.id})" for rule in rules] == hints
+    assert lines[-1] == "2 refused, 1 undecided, 1 not checked"
+    assert run(["verify", str(tree), "-f", "json"]) == 1
+    (finding,) = json.loads(capsys.readouterr().out)["results"][0]["findings"]
+    assert finding["hint"] == BYTES_CHANGED.hint
 
 
 def test_several_give_several_results_a_summary_and_the_worst_code(
