@@ -131,7 +131,8 @@ class RayExecutor(Executor):
     def _forget(self, future: Future[Any], reference: Any) -> None:  # noqa: ANN401  Ray's object reference
         self._pending.discard(future)
         if future.cancelled() and self._ray.is_initialized():
-            self._ray.cancel(reference)
+            # By force: a worker in the middle of a long read hears nothing else, and what it does may be done again.
+            self._ray.cancel(reference, force=True)
 
 
 def _call(version: str, function: Callable[..., _T], args: tuple[object, ...], kwargs: dict[str, object]) -> _T:
