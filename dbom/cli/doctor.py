@@ -13,7 +13,7 @@ from dbom.cli.session import current_session
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from dbom.canonical import JsonObject
 
@@ -42,10 +42,9 @@ def _lines(found: Examination) -> Iterator[str]:
     if isinstance(found.packages, Unknown):
         yield f"  can't tell: {found.packages.reason}"
     else:
-        yield from (f"  {item.name} {item.version or 'MISSING'}" for item in found.packages)
+        yield from (f"  {item.name} {item.version or 'MISSING'}{_other(item)}" for item in found.packages)
     for name, packages in found.extras.items():
-        missing = [item.name for item in packages if not item.version]
-        yield f"  extra {name}: " + (f"not installed (pip install 'dbom[{name}]')" if missing else "installed")
+        yield f"  extra {name}: {_extra(name, packages)}"
     yield "\nSettings files"
     yield from (f"  {line}" for line in found.settings_files)
     yield f"\nLocal Sigstore\n  {found.local_sigstore}"
@@ -54,6 +53,18 @@ def _lines(found: Examination) -> Iterator[str]:
     yield f"\nWould sign\n  {found.signer}"
     yield "\nProblems"
     yield from (f"  {line}" for line in found.problems or ("none",))
+
+
+def _other(item: Package) -> str:
+    return f", expected {item.wanted}" if item.is_other else ""
+
+
+def _extra(name: str, packages: Sequence[Package]) -> str:
+    others = [f"{item.name} is {item.version}{_other(item)}" for item in packages if item.is_other]
+    mended_by = f"(pip install 'dbom[{name}]')"
+    if any(not item.version for item in packages):
+        return f"not installed {mended_by}"
+    return f"{'; '.join(others)} {mended_by}" if others else "installed"
 
 
 def _document(found: Examination) -> JsonObject:
@@ -75,4 +86,4 @@ def _document(found: Examination) -> JsonObject:
 
 
 def _package(item: Package) -> JsonObject:
-    return {"name": item.name, "wanted": item.wanted, "version": item.version or None}
+    return {"name": item.name, "wanted": item.wanted, "version": item.version or None, "isOther": item.is_other}

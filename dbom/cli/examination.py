@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dbom import __version__
 from dbom.cli.session import current_folder, current_settings
+from dbom.cli.wanted import is_as_wanted
 from dbom.errors import DbomError
 from dbom.installation import foreign_packages
 from dbom.model import Unknown
@@ -27,6 +28,7 @@ __all__ = ["Examination", "Package", "examine"]
 
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
 _EXTRAS_ASKED = re.compile(r"[\w.-]+\s*\[([\w\s,-]+)\]")
+_EXTRAS_LIST = re.compile(r"^\s*\[[^\]]*\]")
 _NO_METADATA = Unknown("dbom isn't installed as a distribution here, so what it needs isn't listed")
 
 
@@ -37,6 +39,11 @@ class Package:
     name: str
     wanted: str
     version: str
+
+    @property
+    def is_other(self) -> bool:
+        """Whether the version that is here is known to be none that is wanted."""
+        return bool(self.version) and is_as_wanted(self.version, _EXTRAS_LIST.sub("", self.wanted)) is False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ def examine(*, config: Path | None) -> Examination:
     packages, extras = _packages()
     if not isinstance(packages, Unknown):
         problems += [f"{item.name}{item.wanted} is not installed" for item in packages if not item.version]
+        problems += [f"{item.name} is {item.version}, expected {item.wanted}" for item in packages if item.is_other]
     local, local_root = _local_sigstore(problems)
     return Examination(
         dbom=__version__,

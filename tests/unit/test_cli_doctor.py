@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ import pytest
 
 from attest.local import open_local
 from dbom.cli.app import run
+from dbom.cli.wanted import is_as_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +83,57 @@ def test_a_missing_package_is_a_problem(
     _requiring(monkeypatch, ["no-such-distribution>=2"])
     code, document = told()
     assert (code, document["problems"]) == (1, ["no-such-distribution>=2 is not installed"])
+
+
+def test_a_package_that_is_older_than_wanted_is_a_problem(
+    told: Callable[[], tuple[int, dict[str, object]]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    typer, rich = metadata.version("typer"), metadata.version("rich")
+    _requiring(monkeypatch, ["typer>=999", 'rich[jupyter]>=0.1,<1; extra == "nice"'])
+    code, document = told()
+    assert (code, document["problems"]) == (1, [f"typer is {typer}, expected >=999"])
+    assert run(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert f"  typer {typer}, expected >=999\n" in out
+    assert f"  extra nice: rich is {rich}, expected [jupyter]>=0.1,<1 (pip install 'dbom[nice]')\n" in out
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "answer"),
+    [
+        ("4.5", ">=4.5,<5", True),
+        ("4.5.0", ">=4.5,<5", True),
+        ("4.10", ">=4.5,<5", True),
+        ("4.4.9", ">=4.5,<5", False),
+        ("5", ">=4.5,<5", False),
+        ("5.0rc1", ">=4.5,<5", False),
+        ("4.5rc1", ">=4.5,<5", False),
+        ("4.6.dev0", ">=4.5,<5", True),
+        ("4.5.post1+local", ">=4.5,<5", True),
+        ("2026.1.0", ">=2026.1", True),
+        ("1.1.20251105", ">=1.1.20251105", True),
+        ("1.0", "", True),
+        ("1!4.5", ">=4.5", None),
+        ("4.5", "~=4.5", None),
+        ("4.5", "!=4.5", None),
+        ("nonsense", ">=4.5", None),
+    ],
+)
+def test_versions_are_compared_as_the_packaging_specification_says(
+    version: str,
+    wanted: str,
+    answer: bool | None,  # noqa: FBT001  a test's table
+) -> None:
+    assert answer is is_as_wanted(version, wanted)
+
+
+def test_every_requirement_of_dbom_is_of_a_form_that_is_compared() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *(line for lines in project["optional-dependencies"].values() for line in lines)]
+    wanted = [re.sub(r"^[\w.-]+(\[[^]]*\])?", "", line) for line in lines]
+    assert [] == [text for text in wanted if is_as_wanted("1", text) is None]
 
 
 def test_without_metadata_it_cannot_tell(
