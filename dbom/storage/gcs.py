@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from dbom.errors import PathError, StoreError
 from dbom.model import Unknown
@@ -34,7 +34,8 @@ class GcsSource:
 
     def find(self, key: str) -> RemoteObject | None:
         """Ask for one object."""
-        key, _, generation = key.partition("?generation=")
+        key, pinned, generation = key.partition("?generation=")
+        key = unquote(key) if pinned else key  # a pinned address is a location, whose key is encoded
         if not key or key.endswith("/"):
             return None
         asked = {"generation": generation} if generation else {}

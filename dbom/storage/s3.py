@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from dbom.errors import ChangedError, PathError, StoreError
 from dbom.model import Unknown
@@ -39,7 +39,8 @@ class S3Source:
 
     def find(self, key: str) -> RemoteObject | None:
         """Ask for one object, and by which version the bucket keeps it."""
-        key, _, version = key.partition("?versionId=")
+        key, pinned, version = key.partition("?versionId=")
+        key = unquote(key) if pinned else key  # a pinned address is a location, whose key is encoded
         if not key or key.endswith("/"):
             return None
         try:

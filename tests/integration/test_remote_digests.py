@@ -277,7 +277,7 @@ def test_a_bucket_that_keeps_versions_pins_them(monkeypatch: pytest.MonkeyPatch)
         pin = fingerprint_remote("s3://kept/m/a b")
         call("put_object", Bucket="kept", Key="m/a b", Body=b"two")
         after = fingerprint_remote("s3://kept/m/a b")
-        again = fingerprint_url(f"s3://kept/m/a b?versionId={str(pin.location).partition('=')[2]}")
+        again = fingerprint_url(str(pin.location))
         del call
         client.close()
     assert ["a b"] == [entry.path for entry in before.fingerprint.entries]

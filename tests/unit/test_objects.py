@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import subprocess
+import sys
 import tarfile
 import warnings
 import zipfile
@@ -133,6 +135,28 @@ def test_nothing_there_and_everything_ignored_are_errors(memory: fsspec.Abstract
     memory.pipe_file("/only/.DS_Store", b"")
     with pytest.raises(PathError, match="no files; 1 entries are ignored"):
         fingerprint_url("memory://only")
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "extra"),
+    [
+        ("s3://b/k", "s3fs", "dbom[s3]"),
+        ("gs://b/k", "gcsfs", "dbom[gcs]"),
+        ("az://b/k", "adlfs", "dbom[azure]"),
+        ("hf://o/n", "huggingface_hub", "dbom[hf]"),
+    ],
+)
+def test_a_missing_package_is_an_error_that_names_the_extra(url: str, module: str, extra: str) -> None:
+    """In a process of its own: fsspec remembers what it has loaded."""
+    program = (
+        "import sys; sys.modules[sys.argv[2]] = None\n"
+        "from dbom.errors import MissingExtraError\n"
+        "from dbom.remote import fingerprint_url\n"
+        "try: fingerprint_url(sys.argv[1])\n"
+        "except MissingExtraError as error: print(error.hint)"
+    )
+    command = [sys.executable, "-P", "-c", program, url, module]
+    assert f"pip install '{extra}'\n" == subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _zip(path: Path, members: list[tuple[str, bytes]]) -> str:
