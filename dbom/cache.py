@@ -6,7 +6,6 @@ and `Cache.trouble` says why; no fault of a cache is an error, and none gives a 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 import zlib
@@ -138,27 +137,30 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
 def _recalled(connection: sqlite3.Connection, items: Files) -> Iterator[tuple[int, Entry]]:
     """Look the items up folder by folder: one question for each run of files of one folder."""
     folder, rows = None, {}
-    for place in range(len(items)):
-        path, real, listed = items[place]
+    for place, (path, real, listed) in enumerate(items):
         above, _, name = real.rpartition("/")
         if above != folder:
-            folder, key = above, os.fsencode(above)
+            folder, key = above, _bytes(above)
             rows = dict(connection.execute("SELECT name, record FROM digests WHERE folder = ?", (key,)))
-        record = rows.get(os.fsencode(name))
+        record = rows.get(_bytes(name))
         if isinstance(record, bytes) and record[:_STATE_BYTES] == listed and _is_whole(real, record):
             sha256 = record[_STATE_BYTES : _STATE_BYTES + _SHA256_BYTES].hex()
             yield place, Entry(path, listed.size, sha256, FROM_CACHE)
 
 
+def _bytes(path: str) -> bytes:
+    return path.encode(errors="surrogateescape")
+
+
 def _row(item: LocalItem, sha256: str) -> tuple[bytes, bytes, bytes]:
     folder, _, name = item.real.rpartition("/")
     content = bytes(item.listed) + bytes.fromhex(sha256)
-    return os.fsencode(folder), os.fsencode(name), content + _check(item.real, content)
+    return _bytes(folder), _bytes(name), content + _check(item.real, content)
 
 
 def _check(real: str, content: bytes) -> bytes:
     """Return what tells a record whose bits have turned on the disk; SQLite itself has no checksums."""
-    return zlib.crc32(content, zlib.crc32(os.fsencode(real))).to_bytes(_CHECK_BYTES, "big")
+    return zlib.crc32(content, zlib.crc32(_bytes(real))).to_bytes(_CHECK_BYTES, "big")
 
 
 def _is_whole(real: str, record: bytes) -> bool:
