@@ -22,7 +22,7 @@ def test_a_file_is_read_up_to_its_limit_and_not_beyond(tmp_path: Path) -> None:
 def test_what_is_no_regular_file_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
-        with pytest.raises(PathError, match="can.t be read"):
+        with pytest.raises(PathError, match=r"can.t be read"):
             read_file(path, limit=5)
 
 
