@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor, Future
 
+    from dbom.engine.journal import Journal
     from dbom.items import Progress
     from dbom.model import Entry
     from dbom.storage.objects import RemoteObject, Source
@@ -55,20 +57,29 @@ def fingerprint_url(
     jobs: int = 0,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    journal: Journal | None = None,
     offline: bool = False,
 ) -> Fingerprint:
     """Return what is at a URL: one object, the tree of objects below a prefix, or those that a glob matches.
 
     The digest is the one that the same bytes have on a disk. `computed` reads every byte; otherwise a store's word is
     taken where it is a digest of the content, and says so in each entry. `jobs` is how many objects are read at once,
-    0 for a number that suits a network; `executor` reads elsewhere. `ignores` are patterns as in `fingerprint_path`.
+    0 for a number that suits a network; `executor` reads elsewhere, in batches. A `journal` keeps what was read,
+    so that a killed run goes on where it was. `ignores` are patterns as in `fingerprint_path`.
 
     Raises `UsageError` for what isn't an address, `MissingExtraError` where a package is missing, `PathError` for what
     is missing, refused or empty, `NameRefusedError` for keys that no disk can hold, `ChangedError` where anything
     changes meanwhile, `StoreError` for a store that can't be reached, or where `offline` forbids it.
     """
     return fingerprint_remote(
-        url, ignores=ignores, computed=computed, jobs=jobs, executor=executor, progress=progress, offline=offline
+        url,
+        ignores=ignores,
+        computed=computed,
+        jobs=jobs,
+        executor=executor,
+        progress=progress,
+        journal=journal,
+        offline=offline,
     ).fingerprint
 
 
@@ -80,6 +91,7 @@ def fingerprint_remote(
     jobs: int = 0,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    journal: Journal | None = None,
     offline: bool = False,
 ) -> RemoteFingerprint:
     """Do what `fingerprint_url` does, and return the pins as well."""
@@ -94,7 +106,7 @@ def fingerprint_remote(
         return RemoteFingerprint(found, Unknown("a member of an archive has no place of its own"), {})
     demand_online(url, offline=offline)
     with open_sources():
-        reading = _Reading(url, computed, jobs, executor, progress)
+        reading = _Reading(url, computed, jobs, executor, progress, journal)
         return reading.fingerprint(patterns)
 
 
@@ -105,6 +117,7 @@ class _Reading:
     jobs: int
     executor: Executor | None
     progress: Progress | None
+    journal: Journal | None
 
     def fingerprint(self, ignores: Ignores) -> RemoteFingerprint:
         place = place_of(self.url)
@@ -155,11 +168,18 @@ class _Reading:
 
     def _digests(self, items: Iterable[RemoteItem]) -> Iterator[Entry]:
         """Read the items, some of them at once, a bounded number of them waiting; in order."""
-        if self.executor is not None:
-            yield from _window(items, self.executor, None, _READERS * 2)
+        if self.executor is not None or self.journal is not None:
+            yield from self._digests_in_batches(items)
             return
         with open_executor(self.jobs or _READERS) as threads:
             yield from _window(items, threads, self.progress, 2 * (self.jobs or _READERS))
+
+    def _digests_in_batches(self, items: Iterable[RemoteItem]) -> Iterator[Entry]:
+        from dbom.engine.window import digest_items  # noqa: PLC0415  only who asks for it pays for it
+
+        with ExitStack() as opened:
+            executor = self.executor or opened.enter_context(open_executor(self.jobs))
+            yield from digest_items(items, executor, journal=self.journal, progress=self.progress, readers=_READERS)
 
 
 def _window(items: Iterable[RemoteItem], executor: Executor, progress: Progress | None, ahead: int) -> Iterator[Entry]:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 import servers
 
+from dbom.engine.journal import Journal
 from dbom.errors import MismatchError, PathError, StoreError
 from dbom.model import Basis, Unknown
 from dbom.remote import fingerprint_remote, fingerprint_url
@@ -99,6 +100,24 @@ def test_s3_has_the_digest_of_the_disk(expected: Fingerprint, s3_client: Path, u
 def test_any_executor_gives_the_same(expected: Fingerprint) -> None:
     with ThreadPoolExecutor(2) as executor:
         _same(expected, fingerprint_url("s3://bkt/data", executor=executor))
+
+
+def test_what_a_journal_knows_of_a_url_is_not_read_again(expected: Fingerprint, tree: Path, tmp_path: Path) -> None:
+    """Two of the objects can't be read any more; a run with the journal needs none of them."""
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.put(str(tree), "/kept/data", recursive=True)
+    url = "memory://kept/data"
+    with Journal.open(tmp_path / "journal", tree=url, ignores=expected.ignores) as journal:
+        _same(expected, fingerprint_url(url, journal=journal))
+    for name in ("/kept/data/a.txt", "/kept/data/sub/large.bin"):
+        memory.store[name].getbuffer()[:1] = b"?"  # changed without a trace, so that a reading would show
+    with Journal.open(tmp_path / "journal", tree=url, ignores=expected.ignores) as journal:
+        assert len(expected.entries) == len(journal)
+        _same(expected, fingerprint_url(url, journal=journal))
+    assert expected.digest != fingerprint_url(url).digest
+    memory.store.clear()
 
 
 @pytest.mark.usefixtures("s3_client")
