@@ -34,10 +34,14 @@ def proven_files(digest: Digest | None, statement: Statement, manifest: bytes | 
 
 
 def _files_of_bom(bom: JsonObject) -> tuple[Entry, ...]:
-    components = bom.get("components")
+    """Return the files that a BOM lists within the component that it describes, or beside it."""
+    metadata = bom.get("metadata")
+    described = metadata.get("component") if isinstance(metadata, dict) else None
+    within = described.get("components") if isinstance(described, dict) else None
+    listed = within if isinstance(within, list) else bom.get("components")
     return tuple(
         Entry(name, 0, digits)
-        for component in (components if isinstance(components, list) else [])
+        for component in (listed if isinstance(listed, list) else [])
         if isinstance(component, dict) and component.get("type") == "file"
         if isinstance(name := component.get("name"), str) and (digits := _sha256(component)) is not None
     )

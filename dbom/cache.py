@@ -80,9 +80,11 @@ class Cache:
     def recall(self, items: Files) -> dict[int, Entry]:
         """Return the entries of those of `items` whose state is the one they were read in, by their places."""
         known: dict[int, Entry] = {}
-        if self.trouble or not self.path.exists():
+        if self.trouble:
             return known
         try:
+            if not self.path.exists():
+                return known
             with closing(self._connected()) as connection:
                 known.update(_recalled(connection, items))
         except (sqlite3.Error, OSError) as error:

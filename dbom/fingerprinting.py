@@ -47,8 +47,8 @@ def fingerprint(
     suits). `engine` is `threads` or `ray`, on the cluster at `ray_address`; or any `executor` of `concurrent.futures`,
     whose workers find the same files at the same paths.
 
-    A path may be read with `follow_links` that lead out of it, a `cache` of what was read before, and a `journal`: a
-    file from which a killed run resumes. Of a URL, all is read with `computed`; otherwise a store's word is taken where
+    A killed run resumes from its `journal`, a file. A path may be read with `follow_links` that lead out of it, and a
+    `cache` of what was read before. Of a URL, all is read with `computed`; otherwise a store's word is taken where
     it is a digest of the content. `offline` forbids the network.
 
     Raises `UsageError` for words that don't go together, otherwise as `tree.fingerprint_path` and
@@ -65,7 +65,8 @@ def fingerprint(
         if is_url(text):
             from dbom.remote import fingerprint_url  # noqa: PLC0415  only who names a URL pays for it
 
-            _demand_for_urls(text, cache=cache, journal=journal, follow_links=follow_links)
+            _demand_for_urls(text, cache=cache, follow_links=follow_links)
+            log = None if journal is None else opened.enter_context(_journal(journal, text, ignores))
             return fingerprint_url(
                 text,
                 ignores=ignores,
@@ -73,9 +74,10 @@ def fingerprint(
                 jobs=jobs,
                 executor=executor,
                 progress=progress,
+                journal=log,
                 offline=offline,
             )
-        log = None if journal is None else opened.enter_context(_journal(journal, text, ignores))
+        log = None if journal is None else opened.enter_context(_journal(journal, os.path.realpath(text), ignores))
         read = None if executor is None else partial(_read, executor=executor, journal=log, progress=progress)
         return fingerprint_path(
             text, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress, cache=cache, read=read
@@ -88,22 +90,16 @@ def is_url(source: str) -> bool:
     return bool(separator) and protocol.isalnum()
 
 
-def _demand_for_urls(
-    url: str, *, cache: Cache | None, journal: str | os.PathLike[str] | None, follow_links: bool
-) -> None:
-    for given, what in (
-        (cache is not None, "a cache"),
-        (journal is not None, "a journal"),
-        (follow_links, "following links"),
-    ):
+def _demand_for_urls(url: str, *, cache: Cache | None, follow_links: bool) -> None:
+    for given, what in ((cache is not None, "a cache"), (follow_links, "following links")):
         if given:
             raise UsageError(USAGE, f"{what} is for local paths", where=printable(url))
 
 
-def _journal(path: str | os.PathLike[str], source: str, ignores: Sequence[str] | None) -> Journal:
+def _journal(path: str | os.PathLike[str], tree: str, ignores: Sequence[str] | None) -> Journal:
     from dbom.engine import Journal  # noqa: PLC0415  only who asks for it pays for it
 
-    return Journal.open(path, tree=os.path.realpath(source), ignores=Ignores.of(ignores).texts)
+    return Journal.open(path, tree=tree, ignores=Ignores.of(ignores).texts)
 
 
 def _read(items: Files, *, executor: Executor, journal: Journal | None, progress: Progress | None) -> list[Entry]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dbom.canonical import JsonObject
 
-__all__ = ["own_words", "show_crash", "show_error", "wants_json", "worst_code"]
+__all__ = ["is_result", "own_words", "show_crash", "show_error", "wants_json", "worst_code"]
 
 _MESSAGE_LIMIT = 2000
 
@@ -70,9 +70,14 @@ def _shown(message: str) -> str:
     return printable(message, limit=_MESSAGE_LIMIT).replace("\\\\", "\\")
 
 
-def worst_code(errors: Iterable[DbomError]) -> int:
-    """Return the exit code of several results, of which these failed: 0 where none did."""
-    return min((error.exit_code for error in errors), key=_WORST_FIRST.index, default=0)
+def worst_code(codes: Iterable[int]) -> int:
+    """Return the exit code of several results that have these: 1 before 2 before 3 before 0."""
+    return min(codes, key=_WORST_FIRST.index, default=0)
+
+
+def is_result(error: DbomError) -> bool:
+    """Return whether, among several artifacts, an error is the result of one and no reason to stop."""
+    return error.exit_code in _WORST_FIRST
 
 
 def show_crash(error: Exception, arguments: Sequence[str]) -> int:

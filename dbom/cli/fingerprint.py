@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbom.cli.caching import NoCacheOption, opened_cache
-from dbom.cli.failure import show_error
+from dbom.cli.failure import is_result, show_error, worst_code
 from dbom.cli.options import (
     FormatOption,
     IgnoreOption,
@@ -45,7 +45,6 @@ _IGNORED_SHOWN = 10
 _NO_IDENTITY = "a fingerprint by shards holds no file identity; nothing can be signed or verified by it"
 
 # Over several results a no outweighs an unusable input, and that a "can't tell" (DESIGN, command line).
-_WORST_FIRST = (1, 2, 3)
 
 
 class Scheme(StrEnum):
@@ -159,7 +158,7 @@ def fingerprint(
         _show_text(results, how, output)
     codes = [result.outcome.exit_code for result in results if isinstance(result.outcome, DbomError)]
     if codes:
-        raise typer.Exit(min(codes, key=_WORST_FIRST.index))
+        raise typer.Exit(worst_code(codes))
 
 
 def _demand_one(paths: Sequence[str], written: Mapping[str, Path | None]) -> None:
@@ -236,7 +235,7 @@ def _result(path: str, reading: _Reading, *, several: bool) -> _Result:
         with progress_bar(f"reading {Path(path).name or path}") as progress:
             return _Result(path, reading.read(path, progress))
     except DbomError as error:
-        if not several or error.exit_code not in _WORST_FIRST:
+        if not several or not is_result(error):
             raise
         return _Result(path, error)
 

@@ -134,7 +134,7 @@ def generate(
         results = [_Result.of(path, describe, several=len(paths) > 1) for path in paths]
     _write(results, targets, format_)
     _talk(results)
-    code = worst_code(error for result in results if (error := result.error) is not None)
+    code = worst_code(error.exit_code for result in results if (error := result.error) is not None)
     if code:
         raise typer.Exit(code)
 

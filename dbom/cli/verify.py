@@ -14,6 +14,7 @@ import typer
 from dbom.cli.artifacts import artifact_paths
 from dbom.cli.caching import TrustCacheOption, opened_cache
 from dbom.cli.expected import Expected, with_expected_flags
+from dbom.cli.failure import is_result, worst_code
 from dbom.cli.options import FormatOption, JobsOption, OutputOption, StoreOption, TextOrJson
 from dbom.cli.output import json_result, say, write_result
 from dbom.cli.progress import progress_bar
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 # Over several results a no outweighs an unusable input, and that a "can't tell" (DESIGN, command line).
-_WORST_FIRST = (1, 2, 3, 0)
 
 _MAX_POLICY_BYTES = 4 * 1024 * 1024
 
@@ -93,7 +93,7 @@ def verify(
         lines = [verification_text(result) for result in results]
         lines += hint_lines(results)
         write_result("\n".join([*lines, *([summary_line(results)] if len(results) > 1 else [])]), output)
-    code = min((result.exit_code for result in results), key=_WORST_FIRST.index)
+    code = worst_code(result.exit_code for result in results)
     if code:
         raise typer.Exit(code)
 
@@ -196,7 +196,7 @@ def _one(where: str, verified: Callable[[], Verification], *, several: bool) -> 
     try:
         return verified()
     except DbomError as error:
-        if not several or error.exit_code not in _WORST_FIRST:
+        if not several or not is_result(error):
             raise
         return Verification.failed(printable(where), error)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbom.engine.batches import Batch, batches
+from dbom.engine.batching import Batch, batches
 from dbom.engine.journal import Journal
 from dbom.engine.opening import ENGINES, open_engine
 from dbom.engine.order import Child, in_order

@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbom.engine.batches import Filling
+from dbom.engine.batching import Filling
 from dbom.engine.order import Child, in_order
 from dbom.engine.shared import SharedItem
 from dbom.errors import ChangedError, NameRefusedError, PathError

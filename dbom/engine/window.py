@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dbom.engine.batches import BATCH_BYTES, BATCH_ITEMS, Batch, Filling
+from dbom.engine.batching import BATCH_BYTES, BATCH_ITEMS, Batch, Filling
 from dbom.engine.running import RETRIES, Ready, Stoppable, run_all, window_of
 from dbom.engine.shared import shared
 

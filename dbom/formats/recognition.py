@@ -8,6 +8,8 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from dbom.formats.safetensors import MAX_HEADER_BYTES
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -86,6 +88,8 @@ _MANY_OPCODES = 50
 _TOLD_BY_THEIR_END = (b"PAR1", b"PK\x03\x04", b"\x80")  # of all others the end says nothing, and isn't read
 _MAX_IR_VERSION = 32
 _JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]0-9-]|true|false|null))')
+_LAST_ASCII = 0x7E
+_HEADER_START = 24
 _CONTROL = frozenset(range(0x20)) - frozenset(b"\t\n\r\f\x1b")
 
 
@@ -123,9 +127,16 @@ def _by_magic(head: bytes, tail: bytes) -> FileFormat | None:
 
 
 def _is_safetensors(head: bytes) -> bool:
-    """Eight bytes that are no text, then the brace that must open the header; whether it holds, its reader says."""
-    length, brace = head[:8], head[8:9]
-    return brace == b"{" and any(byte in _CONTROL or byte > 0x7E for byte in length)  # noqa: PLR2004  the last ASCII
+    """Look for the header after its length of eight bytes; whether it holds, its reader says.
+
+    Of random bytes one file in 256 has the brace that opens a header, and next to none a length that a header can have,
+    or a first key of plain text behind the brace.
+    """
+    if head[8:9] != b"{" or not any(byte in _CONTROL or byte > _LAST_ASCII for byte in head[:8]):
+        return False
+    key = head[9:_HEADER_START]
+    is_text = len(key) == _HEADER_START - 9 and key.startswith(b'"') and key.isascii() and not _CONTROL & set(key)
+    return is_text or int.from_bytes(head[:8], "little") <= MAX_HEADER_BYTES
 
 
 def _is_pickle(head: bytes, tail: bytes, size: int) -> bool:

@@ -177,9 +177,9 @@ KEY_IS_FOLDER_TOO = Rule(
 ARCHIVE_REFUSED = Rule(
     "DBOM-153",
     "archive that can't be read in one way only",
-    "Members of a zip or tar file are read as the files they would be after unpacking. Encrypted members, links, devices,"
-    " two members of one name, and archives that unpack to far more than any honest one have no such reading, or none"
-    " that is bounded.",
+    "Members of a zip or tar file are read as the files they would be after unpacking. Encrypted members, links,"
+    " devices, two members of one name, and archives that unpack to far more than any honest one have no such reading,"
+    " or none that is bounded.",
     "unpack it with a tool you trust and fingerprint the folder, or fingerprint the archive itself as a file",
 )
 REDIRECT_REFUSED = Rule(
@@ -198,15 +198,15 @@ LENGTH_UNKNOWN = Rule(
 ATTESTED_WRONG = Rule(
     "DBOM-156",
     "store that attests another digest",
-    "The store says that the content has one sha256, and the bytes that it sends have another. One of them is wrong, and"
-    " neither can be relied on.",
+    "The store says that the content has one sha256, and the bytes that it sends have another. One of them is wrong,"
+    " and neither can be relied on.",
     "ask whoever runs the store; don't use the data until it is explained",
 )
 URL_REFUSED = Rule(
     "DBOM-157",
     "address that can't be fingerprinted",
-    "An address is a URL of a protocol that fsspec knows, such as s3://bucket/prefix, hf://datasets/org/name@revision or"
-    " zip://inner/path::URL. Passwords don't belong in it: it stands in shell histories and logs.",
+    "An address is a URL of a protocol that fsspec knows, such as s3://bucket/prefix, hf://datasets/org/name@revision"
+    " or zip://inner/path::URL. Passwords don't belong in it: it stands in shell histories and logs.",
     "see docs/guide/remote.md for the forms of an address",
 )
 WORKERS_LOST = Rule(

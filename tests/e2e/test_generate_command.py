@@ -202,7 +202,7 @@ def test_bad_input_gives_one_clear_line_and_writes_nothing(
         "empty.csv": b"",
         "noise.csv": bytes(range(256)),
         "cut.bin": b"\x40\0\0\0\0\0\0\0{",
-        "bomb.bin": b"\x00\xff\xff\xff\xff\xff\xff\x7f{}",
+        "bomb.bin": b'\x00\xff\xff\xff\xff\xff\xff\x7f{"a.weight": {"dtype"',
         "t.csv": b"a,b\n1,2\n",
         "u.csv": b"a,b\n1,3\n",
         "broken.json": b'{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": "x"}',

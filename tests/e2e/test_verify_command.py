@@ -347,3 +347,20 @@ def test_hostile_names_can_not_reach_the_terminal(
     code, document = json_of(capsys, "flowers")
     assert (code, document["results"][0]["difference"]["added"]) == (1, ["\\x1b[2J\\u202egnp"])
     assert local.identity.subject
+
+
+def test_without_the_manifest_the_files_that_the_signed_bom_lists_tell_what_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    for name in ("one.csv", "two.csv"):
+        (tmp_path / "data" / name).write_text("a,b\n1,2\n", encoding="utf-8")
+    assert run(["sign", "data", "--local"]) == 0
+    (tmp_path / "data.dbom" / "manifest.sha256").unlink()
+    (tmp_path / "data" / "two.csv").write_text("a,b\n1,3\n", encoding="utf-8")
+    capsys.readouterr()
+    assert run(["verify", "data"]) == 1
+    out = capsys.readouterr().out
+    assert "changed  two.csv" in out
+    assert "one.csv" not in out

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+import fsspec
 import pytest
 
 import dbom
@@ -99,12 +101,20 @@ def test_words_that_do_not_go_together_are_refused(tree: Path, tmp_path: Path) -
         fingerprint(tree, engine="dask")
     with pytest.raises(UsageError, match="Ray address"):
         fingerprint(tree, ray_address="ray://x")
-    with pytest.raises(UsageError, match="a journal is for local paths"):
-        fingerprint("s3://bucket/x", journal=tmp_path / "journal")
     with pytest.raises(UsageError, match="a cache is for local paths"):
         fingerprint("s3://bucket/x", cache=Cache(tmp_path / "cache"))
     with pytest.raises(UsageError, match="following links is for local paths"):
         fingerprint("s3://bucket/x", follow_links=True)
+
+
+def test_a_url_has_a_journal_too(tree: Path, tmp_path: Path) -> None:
+    place = f"memory://{uuid.uuid4().hex}"
+    fsspec.filesystem("memory").put(str(tree / "sub"), place, recursive=True)
+    first = fingerprint(place, journal=tmp_path / "journal")
+    assert (tmp_path / "journal").stat().st_size > 0
+    assert (
+        first.digest == fingerprint(place, journal=tmp_path / "journal").digest == fingerprint_path(tree / "sub").digest
+    )
 
 
 @pytest.mark.parametrize(
