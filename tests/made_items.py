@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dbom.items import Progress
 
-__all__ = ["Bar", "MadeItem", "PlainExecutor", "endless", "reads"]
+__all__ = ["Bar", "MadeItem", "PlainExecutor", "reads", "until"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,9 +80,9 @@ def reads(log: str | os.PathLike[str], path: str | None = None) -> list[str]:
     return [line for line in lines if path in (None, line)]
 
 
-def endless() -> None:
-    """Never end, unless interrupted."""
-    while True:
+def until(path: str) -> None:
+    """Keep a worker busy until there is a file at `path`."""
+    while not Path(path).exists():
         pass
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from made_items import MadeItem, endless, reads
+from made_items import MadeItem, reads, until
 
 import dbom
 from dbom.engine import Journal, RenewingExecutor, batches, digest_items, local_parts, open_engine, reduce_tree
@@ -205,11 +205,13 @@ def test_where_this_process_is_connected_already_the_connection_is_used_and_left
     assert 2 == cluster.submit(abs, -2).result()
 
 
-def test_an_error_inside_the_context_cancels_what_waits(cluster: RayExecutor) -> None:
+def test_an_error_inside_the_context_cancels_what_waits(cluster: RayExecutor, tmp_path: Path) -> None:
+    """Ray may miss that a task which is just being handed out was cancelled: then it is done, and nobody waits."""
     executor = RayExecutor()
     with RenewingExecutor(lambda: executor) as renewing:
-        blocked = [renewing.submit(endless) for _ in range(4)]
+        blocked = [renewing.submit(until, str(tmp_path / "end")) for _ in range(4)]
         executor.shutdown(wait=False, cancel_futures=True)
+    (tmp_path / "end").touch()
     assert all(future.cancelled() for future in blocked)
     wait(blocked)
     with pytest.raises(RuntimeError, match="after shutdown"):
