@@ -34,8 +34,9 @@ def peer() -> Callable[[str], str]:
     """Return a function from a peer's name to its path; the test is skipped, saying what to do, where it is missing."""
 
     def find(name: str) -> str:
-        folder = os.environ.get("DBOM_TEST_PEERS", str(Path("~/.cache/dbom/test-peers").expanduser()))
-        found = shutil.which(name) or shutil.which(name, path=folder)
+        folder = Path(os.environ.get("DBOM_TEST_PEERS") or Path("~/.cache/dbom/test-peers").expanduser())
+        places = (folder, folder / "python" / "bin", folder / "node_modules" / ".bin")
+        found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(map(str, places)))
         if found is None:
             pytest.skip(f"{name} is not there: run `make peers`")
         return found

@@ -232,11 +232,11 @@ def test_gcs_has_the_digest_of_the_disk_and_pins_generations(
 
 
 def test_azure_has_the_digest_of_the_disk(
-    expected: Fingerprint, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, npm_peer: Callable[[str], str]
+    expected: Fingerprint, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peer: Callable[[str], str]
 ) -> None:
     from azure.storage.blob import BlobServiceClient
 
-    with servers.azurite(npm_peer("azurite-blob"), tmp_path) as connection:
+    with servers.azurite(peer("azurite-blob"), tmp_path) as connection:
         with BlobServiceClient.from_connection_string(connection) as service:
             container = service.create_container("cont")
             for name, data in _files(tree).items():
@@ -245,21 +245,6 @@ def test_azure_has_the_digest_of_the_disk(
         _same(expected, fingerprint_url("az://cont/data"))
         single = fingerprint_url("az://cont/data/sub/large.bin")
         assert fingerprint_path(tree / "sub/large.bin").digest == single.digest
-
-
-@pytest.fixture
-def npm_peer() -> Callable[[str], str]:
-    """Return a function from a program of an npm package to its path."""
-
-    def find(name: str) -> str:
-        folder = Path(os.environ.get("DBOM_TEST_PEERS", str(Path("~/.cache/dbom/test-peers").expanduser())))
-        beside = folder / "node_modules" / ".bin" / name
-        found = shutil.which(name) or (str(beside) if beside.exists() else None)
-        if found is None:
-            pytest.skip(f"{name} is not there: run `make peers`, which needs npm")
-        return found
-
-    return find
 
 
 def test_http_has_the_digest_of_the_disk_with_and_without_ranges(tree: Path) -> None:
