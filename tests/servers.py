@@ -12,7 +12,9 @@ import time
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from botocore.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,6 +89,24 @@ def moto() -> Iterator[str]:
     port = free_port()
     with process([sys.executable, "-P", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port):
         yield f"http://127.0.0.1:{port}"
+
+
+def s3_call(endpoint: str) -> Callable[..., dict[str, Any]]:
+    """Return how to call an S3 server by an operation's name, as botocore has it, to make what it must hold."""
+    client = Session().create_client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
+
+    def call(operation: str, **arguments: object) -> dict[str, Any]:
+        answer: dict[str, Any] = getattr(client, operation)(**arguments)
+        client.close()
+        return answer
+
+    return call
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from dbom.printable import printable
 from dbom.rules.artifacts import CHANGED_WHILE_READ, PATH_MISSING, URL_REFUSED
 from dbom.storage.filesystems import close_filesystem, open_own_filesystem, service_errors, shown_url
 from dbom.storage.objects import Place, RemoteObject
+from dbom.storage.ranges import pieces, whole
 from dbom.storage.retries import judged, retrying
 
 if TYPE_CHECKING:
@@ -88,14 +89,14 @@ class AnySource:
             if details.get("type") == "file" and name != where:
                 yield self._object(self._key(name), details)
 
-    def fetch(self, item: RemoteObject, start: int, stop: int) -> bytes:
-        """Read a range."""
-        if start == stop:
-            return b""
-        try:
-            return bytes(self._filesystem.cat_file(self._full(item.key), start=start, end=stop))
-        except service_errors() as error:
-            raise judged(error, self.shown(item.key)) from error
+    def fetch(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
+        """Read a range, in pieces: fsspec gives each as a whole."""
+        for first, after in pieces(start, stop):
+            try:
+                data = self._filesystem.cat_file(self._full(item.key), start=first, end=after)
+            except service_errors() as error:
+                raise judged(error, self.shown(item.key)) from error
+            yield whole(data, after - first)
 
     def stream(self, item: RemoteObject) -> Iterator[bytes]:
         """Read nothing: every file system here knows ranges."""

@@ -11,6 +11,7 @@ from dbom.printable import printable
 from dbom.rules.artifacts import PATH_MISSING, STORE_UNREACHABLE
 from dbom.storage.filesystems import close_filesystem, open_own_filesystem, service_errors
 from dbom.storage.objects import RemoteObject
+from dbom.storage.ranges import pieces, whole
 from dbom.storage.retries import judged, retrying
 
 if TYPE_CHECKING:
@@ -60,16 +61,15 @@ class GcsSource:
                 raise StoreError(STORE_UNREACHABLE, "the listing doesn't come to an end", where=self.shown(prefix))
             position = dict(ahead)
 
-    def fetch(self, item: RemoteObject, start: int, stop: int) -> bytes:
-        """Read a range of the generation that was listed."""
-        if start == stop:
-            return b""
+    def fetch(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
+        """Read a range of the generation that was listed, in pieces: gcsfs gives each as a whole."""
         address = self._filesystem.url(f"{self._bucket}/{item.key}", generation=item.tag)
-        try:
-            _, data = self._filesystem.call("GET", address, headers={"Range": f"bytes={start}-{stop - 1}"})
-        except _errors() as error:
-            raise judged(error, self.shown(item.key)) from error
-        return bytes(data)
+        for first, after in pieces(start, stop):
+            try:
+                _, data = self._filesystem.call("GET", address, headers={"Range": f"bytes={first}-{after - 1}"})
+            except _errors() as error:
+                raise judged(error, self.shown(item.key)) from error
+            yield whole(data, after - first)
 
     def stream(self, item: RemoteObject) -> Iterator[bytes]:
         """Read nothing: the service knows ranges."""

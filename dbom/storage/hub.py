@@ -14,6 +14,7 @@ from dbom.rules.everyday import EXTRA_MISSING
 from dbom.storage.attested import attested_by_hub
 from dbom.storage.filesystems import service_errors, shown_url
 from dbom.storage.objects import Place, RemoteObject
+from dbom.storage.ranges import CHUNK_BYTES
 from dbom.storage.retries import TransientError, judged, retrying
 
 if TYPE_CHECKING:
@@ -108,10 +109,10 @@ class HubSource:
             raise
         yield from _objects(found)
 
-    def fetch(self, item: RemoteObject, start: int, stop: int) -> bytes:
+    def fetch(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
         """Read a range; the hub may send the reader to another host, to which the library sends no token."""
         if start == stop:
-            return b""
+            return
         from huggingface_hub import get_session, hf_hub_url  # noqa: PLC0415  only who reads from a hub pays for it
         from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented, not declared  # noqa: PLC0415  the same
             build_hf_headers,
@@ -128,7 +129,10 @@ class HubSource:
                 hf_raise_for_status(answer)
                 if not whole and answer.status_code != _PARTIAL:
                     raise TransientError("sent the whole where a range was asked for")
-                return _body(answer.iter_bytes(), stop - start)
+                said = answer.headers.get("Content-Range", "")
+                if not whole and said != f"bytes {start}-{stop - 1}/{item.size}":
+                    raise TransientError("sent another range than was asked for")
+                yield from answer.iter_bytes(CHUNK_BYTES)
         except service_errors() as error:
             raise judged(error, self.shown(item.key)) from error
 
@@ -179,16 +183,6 @@ def _objects(found: Iterable[RepoFile | RepoFolder]) -> Iterator[RemoteObject]:
         if isinstance(item, RepoFile):
             attested = attested_by_hub(getattr(item.lfs, "sha256", None)) or ""
             yield RemoteObject(item.path, int(item.size), item.blob_id, attested=attested)
-
-
-def _body(chunks: Iterator[bytes], size: int) -> bytes:
-    parts, count = [], 0
-    for data in chunks:
-        count += len(data)
-        if count > size:
-            raise TransientError(f"sent more than the {size} bytes that were asked for")
-        parts.append(data)
-    return b"".join(parts)
 
 
 def _api(url: str) -> HfApi:

@@ -68,8 +68,8 @@ class Source(Protocol):
     def below(self, prefix: str) -> Iterator[RemoteObject]:
         """List the objects whose keys begin with `prefix`: empty, or ending in `/`."""
 
-    def fetch(self, item: RemoteObject, start: int, stop: int) -> bytes:
-        """Return a range of the object as it was listed; `TransientError` where it is worth asking again."""
+    def fetch(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
+        """Yield a range of the object as it was listed; `TransientError` where it is worth asking again."""
 
     def stream(self, item: RemoteObject) -> Iterator[bytes]:
         """Yield the bytes of an object that is `streamed`, from its beginning to its end."""
@@ -125,7 +125,7 @@ class RemoteItem:
     def _read(self, source: Source, progress: Progress | None) -> str:
         where = source.shown(self.item.key)
 
-        def fetch(start: int, stop: int) -> bytes:
+        def fetch(start: int, stop: int) -> Iterator[bytes]:
             return source.fetch(self.item, start, stop)
 
         try:

@@ -1,4 +1,4 @@
-"""S3 and what speaks like it, through s3fs: keys as they are, versions, checksums of the content."""
+"""S3 and what speaks like it, through botocore: keys as they are, versions, checksums of the content."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from dbom.model import Unknown
 from dbom.printable import printable
 from dbom.rules.artifacts import CHANGED_WHILE_READ, PATH_MISSING, PATH_UNREADABLE, STORE_UNREACHABLE
 from dbom.storage.attested import attested_by_s3
-from dbom.storage.filesystems import close_filesystem, open_own_filesystem, service_errors, wait_for
+from dbom.storage.filesystems import service_errors
 from dbom.storage.objects import RemoteObject
+from dbom.storage.ranges import CHUNK_BYTES
 from dbom.storage.retries import TransientError, judged, retrying
+from dbom.storage.s3_client import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,22 +22,18 @@ if TYPE_CHECKING:
 
 __all__ = ["S3Source"]
 
-_QUIET = {"retries": {"total_max_attempts": 1}, "response_checksum_validation": "when_required"}
-"""One way of asking again, ours; and no checksum beside the sha256 that we compute of every byte."""
-
 
 class S3Source:
     """One bucket."""
 
     def __init__(self, root: str) -> None:
         self._bucket = root.removeprefix("s3://")
-        self._filesystem, _ = open_own_filesystem(root, config_kwargs=_QUIET)
-        self._filesystem.retries = 1
+        self._client, self._calls = open_client(printable(root))
 
     @property
     def host(self) -> str:
         """The endpoint's host."""
-        return urlsplit(str(self._filesystem.s3.meta.endpoint_url)).netloc
+        return urlsplit(str(self._client.meta.endpoint_url)).netloc
 
     def find(self, key: str) -> RemoteObject | None:
         """Ask for one object, and by which version the bucket keeps it."""
@@ -63,16 +61,24 @@ class S3Source:
                 return
         yield from self._listed("list_objects_v2", "Contents", prefix)
 
-    def fetch(self, item: RemoteObject, start: int, stop: int) -> bytes:
+    def fetch(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
         """Read a range of the very object that was listed: If-Match, and its version where it has one."""
         asked = self._named(item)
-        if (start, stop) != (0, item.size):
+        is_part = (start, stop) != (0, item.size)
+        if is_part:
             asked["Range"] = f"bytes={start}-{stop - 1}"
         answer = self._ask("get_object", item.key, asked)
+        body = answer["Body"]
         try:
-            return self._body(answer, item, stop - start)
+            self._demand_answer(answer, item, stop - start)
+            if is_part and answer.get("ContentRange") != f"bytes {start}-{stop - 1}/{item.size}":
+                raise TransientError("sent another range than was asked for")
+            while data := body.read(CHUNK_BYTES):
+                yield data
+        except service_errors() as error:
+            raise judged(error, self.shown(item.key)) from error
         finally:
-            wait_for(self._filesystem, answer["Body"].__aexit__, None, None, None)
+            body.close()
 
     def stream(self, item: RemoteObject) -> Iterator[bytes]:
         """Read nothing: S3 knows ranges."""
@@ -104,7 +110,7 @@ class S3Source:
 
     def close(self) -> None:
         """Close the client."""
-        close_filesystem(self._filesystem)
+        self._client.close()
 
     def _named(self, item: RemoteObject) -> dict[str, object]:
         """Return how to ask for this very object: its ETag and its version where there are any."""
@@ -115,15 +121,11 @@ class S3Source:
             asked["VersionId"] = item.version
         return asked
 
-    def _body(self, answer: Mapping[str, Any], item: RemoteObject, size: int) -> bytes:
+    def _demand_answer(self, answer: Mapping[str, Any], item: RemoteObject, size: int) -> None:
         if _tag(answer) != item.tag:
             raise ChangedError(CHANGED_WHILE_READ, "was replaced while it was read", where=self.shown(item.key))
         if answer["ContentLength"] != size:
             raise TransientError(f"announced {answer['ContentLength']} bytes where {size} were asked for")
-        try:
-            return bytes(wait_for(self._filesystem, answer["Body"].read))
-        except service_errors() as error:
-            raise judged(error, self.shown(item.key)) from error
 
     def _keeps_versions(self) -> bool:
         try:
@@ -151,8 +153,9 @@ class S3Source:
         return retrying(lambda: self._ask(method, key, asked), self.shown(key))
 
     def _ask(self, method: str, key: str, asked: Mapping[str, object]) -> Mapping[str, Any]:
+        payer = {} if method == "get_bucket_versioning" else self._calls  # which has no word for who pays
         try:
-            answer: Mapping[str, Any] = self._filesystem.call_s3(method, Bucket=self._bucket, **asked)
+            answer: Mapping[str, Any] = getattr(self._client, method)(Bucket=self._bucket, **asked, **payer)
         except service_errors() as error:
             raise judged(error, self.shown(key)) from error
         return answer

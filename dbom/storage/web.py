@@ -73,10 +73,10 @@ class WebSource:
         """List nothing: what a web server shows for a folder is a page of its own making."""
         yield from ()
 
-    def fetch(self, item: RemoteObject, start: int, stop: int) -> bytes:
+    def fetch(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
         """Read a range of the file that was listed, and check that it is the one that was asked for."""
         if start == stop:
-            return b""
+            return
         with self._answer({"Range": f"bytes={start}-{stop - 1}", "If-Match": item.tag}) as answer:
             self._demand_tag(answer, item)
             found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
@@ -84,7 +84,7 @@ class WebSource:
                 raise TransientError("sent the whole where a range was asked for")
             if (found["first"], found["last"], found["total"]) != (str(start), str(stop - 1), str(item.size)):
                 raise TransientError("sent another range than was asked for")
-            return b"".join(self._read(answer, stop - start))
+            yield from self._read(answer, stop - start)
 
     def stream(self, item: RemoteObject) -> Iterator[bytes]:
         """Read the whole file in one answer."""

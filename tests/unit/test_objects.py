@@ -140,7 +140,7 @@ def test_nothing_there_and_everything_ignored_are_errors(memory: fsspec.Abstract
 @pytest.mark.parametrize(
     ("url", "module", "extra"),
     [
-        ("s3://b/k", "s3fs", "dbom[s3]"),
+        ("s3://b/k", "botocore", "dbom[s3]"),
         ("gs://b/k", "gcsfs", "dbom[gcs]"),
         ("az://b/k", "adlfs", "dbom[azure]"),
         ("hf://o/n", "huggingface_hub", "dbom[hf]"),

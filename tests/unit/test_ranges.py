@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dbom.errors import ChangedError, PathError, StoreError
 from dbom.rules.artifacts import CHANGED_WHILE_READ, PATH_MISSING, PATH_UNREADABLE, TRANSFER_FAILED
-from dbom.storage.ranges import RANGE_BYTES, RANGES, hash_ranges, hash_stream
+from dbom.storage.ranges import RANGE_BYTES, RANGES, STREAMED_BYTES, hash_ranges, hash_stream, whole_range
 from dbom.storage.retries import Retries, TransientError, judged, retrying, status_of
 
-_DATA = bytes(range(256)) * (RANGE_BYTES // 64) + b"tail"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DATA = bytes(range(256)) * (STREAMED_BYTES // 256) + b"tail"
 
 
 class _Counting:
@@ -31,28 +35,55 @@ def test_ranges_are_hashed_in_order_whichever_comes_first() -> None:
     """The first range is answered last, and the digest is that of the bytes in order."""
     others = threading.Semaphore(0)
 
-    def fetch(start: int, stop: int) -> bytes:
+    def fetch(start: int, stop: int) -> Iterator[bytes]:
         if start == 0:
             for _ in range(4):
                 others.acquire()
         else:
             others.release()
-        return _DATA[start:stop]
+        yield _DATA[start:stop]
 
     seen = _Counting()
     assert hashlib.sha256(_DATA).hexdigest() == hash_ranges(fetch, len(_DATA), "x", progress=seen)
     assert len(_DATA) == seen.read
 
 
-def test_a_short_range_is_asked_for_again() -> None:
-    asked: list[int] = []
+@pytest.mark.parametrize("data", [_DATA, _DATA[:1000]], ids=["in ranges", "in one go"])
+def test_an_answer_that_breaks_off_is_resumed_where_it_did(data: bytes) -> None:
+    """Once silently and once with an error: no byte is asked for twice, and none is hashed twice."""
+    asked: list[tuple[int, int]] = []
+    seen = _Counting()
 
-    def fetch(start: int, stop: int) -> bytes:
-        asked.append(start)
-        return _DATA[start : stop - (asked.count(start) == 1)]
+    def fetch(start: int, stop: int) -> Iterator[bytes]:
+        asked.append((start, stop))
+        if (turn := sum(stop == other for _, other in asked)) < 3:
+            yield data[start : start + 1]
+            if turn == 2:
+                raise ConnectionResetError
+            return
+        yield data[start:stop]
 
-    assert hashlib.sha256(_DATA).hexdigest() == hash_ranges(fetch, len(_DATA), "x")
-    assert {2} == {asked.count(start) for start in asked}
+    assert hashlib.sha256(data).hexdigest() == hash_ranges(fetch, len(data), "x", progress=seen)
+    assert len(data) == seen.read
+    starts = sorted(start for start, _ in asked)
+    assert len(starts) == len(set(starts))
+
+
+def test_a_broken_end_behind_the_last_byte_needs_no_further_answer() -> None:
+    def fetch(start: int, stop: int) -> Iterator[bytes]:
+        assert (0, 4) == (start, stop)
+        yield b"abcd"
+        raise ConnectionResetError
+
+    assert b"abcd" == whole_range(fetch, 0, 4, "x")
+
+
+@pytest.mark.parametrize("size", [3, STREAMED_BYTES + 3])
+def test_more_than_was_asked_for_is_an_error_and_no_digest(size: int) -> None:
+    """What came before it is hashed by then, so it isn't asked for again."""
+    with pytest.raises(StoreError, match="more than it was asked for") as caught:
+        hash_ranges(lambda start, stop: iter([bytes(stop - start - 1), b"xy"]), size, "s3://b/k")
+    assert TRANSFER_FAILED is caught.value.rule
 
 
 def test_no_more_ranges_are_under_way_than_the_bound() -> None:
@@ -61,7 +92,7 @@ def test_no_more_ranges_are_under_way_than_the_bound() -> None:
     under_way, most = 0, 0
     zeros = bytes(RANGE_BYTES)
 
-    def fetch(start: int, stop: int) -> bytes:
+    def fetch(start: int, stop: int) -> list[bytes]:
         nonlocal under_way, most
         with lock:
             under_way += 1
@@ -69,7 +100,7 @@ def test_no_more_ranges_are_under_way_than_the_bound() -> None:
         data = zeros[: stop - start]
         with lock:
             under_way -= 1
-        return data
+        return [data]
 
     results: list[str] = []
     threads = [threading.Thread(target=lambda: results.append(hash_ranges(fetch, size, "x"))) for _ in range(3)]
@@ -83,15 +114,15 @@ def test_no_more_ranges_are_under_way_than_the_bound() -> None:
 
 
 def test_an_error_of_one_range_ends_the_reading_and_frees_its_slots() -> None:
-    def fetch(start: int, stop: int) -> bytes:
+    def fetch(start: int, stop: int) -> list[bytes]:
         if start:
             raise ChangedError(CHANGED_WHILE_READ, "was replaced")
-        return _DATA[start:stop]
+        return [_DATA[start:stop]]
 
     for _ in range(RANGES + 1):  # would wait for ever if a slot were lost
         with pytest.raises(ChangedError):
             hash_ranges(fetch, len(_DATA), "x")
-    assert hashlib.sha256(b"a").hexdigest() == hash_ranges(lambda _start, _stop: b"a", 1, "x")
+    assert hashlib.sha256(b"a").hexdigest() == hash_ranges(lambda _start, _stop: [b"a"], 1, "x")
 
 
 def test_a_broken_stream_begins_again() -> None:
