@@ -1,16 +1,38 @@
-"""What every test has: a user state of its own, and the peers where they are there."""
+"""What every test has: a user state of its own, and the peers where they are there.
+
+Fixtures that give a program: `peer("crane")` is its path. Fixtures that give a running service, each described at the
+top of the module it comes from:
+
+| fixture | lives as long as | gives |
+|---|---|---|
+| `private_sigstore` | the session | `sigstore_stack.PrivateSigstore`: Fulcio, CT log, Rekor v2, TSA, an OIDC issuer |
+| `cluster_issuer` | the session | `cluster.Cluster`: an API server whose service-account tokens that Sigstore takes |
+| `native_registry` | the test | `registry.Registry`, which has the native referrers API |
+| `guarded_registry` | the test | the same, behind a user name and a password |
+| `plain_registry` | the test | `registry.Registry`, which has no referrers API |
+| `hsm` | the test | `softhsm.Token`: a PKCS#11 token with a P-256 key |
+| `kms` | the test | `kms.Kms`: AWS KMS, by moto |
+
+A test that wants one that isn't there is skipped and says what to install; under `DBOM_REQUIRE_PEERS=1` that fails.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from programs import find_program, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from cluster import Cluster
+    from kms import Kms
+    from registry import Registry
+    from sigstore_stack import PrivateSigstore
+    from softhsm import Token
 
 _IDENTITY_VARIABLES = ("CI", "KUBERNETES_SERVICE_HOST", "SIGSTORE_ID_TOKEN", "SOURCE_DATE_EPOCH")
 
@@ -34,14 +56,96 @@ def peer() -> Callable[[str], str]:
     """Return a function from a peer's name to its path; the test is skipped, saying what to do, where it is missing."""
 
     def find(name: str) -> str:
-        folder = Path(os.environ.get("DBOM_TEST_PEERS") or Path("~/.cache/dbom/test-peers").expanduser())
-        places = (folder, folder / "python" / "bin", folder / "node_modules" / ".bin")
-        found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(map(str, places)))
+        found = find_program(name)
         if found is None:
             pytest.skip(f"{name} is not there: run `make peers`")
         return found
 
     return find
+
+
+def _needed(*names: str) -> None:
+    absent = missing(*names)
+    if absent:
+        pytest.skip(f"{', '.join(absent)} not there: run `make peers`")
+
+
+@pytest.fixture(scope="session")
+def private_sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateSigstore]:
+    """Run a whole private Sigstore for the session."""
+    import sigstore_stack
+
+    _needed(*sigstore_stack.PROGRAMS)
+    with sigstore_stack.private_sigstore(tmp_path_factory.mktemp("sigstore")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster_issuer(private_sigstore: PrivateSigstore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Run a Kubernetes API server beside the private Sigstore, which takes its tokens."""
+    import cluster
+    from sigstore_stack import CLUSTER_PORT
+
+    _needed(*cluster.PROGRAMS)
+    keys = private_sigstore.keys
+    certificates = keys["web-ca.pem"], keys["web.pem"], keys["web.key"]
+    folder = tmp_path_factory.mktemp("cluster") / "state"
+    with cluster.cluster(private_sigstore.network, folder, port=CLUSTER_PORT, certificates=certificates) as running:
+        yield running
+
+
+@pytest.fixture
+def native_registry(tmp_path: Path) -> Iterator[Registry]:
+    """Run a registry with the native referrers API."""
+    import registry
+
+    _needed("registry")
+    with registry.native_registry(tmp_path / "native-registry") as running:
+        yield running
+
+
+@pytest.fixture
+def guarded_registry(tmp_path: Path) -> Iterator[Registry]:
+    """Run a registry with the native referrers API, behind a user name and a password."""
+    import registry
+
+    _needed("registry")
+    with registry.native_registry(tmp_path / "guarded-registry", guarded=True) as running:
+        yield running
+
+
+@pytest.fixture
+def plain_registry(tmp_path: Path) -> Iterator[Registry]:
+    """Run a registry without the referrers API."""
+    import registry
+
+    _needed("crane")
+    with registry.plain_registry(tmp_path / "plain-registry") as running:
+        yield running
+
+
+@pytest.fixture
+def hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Token:
+    """Make a PKCS#11 token with a key, and let the module find it."""
+    import softhsm
+
+    if softhsm.module_path() is None or find_program("softhsm2-util") is None:
+        pytest.skip("SoftHSM is not there: apt-get install softhsm2")
+    token = softhsm.make_token(tmp_path / "hsm")
+    for name, value in token.environment.items():
+        monkeypatch.setenv(name, value)
+    return token
+
+
+@pytest.fixture
+def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kms]:
+    """Run a key management service, and let AWS's clients find it."""
+    import kms
+
+    with kms.kms() as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        yield running
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
