@@ -17,6 +17,7 @@ from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
 from dbom.bom import Bom, matches
 from dbom.errors import DocumentError, MismatchError, NoEvidenceError, UsageError
+from dbom.formats.glances import Glances
 from dbom.model import Basis, Kind, Known, Unknown
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, short_predicate
 from dbom.printable import printable
@@ -172,9 +173,17 @@ def prepare_artifact(
     """
     artifact = Path(os.path.realpath(path))
     _writable_sidecar(artifact)  # before anything is signed: what is logged stays logged
-    found = fingerprint_path(path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress)
+    glances = Glances()
+    found = fingerprint_path(
+        path,
+        ignores=ignores,
+        follow_links=follow_links,
+        jobs=jobs,
+        progress=progress,
+        onlooker=None if bom is not None else glances,
+    )
     data, parsed, source, findings = _chosen_bom(
-        artifact, found, bom, type_=type_, licenses=licenses, supplier=supplier
+        artifact, found, bom, glances, type_=type_, licenses=licenses, supplier=supplier
     )
     subject = Subject.of(found.name, found.digest, ignores=found.ignores)
     declared = Known(Basis.DECLARED)
@@ -211,6 +220,7 @@ def _chosen_bom(
     artifact: Path,
     found: Fingerprint,
     given: GivenBom | None,
+    glances: Glances,
     *,
     type_: ArtifactType | None,
     licenses: Sequence[str],
@@ -226,7 +236,7 @@ def _chosen_bom(
     from dbom.bom.generating import Options, describe_path  # noqa: PLC0415  heavy: it reads tables
 
     options = Options(type=type_, licenses=tuple(licenses), supplier=supplier)
-    description = describe_path(artifact, found, options)
+    description = describe_path(artifact, found, options, glances=glances)
     return description.bom.to_json(), description.bom, BomSource.GENERATED, description.findings
 
 

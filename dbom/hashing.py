@@ -27,6 +27,7 @@ __all__ = [
     "Files",
     "Hasher",
     "LocalItem",
+    "Onlooker",
     "changed_error",
     "demand_same",
     "hash_file",
@@ -55,6 +56,16 @@ class Hasher(Protocol):
 
     def hexdigest(self) -> str:
         """Return the digest of all bytes so far, in hex."""
+
+
+class Onlooker(Protocol):
+    """Whoever wants to see how files begin while they are read, so that nobody need open them again for it."""
+
+    def see(self, path: str, head: memoryview, size: int) -> None:
+        """See the first bytes of the file of `size` bytes at `path` in its tree: all, or up to `CHUNK`; never none.
+
+        It may be called from any thread, and `head` holds these bytes only until it returns.
+        """
 
 
 class FileState(bytes):
@@ -125,15 +136,24 @@ class Files(Protocol):
 
 
 def hash_item(
-    item: LocalItem, *, progress: Progress | None = None, stop: threading.Event | None = None, blake3: bool = False
+    item: LocalItem,
+    *,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+    blake3: bool = False,
+    onlooker: Onlooker | None = None,
 ) -> Entry:
     """Read `item` once and return its entry, with BLAKE3 beside its sha256 where that is asked for.
+
+    `onlooker` sees how it begins.
 
     Raises as `hash_file`, and `UsageError` where the package `blake3` is missing.
     """
     sha256 = hashlib.sha256()
     second = new_blake3() if blake3 else None
     hasher: Hasher = sha256 if second is None else _Both(sha256, second)
+    if onlooker is not None:
+        hasher = _Seen(hasher, onlooker, item)
     _read(item.real, item.listed, hasher, progress, stop)
     return Entry(item.path, item.size, sha256.hexdigest(), blake3=second.hexdigest() if second is not None else "")
 
@@ -192,6 +212,25 @@ class _Both:
 
     def hexdigest(self) -> str:
         return self.first.hexdigest()
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A hasher that shows an onlooker the first bytes."""
+
+    hasher: Hasher
+    onlooker: Onlooker
+    item: LocalItem
+    is_shown: bool = False
+
+    def update(self, data: memoryview, /) -> None:
+        if not self.is_shown:
+            self.is_shown = True
+            self.onlooker.see(self.item.path, data, self.item.size)
+        self.hasher.update(data)
+
+    def hexdigest(self) -> str:
+        return self.hasher.hexdigest()
 
 
 def _read(

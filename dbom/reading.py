@@ -13,7 +13,7 @@ from dbom.rules.everyday import CANCELLED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from dbom.hashing import Files, LocalItem
+    from dbom.hashing import Files, LocalItem, Onlooker
     from dbom.items import Progress
     from dbom.model import Entry
 
@@ -26,12 +26,20 @@ _TINY = 8 * 1024
 _IN_FLIGHT = 4  # batches a worker: enough that none waits for work, few enough to hold
 
 
-def digest_files(items: Files, *, jobs: int = 0, progress: Progress | None = None, blake3: bool = False) -> list[Entry]:
+def digest_files(
+    items: Files,
+    *,
+    jobs: int = 0,
+    progress: Progress | None = None,
+    blake3: bool = False,
+    onlooker: Onlooker | None = None,
+) -> list[Entry]:
     """Return the entry of each of `items`, in their order.
 
     `jobs` is the number of threads, 0 for what suits the files: one for each core, or one alone where they are tiny on
     average, since threads would then only wait for each other's turn at the interpreter. `blake3` adds that digest to
-    each. What is held beside the entries is a buffer a thread. Raises as `hash_file` does; the first failure ends it.
+    each, `onlooker` sees how each begins. What is held beside the entries is a buffer a thread. Raises as `hash_file`
+    does; the first failure ends it.
     """
     sizes = [item.size for item in items]
     if progress is not None:
@@ -39,7 +47,8 @@ def digest_files(items: Files, *, jobs: int = 0, progress: Progress | None = Non
     stop = threading.Event()
 
     def read(places: Sequence[int]) -> list[Entry]:
-        return _read([items[place] for place in places], progress=progress, stop=stop, blake3=blake3)
+        batch = [items[place] for place in places]
+        return _read(batch, progress=progress, stop=stop, blake3=blake3, onlooker=onlooker)
 
     workers = worker_count(jobs) if jobs or sum(sizes) >= _TINY * len(sizes) else 1
     if workers == 1:
@@ -63,15 +72,22 @@ def _placed(sizes: Sequence[int], results: Iterable[tuple[Sequence[int], list[En
     return [entry for entry in entries if entry is not None]
 
 
-def _read(batch: Sequence[LocalItem], *, progress: Progress | None, stop: threading.Event, blake3: bool) -> list[Entry]:
+def _read(
+    batch: Sequence[LocalItem],
+    *,
+    progress: Progress | None,
+    stop: threading.Event,
+    blake3: bool,
+    onlooker: Onlooker | None,
+) -> list[Entry]:
     """Read a batch in a thread of ours. What is small is told to the progress once, not file by file."""
     if len(batch) == 1:
-        return [hash_item(batch[0], progress=progress, stop=stop, blake3=blake3)]
+        return [hash_item(batch[0], progress=progress, stop=stop, blake3=blake3, onlooker=onlooker)]
     read = []
     for item in batch:
         if stop.is_set():
             raise CancelledError(CANCELLED, "reading was stopped")
-        read.append(hash_item(item, blake3=blake3))
+        read.append(hash_item(item, blake3=blake3, onlooker=onlooker))
     if progress is not None:
         progress.advance(sum(entry.size for entry in read))
     return read

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from dbom.artifact import find_artifact
 from dbom.ignores import Ignores
-from dbom.model import Entry, Finding, Fingerprint, Kind, Severity, tree_digest
+from dbom.model import FROM_CACHE, Entry, Finding, Fingerprint, Kind, Severity, tree_digest
 from dbom.printable import printable
 from dbom.reading import digest_files
 from dbom.rules.artifacts import NAMES_COLLIDE
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from dbom.cache import Cache
-    from dbom.hashing import Files, FileState
+    from dbom.hashing import Files, FileState, Onlooker
     from dbom.items import Progress
     from dbom.listing import Listing
+    from dbom.reuse import Reuse
 
 __all__ = ["collisions", "fingerprint_path"]
 
@@ -41,6 +42,8 @@ def fingerprint_path(
     cache: Cache | None = None,
     blake3: bool = False,
     read: Callable[[Files], list[Entry]] | None = None,
+    reuse: Reuse | None = None,
+    onlooker: Onlooker | None = None,
 ) -> Fingerprint:
     """Read the file or folder at `path` in full and return what it is.
 
@@ -48,17 +51,22 @@ def fingerprint_path(
     file. `follow_links` reads links that lead out of the tree as what they point to, and notes each as a finding.
     `jobs` is the number of threads, 0 for what suits the files. `cache` knows the digests of files that haven't changed
     since they were read; without it, all is read. `blake3` adds that digest to each entry, and reads all for it. `read`
-    is what gives the entries of files, in their order, where that aren't threads of this process.
+    is what gives the entries of files, in their order, where that aren't threads of this process. `reuse` is asked
+    first which of them an earlier, verified statement vouches for. `onlooker` sees how each file
+    begins that is read here.
 
     Raises `PathError` for what is missing, unreadable, special or empty, `NameRefusedError` for names and links that
     a manifest can't hold, `ChangedError` where anything changes meanwhile, `UsageError` for a malformed pattern.
     """
     artifact = find_artifact(path, Ignores.of(ignores), follow_links=follow_links)
-    reading = read or partial(digest_files, jobs=jobs, progress=progress, blake3=blake3)
+    reading = read or partial(digest_files, jobs=jobs, progress=progress, blake3=blake3, onlooker=onlooker)
     if cache is not None and not blake3:
         reading = partial(cache.read, read=reading)
+    if reuse is not None and not blake3:
+        reading = partial(reuse.read, read=reading)
     entries = _read_once(artifact.listing, reading)
-    artifact.demand_unchanged()
+    if any(entry.known is not FROM_CACHE for entry in entries):  # where nothing was read, nothing had time to change
+        artifact.demand_unchanged()
     if artifact.kind is Kind.FILE:
         return Fingerprint.of_file(entries[0])
     name, ignored, findings = artifact.name, artifact.listing.ignored, artifact.listing.findings

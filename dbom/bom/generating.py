@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from dbom.bom.document import Bom
     from dbom.bom.looking import Sight
+    from dbom.formats.glances import Glances
     from dbom.model import Finding, Fingerprint
 
 __all__ = ["Description", "Options", "describe_path", "generate_bom"]
@@ -90,8 +91,11 @@ def describe_path(
     options: Options | None = None,
     *,
     timestamp: datetime | None = None,
+    glances: Glances | None = None,
 ) -> Description:
     """Describe the artifact at `path`, whose fingerprint this is, by its own files and by what `options` add.
+
+    `glances` are of the reading that the fingerprint comes from, where anybody looked on.
 
     Options go before what a card declares: a given licence replaces the card's, and so
     does a given parent of the same relation and name.
@@ -104,7 +108,7 @@ def describe_path(
             USAGE, "a version of CycloneDX that isn't written", got=printable(options.spec_version),
             expected=" or ".join(WRITTEN_SPEC_VERSIONS),
         )  # fmt: skip
-    sight = look(Path(os.path.realpath(path)), fingerprint)
+    sight = look(Path(os.path.realpath(path)), fingerprint, glances)
     artifact_type = options.type or _told_type(sight, where=printable(os.fspath(path)))
     licenses, by = _licenses(options, sight)
     facts = Facts(

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from dbom.bom.facts import Weights
 from dbom.content.tables import TOO_LARGE, TableFacts, TableFormat, read_table
 from dbom.errors import ChangedError, DocumentError, PathError
-from dbom.formats.huggingface import DeclaredParent, read_adapter, read_card, read_configuration
 from dbom.formats.recognition import FileFormat, recognise_file
 from dbom.formats.safetensors import read_safetensors
 from dbom.model import Finding, Kind, Severity, Unknown
@@ -24,7 +23,8 @@ from dbom.rules.artifacts import CHANGED_WHILE_READ, PATH_UNREADABLE
 from dbom.rules.documents import CARD_UNREADABLE, TABLE_UNREADABLE
 
 if TYPE_CHECKING:
-    from dbom.formats.huggingface import Card, Configuration
+    from dbom.formats.glances import Glances
+    from dbom.formats.huggingface import Card, Configuration, DeclaredParent
     from dbom.formats.safetensors import SafetensorsHeader
     from dbom.model import Entry, Fingerprint
 
@@ -55,6 +55,7 @@ _TABLES = {
     FileFormat.JSON: TableFormat.JSON,
     FileFormat.TEXT: TableFormat.CSV,
 }
+_DECLARATIONS = ("README.md", "config.json", "adapter_config.json")
 _TABLE_NAMES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather")
 
 
@@ -90,22 +91,31 @@ class Sight:
         return Weights(dict(sorted(totals.items())), len(names), len(self.headers))
 
 
-def look(path: Path, fingerprint: Fingerprint) -> Sight:
-    """Look at the files of the artifact at `path`.
+def look(path: Path, fingerprint: Fingerprint, glances: Glances | None = None) -> Sight:
+    """Look at the files of the artifact at `path`; those that `glances` tells the kind of aren't opened for it.
 
     Raises `DocumentError` for malformed weights, `PathError` for what can't be read any more, `ChangedError` where
     files are not those of the fingerprint. A malformed card or table is a finding.
     """
     sight = Sight(is_whole=len(fingerprint.entries) <= MAX_LOOKED_AT)
     is_tree = fingerprint.kind is Kind.TREE
+    seen = glances.formats if glances is not None else {}
     for entry in fingerprint.entries[:MAX_LOOKED_AT]:
-        _look_at(f"{path}/{entry.path}" if is_tree else str(path), entry, sight)
+        _look_at(f"{path}/{entry.path}" if is_tree else str(path), entry, seen.get(entry.path), sight)
     if is_tree:
         _look_at_declarations(path, {entry.path: entry for entry in fingerprint.entries}, sight)
     return sight
 
 
-def _look_at(path: str, entry: Entry, sight: Sight) -> None:
+def _look_at(path: str, entry: Entry, seen: FileFormat | None, sight: Sight) -> None:
+    found = seen if seen not in (None, FileFormat.SAFETENSORS) else _open(path, entry, sight)
+    sight.formats[entry.path] = found
+    if found in _TABLES:
+        _look_at_table(Path(path), entry, found, sight)
+
+
+def _open(path: str, entry: Entry, sight: Sight) -> FileFormat:
+    """Say what a file is, and keep the header of one that holds tensors."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123  a Path for each of many small files costs as much as reading it
             found = recognise_file(file, entry.size)
@@ -120,9 +130,7 @@ def _look_at(path: str, entry: Entry, sight: Sight) -> None:
                 sight.headers[entry.path] = read_safetensors(file, size, where=printable(entry.path))
     except OSError as error:
         raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=printable(entry.path)) from error
-    sight.formats[entry.path] = found
-    if found in _TABLES:
-        _look_at_table(Path(path), entry, found, sight)
+    return found
 
 
 def _look_at_table(path: Path, entry: Entry, found: FileFormat, sight: Sight) -> None:
@@ -138,6 +146,10 @@ def _look_at_table(path: Path, entry: Entry, found: FileFormat, sight: Sight) ->
 
 
 def _look_at_declarations(root: Path, entries: dict[str, Entry], sight: Sight) -> None:
+    if entries.keys().isdisjoint(_DECLARATIONS):
+        return
+    from dbom.formats.huggingface import read_adapter, read_card, read_configuration  # noqa: PLC0415  it loads YAML
+
     if "README.md" in entries:
         sight.card = _declared(root, entries["README.md"], read_card, sight)
     if "config.json" in entries:

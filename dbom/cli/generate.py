@@ -189,11 +189,15 @@ def _described(
     path: str, options: Options, ignores: Sequence[str], jobs: int, timestamp: datetime | None, *, cache: Cache | None
 ) -> Description:
     from dbom.bom.generating import describe_path
+    from dbom.formats.glances import Glances
     from dbom.tree import fingerprint_path
 
+    glances = Glances()
     with progress_bar(f"reading {printable(path)}") as progress:
-        fingerprint = fingerprint_path(path, ignores=ignores, jobs=jobs, progress=progress, cache=cache)
-    return describe_path(path, fingerprint.without_cache(), options, timestamp=timestamp)
+        fingerprint = fingerprint_path(
+            path, ignores=ignores, jobs=jobs, progress=progress, cache=cache, onlooker=glances
+        )
+    return describe_path(path, fingerprint.without_cache(), options, timestamp=timestamp, glances=glances)
 
 
 def _targets(paths: Sequence[str], output: Path | None) -> list[Path] | None:

@@ -13,7 +13,7 @@ from dbom.formats.safetensors import MAX_HEADER_BYTES
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = ["HEAD_BYTES", "FileFormat", "recognise", "recognise_file"]
+__all__ = ["HEAD_BYTES", "FileFormat", "recognise", "recognise_file", "recognise_head"]
 
 HEAD_BYTES = 65_536
 """How much of a file's beginning, and of its end, is looked at."""
@@ -83,47 +83,66 @@ _MAGIC: tuple[tuple[bytes, FileFormat], ...] = (
     (b"\x28\xb5\x2f\xfd", FileFormat.COMPRESSED),
 )
 _RIFF = {b"WEBP": FileFormat.IMAGE, b"WAVE": FileFormat.AUDIO}
+_MAGIC_STARTS = tuple(magic for magic, _ in _MAGIC)
 _PICKLE_PROTOCOLS = range(2, 6)
+_PICKLE_STARTS = frozenset(ord(opcode.code) for opcode in pickletools.opcodes)
 _MANY_OPCODES = 50
 _TOLD_BY_THEIR_END = (b"PAR1", b"PK\x03\x04", b"\x80")  # of all others the end says nothing, and isn't read
 _MAX_IR_VERSION = 32
 _JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]0-9-]|true|false|null))')
 _LAST_ASCII = 0x7E
+_START_BYTES = 512  # enough for every mark, header and name that a format begins with
 _HEADER_START = 24
 _CONTROL = frozenset(range(0x20)) - frozenset(b"\t\n\r\f\x1b")
+_CONTROL_BYTES = bytes(sorted(_CONTROL))
+_CONTROLS = re.compile(b"[" + re.escape(_CONTROL_BYTES) + b"]")
 
 
 def recognise_file(file: BinaryIO, size: int) -> FileFormat:
     """Read the beginning and the end of a seekable file and say what it is; leaves the position anywhere."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
-    if size <= HEAD_BYTES or not head.startswith(_TOLD_BY_THEIR_END):
-        return recognise(head, head, size)
+    found = recognise_head(head, size)
+    if found is not None:
+        return found
     file.seek(max(0, size - HEAD_BYTES))
     return recognise(head, file.read(HEAD_BYTES), size)
 
 
-def recognise(head: bytes, tail: bytes, size: int) -> FileFormat:
+def recognise_head(head: bytes | memoryview, size: int) -> FileFormat | None:
+    """Say what a file of `size` bytes is by its first `HEAD_BYTES`, or None where its end must be seen as well."""
+    if len(head) < min(size, HEAD_BYTES):
+        return None
+    window = head[:HEAD_BYTES]
+    if size > HEAD_BYTES and bytes(window[:4]).startswith(_TOLD_BY_THEIR_END):
+        return None
+    return recognise(window, window, size)
+
+
+def recognise(head: bytes | memoryview, tail: bytes | memoryview, size: int) -> FileFormat:
     """Say what a file of `size` bytes is by its first and last `HEAD_BYTES`; `UNKNOWN` where nothing fits."""
     if not size or not head:
         return FileFormat.UNKNOWN if size else FileFormat.EMPTY
+    start = bytes(head[:_START_BYTES])
     return (
-        _by_magic(head, tail)
-        or (FileFormat.SAFETENSORS if _is_safetensors(head) else None)
-        or (FileFormat.OPAQUE_PICKLE if _is_pickle(head, tail, size) else None)
-        or (FileFormat.ONNX if _is_onnx(head) else None)
+        _by_magic(start, head, tail)
+        or (FileFormat.SAFETENSORS if _is_safetensors(start) else None)
+        or (FileFormat.OPAQUE_PICKLE if _is_pickle(start, head, tail, size) else None)
+        or (FileFormat.ONNX if _is_onnx(start) else None)
         or _text_format(head, is_whole=size <= len(head))
     )
 
 
-def _by_magic(head: bytes, tail: bytes) -> FileFormat | None:
-    if head.startswith(b"PAR1") and tail.endswith(b"PAR1"):
+def _by_magic(start: bytes, head: bytes | memoryview, tail: bytes | memoryview) -> FileFormat | None:
+    if start.startswith(b"PAR1") and bytes(tail[-4:]) == b"PAR1":
         return FileFormat.PARQUET
-    if head.startswith(b"RIFF"):
-        return _RIFF.get(head[8:12], FileFormat.UNKNOWN)
-    if head.startswith(b"PK\x03\x04"):
-        return FileFormat.OPAQUE_PICKLE if b"data.pkl" in head + tail else FileFormat.ZIP
-    return next((found for magic, found in _MAGIC if head.startswith(magic)), None)
+    if start.startswith(b"RIFF"):
+        return _RIFF.get(start[8:12], FileFormat.UNKNOWN)
+    if start.startswith(b"PK\x03\x04"):
+        return FileFormat.OPAQUE_PICKLE if b"data.pkl" in bytes(head) + bytes(tail) else FileFormat.ZIP
+    if not start.startswith(_MAGIC_STARTS):
+        return None
+    return next(found for magic, found in _MAGIC if start.startswith(magic))
 
 
 def _is_safetensors(head: bytes) -> bool:
@@ -139,10 +158,14 @@ def _is_safetensors(head: bytes) -> bool:
     return is_text or int.from_bytes(head[:8], "little") <= MAX_HEADER_BYTES
 
 
-def _is_pickle(head: bytes, tail: bytes, size: int) -> bool:
+def _is_pickle(start: bytes, head: bytes | memoryview, tail: bytes | memoryview, size: int) -> bool:
     """Binary pickles by their mark and end; the old text protocols by opcodes that can be followed, without running."""
-    if head[0] == 0x80 and len(head) > 1 and head[1] in _PICKLE_PROTOCOLS:  # noqa: PLR2004  opcode PROTO
-        return tail.endswith(b".") or size > len(head)
+    ends = bytes(tail[-1:]) == b"."
+    if start[0] == 0x80 and len(head) > 1 and start[1] in _PICKLE_PROTOCOLS:  # noqa: PLR2004  opcode PROTO
+        return ends or size > len(head)
+    # Most files are told apart by a look at either end: the opcodes needn't be followed.
+    if start[0] not in _PICKLE_STARTS or (size <= len(head) and not ends):
+        return False
     count = 0
     stream = io.BytesIO(head)
     try:
@@ -161,12 +184,16 @@ def _is_onnx(head: bytes) -> bool:
     return 0 < len(name) == head[3] and name.isascii() and name.decode().isprintable()
 
 
-def _text_format(head: bytes, *, is_whole: bool) -> FileFormat:
-    try:
-        text = head.decode("utf-8-sig") if is_whole else _without_cut_character(head).decode("utf-8-sig")
-    except UnicodeDecodeError:
+def _text_format(head: bytes | memoryview, *, is_whole: bool) -> FileFormat:
+    # No byte of a longer UTF-8 character is a control character, so the bytes tell, before anything is decoded.
+    if _CONTROLS.search(head[:_START_BYTES]) is not None:
         return FileFormat.UNKNOWN
-    if any(ord(char) in _CONTROL for char in text):
+    data = bytes(head)
+    if len(data.translate(None, _CONTROL_BYTES)) != len(data):
+        return FileFormat.UNKNOWN
+    try:
+        text = (data if is_whole else _without_cut_character(data)).decode("utf-8-sig")
+    except UnicodeDecodeError:
         return FileFormat.UNKNOWN
     return FileFormat.JSON if _JSON_START.match(text) else FileFormat.TEXT
 
