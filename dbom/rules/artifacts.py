@@ -293,3 +293,44 @@ SIDE_MALFORMED = Rule(
     " fingerprint does, and can't be read as one. Taking it for plain data in silence could hide a damaged document.",
     "mend the document, or compare the file itself with --as-data",
 )
+TABLE_MALFORMED = Rule(
+    "DBOM-190",
+    "table metadata that can't be read",
+    "An Iceberg or Delta table says in its metadata which files it is made of. This metadata isn't of the form that its"
+    " specification has, is larger than is read, or uses what isn't read here, so nobody can tell which files are meant.",
+    "check the table with its own tools; without --snapshot, all files of the folder are fingerprinted",
+)
+TABLE_OUTSIDE = Rule(
+    "DBOM-191",
+    "table that names files outside its folder",
+    "A snapshot is fingerprinted as the tree of its files below the table's folder. This one names a file somewhere"
+    " else (a shallow clone, or files that were added by their address), or by a path that no tree can hold.",
+    "rewrite the table so that it holds its files itself, or fingerprint the other place too",
+)
+SNAPSHOT_MISSING = Rule(
+    "DBOM-192",
+    "snapshot that isn't there",
+    "The table's metadata doesn't hold this snapshot or version: it has expired, was cleaned up, or never was.",
+    "name one that is there, or `current`",
+)
+TABLE_UNDECIDED = Rule(
+    "DBOM-193",
+    "table whose snapshot can't be told",
+    "What is here leaves open which files the table is made of: metadata is missing or stands twice, or the table uses"
+    " a feature that changes what its log means and that isn't known here. A guess could pin other files.",
+    "mend or compact the table with its own tools, or ask its catalog",
+)
+TABLE_FILE_DIFFERS = Rule(
+    "DBOM-194",
+    "file that isn't what its table says",
+    "The snapshot names a file that is missing, or has another size than the table's metadata says. The table can't be"
+    " read whole, so its snapshot has no fingerprint.",
+    "restore the file, or name another snapshot",
+)
+CHOICE_OF_FILES = Rule(
+    "DBOM-195",
+    "fingerprint of a choice of files",
+    "This digest is that of the tree of some files of a folder: those that a pattern matches, or those of one snapshot"
+    " of a table. It says nothing of the other files there.",
+    "name the folder itself to fingerprint all of it",
+)
