@@ -41,8 +41,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def process(command: Sequence[str], port: int, *, environment: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Run a server until the `with` ends; enter once it takes connections."""
+def process(
+    command: Sequence[str], port: int, *, environment: Mapping[str, str] | None = None, patience: float = 10
+) -> Iterator[None]:
+    """Run a server until the `with` ends; enter once it takes connections. It has `patience` seconds to end itself."""
     running = subprocess.Popen(
         command,
         env={**os.environ, **(environment or {})},
@@ -55,7 +57,7 @@ def process(command: Sequence[str], port: int, *, environment: Mapping[str, str]
     finally:
         running.terminate()
         try:
-            running.wait(10)
+            running.wait(patience)
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
@@ -129,7 +131,8 @@ def azurite(program: str, folder: Path) -> Iterator[str]:
     """Run azurite's blob service; yield its connection string."""
     port = free_port()
     command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder)]
-    with process([*command, "--skipApiVersionCheck", "--silent"], port):
+    # It would wait for connections that the other side keeps open.
+    with process([*command, "--skipApiVersionCheck", "--silent"], port, patience=1):
         yield (
             f"DefaultEndpointsProtocol=http;AccountName={AZURE_ACCOUNT};AccountKey={AZURE_KEY};"
             f"BlobEndpoint=http://127.0.0.1:{port}/{AZURE_ACCOUNT};"

@@ -83,8 +83,6 @@ class AnySource:
             if error.rule is PATH_MISSING:
                 return
             raise
-        if not isinstance(found, dict):  # adlfs: a list of the object itself, or of nothing
-            found = {}
         for name, details in sorted(found.items()):
             if details.get("type") == "file" and name != where:
                 yield self._object(self._key(name), details)

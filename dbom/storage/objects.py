@@ -233,6 +233,10 @@ def _opened(root: str) -> Source:
         from dbom.storage.gcs import GcsSource  # noqa: PLC0415  each protocol loads its own library
 
         return GcsSource(root)
+    if protocol in ("az", "abfs", "abfss"):
+        from dbom.storage.azure import AzureSource  # noqa: PLC0415  each protocol loads its own library
+
+        return AzureSource(root)
     from dbom.storage.anything import AnySource  # noqa: PLC0415  each protocol loads its own library
 
     return AnySource(root)
