@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import Executor
 
+    from attest.authority import Authority
     from attest.publishing import Published
     from attest.signing import Signer
     from attest.verification import Verification
@@ -37,6 +38,13 @@ def fingerprint(
     cache: Cache | None = None,
     computed: bool = False,
     offline: bool = False,
+    save: str | os.PathLike[str] | None = None,
+    reuse: str | os.PathLike[str] | None = None,
+    identity: str | None = None,
+    issuer: str | None = None,
+    key: str | os.PathLike[str] | None = None,
+    trusted_root: str | os.PathLike[str] | None = None,
+    stores: Sequence[str] = (),
 ) -> Fingerprint:
     """Return what is at `source`, a path or a URL: its digest, and the files that the digest is made of.
 
@@ -46,11 +54,27 @@ def fingerprint(
     a `journal` (a file from which a killed run resumes) and a `dbom.cache.Cache` of what was read before. Of a URL, all
     is read with `computed`; otherwise a store's word is taken where it is a digest of the content.
 
-    Raises `PathError`, `NameRefusedError`, `ChangedError`, `UsageError`, and for URLs `StoreError` too.
+    `save` is a file to write the fingerprint to, with the states of the files. With `reuse`, such a file, what is in
+    the same state isn't read, and known as `derived`: only if a statement about that fingerprint's digest is there,
+    signed by whom you expect, in the words of `verify`.
+
+    Raises `PathError`, `NameRefusedError`, `ChangedError`, `UsageError`, for URLs `StoreError` too, and with `reuse`
+    `EvidenceError` and `NoEvidenceError`.
     """
     from dbom.fingerprinting import fingerprint as fingerprint_of  # noqa: PLC0415  loaded on first use
+    from dbom.fingerprinting import source_name  # noqa: PLC0415  loaded on first use
+    from dbom.fingerprints import write_fingerprint  # noqa: PLC0415  loaded on first use
+    from dbom.reuse import Reuse, States  # noqa: PLC0415  loaded on first use
 
-    return fingerprint_of(
+    earlier = Reuse.begin(_now())
+    if reuse is not None:
+        from attest.reusing import reuse_of  # noqa: PLC0415  only who asks for it pays for it
+        from attest.store import open_store  # noqa: PLC0415  only who asks for it pays for it
+
+        authorities = _authorities(identity, issuer, key, trusted_root)
+        opened = [open_store(url) for url in stores]
+        earlier, _ = reuse_of(reuse, source, authorities, now=_now(), stores=opened)
+    found = fingerprint_of(
         source,
         ignores=ignores,
         follow_links=follow_links,
@@ -62,7 +86,11 @@ def fingerprint(
         cache=cache,
         computed=computed,
         offline=offline,
+        reuse=None if reuse is None and save is None else earlier,
     )
+    if save is not None:
+        Path(save).write_bytes(write_fingerprint(found, States(source_name(source), earlier.noted)))
+    return found
 
 
 def generate(
@@ -161,16 +189,26 @@ def verify(
     without either, this machine's own local identity. The bytes are read again. No settings file is read here.
     """
     from attest.checking import verify_artifact  # noqa: PLC0415  loaded on first use
-    from attest.expecting import expected_authorities  # noqa: PLC0415  loaded on first use
     from attest.store import open_store  # noqa: PLC0415  loaded on first use
 
-    authorities = expected_authorities(
+    authorities = _authorities(identity, issuer, key, trusted_root)
+    return verify_artifact(path, authorities, now=_now(), stores=[open_store(url) for url in stores], jobs=jobs)
+
+
+def _authorities(
+    identity: str | None,
+    issuer: str | None,
+    key: str | os.PathLike[str] | None,
+    trusted_root: str | os.PathLike[str] | None,
+) -> tuple[Authority, ...]:
+    from attest.expecting import expected_authorities  # noqa: PLC0415  loaded on first use
+
+    return expected_authorities(
         identity=identity,
         issuer=issuer,
         key=None if key is None else Path(key),
         trusted_root=None if trusted_root is None else Path(trusted_root),
     )
-    return verify_artifact(path, authorities, now=_now(), stores=[open_store(url) for url in stores], jobs=jobs)
 
 
 def _now() -> datetime:

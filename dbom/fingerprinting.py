@@ -6,6 +6,7 @@ import os
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from dbom.errors import UsageError
 from dbom.ignores import Ignores
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from dbom.hashing import Files
     from dbom.items import Progress
     from dbom.model import Entry, Fingerprint
+    from dbom.reuse import Reuse
 
-__all__ = ["fingerprint", "is_url"]
+__all__ = ["fingerprint", "is_url", "source_name"]
 
 
 def fingerprint(
@@ -40,6 +42,7 @@ def fingerprint(
     computed: bool = False,
     offline: bool = False,
     progress: Progress | None = None,
+    reuse: Reuse | None = None,
 ) -> Fingerprint:
     """Return what the artifact at `source`, a path or a URL, is: its digest, and the files it is made of.
 
@@ -49,13 +52,16 @@ def fingerprint(
 
     A killed run resumes from its `journal`, a file. A path may be read with `follow_links` that lead out of it, and a
     `cache` of what was read before. Of a URL, all is read with `computed`; otherwise a store's word is taken where
-    it is a digest of the content. `offline` forbids the network.
+    it is a digest of the content. `offline` forbids the network. `reuse` takes over what an earlier, verified statement
+    vouches for, and notes the states of the files (`attest.reusing.reuse_of` makes it, after checking the statement).
 
     Raises `UsageError` for words that don't go together, otherwise as `tree.fingerprint_path` and
     `remote.fingerprint_url` do.
     """
     if executor is not None and (engine is not None or ray_address is not None):
         raise UsageError(USAGE, "an executor and an engine are two answers to one question")
+    if computed and reuse is not None and reuse.known:
+        raise UsageError(USAGE, "to read all and to re-use what is known are two answers to one question")
     text = os.fspath(source)
     with ExitStack() as opened:
         if executor is None and (engine is not None or ray_address is not None or journal is not None):
@@ -76,11 +82,19 @@ def fingerprint(
                 progress=progress,
                 journal=log,
                 offline=offline,
+                reuse=reuse,
             )
         log = None if journal is None else opened.enter_context(_journal(journal, os.path.realpath(text), ignores))
         read = None if executor is None else partial(_read, executor=executor, journal=log, progress=progress)
         return fingerprint_path(
-            text, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress, cache=cache, read=read
+            text,
+            ignores=ignores,
+            follow_links=follow_links,
+            jobs=jobs,
+            progress=progress,
+            cache=cache,
+            read=read,
+            reuse=reuse,
         )
 
 
@@ -88,6 +102,25 @@ def is_url(source: str) -> bool:
     """Return whether a text is a URL rather than a path."""
     protocol, separator, _ = source.partition("://")
     return bool(separator) and protocol.isalnum()
+
+
+def source_name(source: str | os.PathLike[str]) -> str:
+    """Return what a source is called where a later reading must be of the same: a resolved path, or a URL.
+
+    A URL's password, query and fragment are left out: they may be secrets, and a document says this.
+    """
+    text = os.fspath(source)
+    if text.startswith(("file://", "local://")):
+        return _resolved(unquote(urlsplit(text).path))
+    if is_url(text):
+        parts = urlsplit(text)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+    return _resolved(text)
+
+
+def _resolved(path: str) -> str:
+    # A path that isn't UTF-8 can't stand in a document as it is.
+    return os.fsencode(os.path.realpath(path)).decode(errors="backslashreplace")
 
 
 def _demand_for_urls(url: str, *, cache: Cache | None, follow_links: bool) -> None:

@@ -17,6 +17,7 @@ from dbom.model import Basis, Digest, Entry, Finding, Fingerprint, Kind, Known, 
 from dbom.names import schema_name
 from dbom.pathname import path_fault, path_order
 from dbom.printable import printable
+from dbom.reuse import States
 from dbom.rules.artifacts import FINGERPRINT_MALFORMED
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from dbom.canonical import Json, JsonObject
 
-__all__ = ["MAX_FINGERPRINT_BYTES", "SAVED_FINGERPRINT", "read_fingerprint", "write_fingerprint"]
+__all__ = ["MAX_FINGERPRINT_BYTES", "SAVED_FINGERPRINT", "read_fingerprint", "read_states", "write_fingerprint"]
 
 SAVED_FINGERPRINT: Final = schema_name("saved-fingerprint")
 """What the document carries in `schema`. (`dbom.dev/fingerprint/v1` is the JSON result of `dbom fingerprint`.)"""
@@ -40,26 +41,33 @@ _FILE_KEYS = ("path", "bytes", "sha256")
 _FINDING_KEYS = ("rule", "severity", "message", "where")
 
 
-def write_fingerprint(fingerprint: Fingerprint) -> bytes:
-    """Return the document of a fingerprint: canonical JSON, the same bytes for the same fingerprint."""
-    return canonical_json(
-        {
-            "schema": SAVED_FINGERPRINT,
-            "name": fingerprint.name,
-            "digest": str(fingerprint.digest),
-            "files": [_file(entry) for entry in fingerprint.entries],
-            "ignores": list(fingerprint.ignores),
-            "ignored": list(fingerprint.ignored),
-            "findings": [
-                {"rule": item.rule, "severity": str(item.severity), "message": item.message, "where": item.where}
-                for item in fingerprint.findings
-            ],
-        }
-    )
+def write_fingerprint(fingerprint: Fingerprint, states: States | None = None) -> bytes:
+    """Return the document of a fingerprint: canonical JSON, the same bytes for the same fingerprint.
+
+    With the `states` that its files were read in, a later reading can take their digests over (`attest.reusing`).
+    """
+    known = {} if states is None else states.files
+    document: JsonObject = {
+        "schema": SAVED_FINGERPRINT,
+        "name": fingerprint.name,
+        "digest": str(fingerprint.digest),
+        "files": [_file(entry, known.get(entry.path, "")) for entry in fingerprint.entries],
+        "ignores": list(fingerprint.ignores),
+        "ignored": list(fingerprint.ignored),
+        "findings": [
+            {"rule": item.rule, "severity": str(item.severity), "message": item.message, "where": item.where}
+            for item in fingerprint.findings
+        ],
+    }
+    if states is not None and known:
+        document["source"] = states.source
+    return canonical_json(document)
 
 
-def _file(entry: Entry) -> JsonObject:
+def _file(entry: Entry, state: str) -> JsonObject:
     file: JsonObject = {"path": entry.path, "bytes": entry.size, "sha256": entry.sha256}
+    if state:
+        file["state"] = state
     if entry.known.basis is not Basis.COMPUTED:
         file["known"] = str(entry.known)
     return file
@@ -72,9 +80,18 @@ def read_fingerprint(data: bytes, *, where: str) -> Fingerprint:
     number, for unknown or missing keys, values of another type, paths that a manifest can't hold or that stand twice,
     files out of order, and a digest that isn't that of the files.
     """
+    return read_states(data, where=where)[0]
+
+
+def read_states(data: bytes, *, where: str) -> tuple[Fingerprint, States | None]:
+    """Read a document as `read_fingerprint` does, and the states that its files were read in, where it says any.
+
+    They are what the document says, as all of it is, and no digest says that they are true.
+    """
     document = json_object(data, where=where, limit=MAX_FINGERPRINT_BYTES)
     faults: list[str] = []
-    fingerprint = _Reader(where, faults).fingerprint(document)
+    reader = _Reader(where, faults)
+    fingerprint, states = reader.fingerprint(document), reader.states(document)
     if fingerprint is None or faults:
         raise DocumentError(
             FINGERPRINT_MALFORMED,
@@ -82,7 +99,7 @@ def read_fingerprint(data: bytes, *, where: str) -> Fingerprint:
             where=where,
             faults=faults[:_MAX_FAULTS] if len(faults) > 1 else (),
         )
-    return fingerprint
+    return fingerprint, states
 
 
 class _Reader:
@@ -96,7 +113,7 @@ class _Reader:
         if document.get("schema") != SAVED_FINGERPRINT:
             self._faults.append(f"its schema is not {SAVED_FINGERPRINT}")
             return None
-        self._demand_keys(document, _KEYS, "the document")
+        self._demand_keys(document, _KEYS, "the document", more=("source",))
         name = self._text(document, "name", "the document")
         if isinstance(document.get("name"), str) and name != "/" and (fault := path_fault(name)) is not None:
             self._faults.append(f"the name {printable(name)} {fault}")
@@ -109,6 +126,18 @@ class _Reader:
             return None
         self._demand_digest(digest, entries)
         return Fingerprint(name, digest, entries, ignores, ignored, findings)
+
+    def states(self, document: JsonObject) -> States | None:
+        """Return the states of the files, None where the document has none or isn't one at all."""
+        files = document.get("files")
+        if self._faults or not isinstance(files, list):
+            return None
+        listed = [(item.get("path"), item.get("state")) for item in files if isinstance(item, dict)]
+        found = {path: state for path, state in listed if isinstance(path, str) and isinstance(state, str)}
+        if ("source" in document) != bool(found):
+            self._faults.append("a source and the states of files go together")
+            return None
+        return States(self._text(document, "source", "the document"), found) if found else None
 
     def _digest(self, document: JsonObject) -> Digest | None:
         try:
@@ -143,7 +172,7 @@ class _Reader:
         if not isinstance(item, dict):
             self._faults.append(f"{place} is not an object")
             return None
-        self._demand_keys(item, _FILE_KEYS, place, more=("known",))
+        self._demand_keys(item, _FILE_KEYS, place, more=("known", "state"))
         path, sha256, size = self._text(item, "path", place), self._text(item, "sha256", place), item.get("bytes")
         if isinstance(item.get("path"), str) and (fault := path_fault(path)) is not None:
             self._faults.append(f"{place}: the path {printable(path)} {fault}")
@@ -153,8 +182,9 @@ class _Reader:
         if not _is_sha256(sha256):
             self._faults.append(f"{place}: sha256 is not 64 lower-case hex digits")
             return None
-        if "known" in item:
-            self._text(item, "known", place)
+        for key in ("known", "state"):
+            if key in item:
+                self._text(item, key, place)
         return Entry(path, size, sha256, self._known)
 
     def _finding(self, item: Json, place: str) -> Finding | None:

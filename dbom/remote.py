@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections import deque
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from dbom.errors import ChangedError, NameRefusedError
 from dbom.executors import open_executor
+from dbom.globs import choice_note, glob_pattern
 from dbom.ignores import Ignores
-from dbom.keys import KeyListing, artifact_name, demand_files, glob_pattern, list_keys, tree_of
+from dbom.keys import KeyListing, artifact_name, demand_files, list_keys, tree_of
 from dbom.members import demand_online, fingerprint_members, is_member, is_url
 from dbom.model import Fingerprint, Unknown
 from dbom.printable import printable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dbom.engine.journal import Journal
     from dbom.items import Progress
     from dbom.model import Entry
+    from dbom.reuse import Reuse
     from dbom.storage.objects import RemoteObject, Source
 
 __all__ = ["RemoteFingerprint", "fingerprint_remote", "fingerprint_url", "is_url"]
@@ -59,13 +61,15 @@ def fingerprint_url(
     progress: Progress | None = None,
     journal: Journal | None = None,
     offline: bool = False,
+    reuse: Reuse | None = None,
 ) -> Fingerprint:
     """Return what is at a URL: one object, the tree of objects below a prefix, or those that a glob matches.
 
     The digest is the one that the same bytes have on a disk. `computed` reads every byte; otherwise a store's word is
     taken where it is a digest of the content, and says so in each entry. `jobs` is how many objects are read at once,
     0 for a number that suits a network; `executor` reads elsewhere, in batches. A `journal` keeps what was read,
-    so that a killed run goes on where it was. `ignores` are patterns as in `fingerprint_path`.
+    so that a killed run goes on where it was. `ignores` are patterns as in `fingerprint_path`. `reuse` is asked first
+    which objects an earlier, verified statement vouches for.
 
     Raises `UsageError` for what isn't an address, `MissingExtraError` where a package is missing, `PathError` for what
     is missing, refused or empty, `NameRefusedError` for keys that no disk can hold, `ChangedError` where anything
@@ -80,6 +84,7 @@ def fingerprint_url(
         progress=progress,
         journal=journal,
         offline=offline,
+        reuse=reuse,
     ).fingerprint
 
 
@@ -93,12 +98,13 @@ def fingerprint_remote(
     progress: Progress | None = None,
     journal: Journal | None = None,
     offline: bool = False,
+    reuse: Reuse | None = None,
 ) -> RemoteFingerprint:
     """Do what `fingerprint_url` does, and return the pins as well."""
     patterns = Ignores.of(ignores)
     if url.startswith(("file://", "local://")) or not is_url(url):
         path = unquote(urlsplit(url).path) if is_url(url) else url
-        found = fingerprint_path(path, ignores=ignores, jobs=jobs, progress=progress)
+        found = fingerprint_path(path, ignores=ignores, jobs=jobs, progress=progress, reuse=reuse)
         return RemoteFingerprint(found, Unknown("a disk keeps no pins"), {})
     if is_member(url):
         with open_sources():
@@ -106,7 +112,7 @@ def fingerprint_remote(
         return RemoteFingerprint(found, Unknown("a member of an archive has no place of its own"), {})
     demand_online(url, offline=offline)
     with open_sources():
-        reading = _Reading(url, computed, jobs, executor, progress, journal)
+        reading = _Reading(url, computed, jobs, executor, progress, journal, reuse)
         return reading.fingerprint(patterns)
 
 
@@ -118,6 +124,7 @@ class _Reading:
     executor: Executor | None
     progress: Progress | None
     journal: Journal | None
+    reuse: Reuse | None
 
     def fingerprint(self, ignores: Ignores) -> RemoteFingerprint:
         place = place_of(self.url)
@@ -148,7 +155,9 @@ class _Reading:
         prefix = fixed.rpartition("/")[0]
         prefix = f"{prefix}/" if prefix else ""
         found = self._of_tree(Place(place.root, prefix), source, ignores, place.key.removeprefix(prefix))
-        return RemoteFingerprint(found.fingerprint, Unknown("a choice of files has no place of its own"), found.pins)
+        note = choice_note(place.key.removeprefix(prefix))
+        noted = replace(found.fingerprint, findings=(note, *found.fingerprint.findings))
+        return RemoteFingerprint(noted, Unknown("a choice of files has no place of its own"), found.pins)
 
     def _of_tree(self, place: Place, source: Source, ignores: Ignores, glob: str | None) -> RemoteFingerprint:
         where = source.shown(place.key).rstrip("/")
@@ -167,6 +176,13 @@ class _Reading:
         return RemoteFingerprint(found, source.tree_location(place.key), pins)
 
     def _digests(self, items: Iterable[RemoteItem]) -> Iterator[Entry]:
+        """Give the entries of what an earlier statement vouches for, then those of the rest, read now."""
+        if self.reuse is not None:
+            known, items = self.reuse.divided(items)
+            yield from known
+        yield from self._read(items)
+
+    def _read(self, items: Iterable[RemoteItem]) -> Iterator[Entry]:
         """Read the items, some of them at once, a bounded number of them waiting; in order."""
         if self.executor is not None or self.journal is not None:
             yield from self._digests_in_batches(items)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbom.cli.caching import NoCacheOption, opened_cache
+from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.failure import is_result, show_error, worst_code
 from dbom.cli.options import (
     FormatOption,
@@ -18,10 +19,12 @@ from dbom.cli.options import (
     JobsOption,
     NoDefaultIgnoresOption,
     OutputOption,
+    StoreOption,
     TextOrJson,
 )
 from dbom.cli.output import demand_outside, json_result, say, write_result
 from dbom.cli.progress import progress_bar
+from dbom.cli.reused import BundleToReuseOption, Earlier, ReuseOption
 from dbom.cli.session import current_session, current_settings
 from dbom.errors import DbomError, UsageError
 from dbom.fingerprinting import is_url
@@ -75,6 +78,7 @@ class _Result:
     outcome: Fingerprint | ShardedFingerprint | DbomError
 
 
+@with_expected_flags
 def fingerprint(
     paths: Annotated[list[str], typer.Argument(metavar="PATH|URL...", help="Files, folders or URLs to read.")],
     *,
@@ -84,8 +88,11 @@ def fingerprint(
     ] = None,
     save: Annotated[
         Path | None,
-        typer.Option("--save", metavar="FILE", help="Write all of the fingerprint of one PATH, for dbom diff."),
+        typer.Option("--save", metavar="FILE", help="Write all of the fingerprint of one PATH, for diff and --reuse."),
     ] = None,
+    reuse: ReuseOption = None,
+    bundle: BundleToReuseOption = None,
+    store: StoreOption = None,
     how: Annotated[bool, typer.Option("--how", help="Print the shell line that gives the same digest.")] = False,
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
@@ -115,16 +122,22 @@ def fingerprint(
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
+    expected: Expected,
 ) -> None:
     """Digest files and trees so that anybody can reproduce it.
 
     A file is its sha256; a folder is the sha256 of the lines that `sha256sum` writes of its files, sorted by path.
     Names, links and changes under the read that would make a digest ambiguous are refused. Files that haven't changed
-    since they were last read come from a cache, and the result says so.
+    since they were last read come from a cache, and the result says so. With --reuse, what an earlier statement by a
+    signer you expect vouches for isn't read again, and the result says whose word it is.
 
     Example: dbom fingerprint data/ model.safetensors --how
     """
-    _demand_one(paths, {"--manifest": manifest, "--save": save})
+    _demand_one(paths, {"--manifest": manifest, "--save": save, "--reuse": reuse})
+    if reuse is None and (bundle or store or expected != Expected()):
+        raise UsageError(USAGE, "whom to expect and where to look for evidence is said for --reuse")
+    if reuse is not None and (computed or also is not None or scheme is Scheme.SHARDS):
+        raise UsageError(USAGE, "--computed, --also and --scheme shards read all, and --reuse doesn't")
     local = Scheme.SHARDS if scheme is Scheme.SHARDS else also
     elsewhere = engine is not None or ray_address is not None or journal is not None or computed
     if local is not None and (elsewhere or any(map(is_url, paths))):
@@ -149,9 +162,10 @@ def fingerprint(
             engine,
             ray_address,
             journal,
+            Earlier.of(reuse, paths[0], expected, bundle or (), store or ()) if reuse or save else None,
         )
         results = [_result(path, reading, several=len(paths) > 1) for path in paths]
-    _write_files(results[0].outcome, manifest, save)
+    _write_files(results[0].outcome, manifest, save, reading.earlier)
     if format_ is TextOrJson.JSON:
         _show_json(results, how, output)
     else:
@@ -168,16 +182,21 @@ def _demand_one(paths: Sequence[str], written: Mapping[str, Path | None]) -> Non
 
 
 def _write_files(
-    outcome: Fingerprint | ShardedFingerprint | DbomError, manifest: Path | None, save: Path | None
+    outcome: Fingerprint | ShardedFingerprint | DbomError,
+    manifest: Path | None,
+    save: Path | None,
+    earlier: Earlier | None,
 ) -> None:
     if isinstance(outcome, (DbomError, ShardedFingerprint)):
         return
+    if earlier is not None:
+        earlier.tell(outcome)
     if manifest is not None:
         write_result(outcome.manifest(), manifest)
     if save is not None:
         from dbom.fingerprints import write_fingerprint
 
-        write_result(write_fingerprint(outcome), save)
+        write_result(write_fingerprint(outcome, None if earlier is None else earlier.states()), save)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +213,7 @@ class _Reading:
     engine: Engine | None
     ray_address: str | None
     journal: Path | None
+    earlier: Earlier | None
 
     def read(self, path: str, progress: Progress | None) -> Fingerprint | ShardedFingerprint:
         if self.scheme is Scheme.SHARDS:
@@ -227,6 +247,7 @@ class _Reading:
             computed=self.computed,
             offline=current_session().offline,
             progress=progress,
+            reuse=None if self.earlier is None else self.earlier.reuse,
         )
 
 

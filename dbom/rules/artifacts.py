@@ -334,3 +334,18 @@ CHOICE_OF_FILES = Rule(
     " of a table. It says nothing of the other files there.",
     "name the folder itself to fingerprint all of it",
 )
+REUSE_FOREIGN = Rule(
+    "DBOM-183",
+    "saved fingerprint that digests can't be taken over from",
+    "With --reuse, files that are still in the state that a saved fingerprint says are not read again. Which file was"
+    " in which state is nobody's statement, so the fingerprint must be of the same source, say the states, and lie in a"
+    " file that is this user's and that not everybody can write to.",
+    "fingerprint without --reuse, with --save to write one for the next time",
+)
+REUSE_UNVERIFIED = Rule(
+    "DBOM-184",
+    "saved fingerprint that no verified statement is about",
+    "Digests are taken over from a saved fingerprint only where its digest is the subject of a statement of content by"
+    " a signer who is expected. Without one, anybody could have written them.",
+    "sign the artifact that was fingerprinted, say whom to expect, or fingerprint without --reuse",
+)
