@@ -114,6 +114,7 @@ def generate(
     from dbom.bom.generating import Options, generate_bom  # noqa: PLC0415  loaded on first use
     from dbom.bom.parents import read_parent  # noqa: PLC0415  loaded on first use
     from dbom.model import Relation  # noqa: PLC0415  loaded on first use
+    from dbom.tree import fingerprint_path  # noqa: PLC0415  loaded on first use
 
     try:
         type_ = None if as_ is None else ArtifactType(as_)
@@ -135,7 +136,7 @@ def generate(
             for source in sources
         ),
     )
-    return generate_bom(path, fingerprint(path, ignores=ignores, jobs=jobs), options)
+    return generate_bom(path, fingerprint_path(path, ignores=ignores, jobs=jobs), options)
 
 
 def sign(

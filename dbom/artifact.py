@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbom.errors import ChangedError, NameRefusedError, PathError
+from dbom.globs import Glob
 from dbom.hashing import FileState, changed_error
 from dbom.listing import Listing, list_again, list_tree
 from dbom.model import Kind
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalArtifact", "find_artifact"]
 
+_NO_PATTERN = "dbom fingerprint and dbom diff take patterns; all else is about a file or a folder, so name one"
+
 
 @dataclass(frozen=True, slots=True)
 class LocalArtifact:
@@ -38,6 +41,7 @@ class LocalArtifact:
     listing: Listing
     ignores: Ignores
     follow_links: bool
+    glob: Glob | None = None
 
     def demand_unchanged(self) -> None:
         """Look a second time. Raises `ChangedError` where anything isn't as it was, and as `find_artifact` does."""
@@ -46,18 +50,22 @@ class LocalArtifact:
             if _state(item.real) != item.listed:
                 raise changed_error(item.real, "was replaced while it was read")
             return
-        differing = list_again(self.listing, self.ignores, follow_links=self.follow_links)
+        differing = list_again(self.listing, self.ignores, follow_links=self.follow_links, glob=self.glob)
         if differing is not None:
             where = printable(f"{self.listing.root}/{differing}")
             raise ChangedError(CHANGED_WHILE_READ, "the tree changed while it was read", where=where)
 
 
-def find_artifact(path: str | os.PathLike[str], ignores: Ignores, *, follow_links: bool = False) -> LocalArtifact:
-    """List what is at `path`.
+def find_artifact(
+    path: str | os.PathLike[str], ignores: Ignores, *, follow_links: bool = False, globs: bool = False
+) -> LocalArtifact:
+    """List what is at `path`. With `globs`, a path with `*` that names nothing is a pattern, and its files are a tree.
 
     Raises `PathError` for what is missing, unreadable, special or empty, `NameRefusedError` for names and links that
     a manifest can't hold, `ChangedError` where anything goes away meanwhile.
     """
+    if globs and (glob := Glob.of(os.fspath(path))) is not None:
+        return _of_glob(glob, ignores, follow_links=follow_links)
     real, status = _resolved(os.fspath(path))
     if stat.S_ISDIR(status.st_mode):
         name = _checked_name(real)
@@ -73,13 +81,26 @@ def find_artifact(path: str | os.PathLike[str], ignores: Ignores, *, follow_link
     return LocalArtifact(name, Kind.FILE, listing, ignores, follow_links)
 
 
+def _of_glob(glob: Glob, ignores: Ignores, *, follow_links: bool) -> LocalArtifact:
+    real, status = _resolved(glob.root)
+    where = printable(f"{real.rstrip('/')}/{glob.text}")
+    if not stat.S_ISDIR(status.st_mode):
+        raise PathError(PATH_MISSING, "a pattern below what is no folder", where=where)
+    listing = list_tree(real, ignores, follow_links=follow_links, glob=glob)
+    if not listing:
+        rest = f"; {len(listing.ignored)} entries are ignored" if listing.ignored else ""
+        raise PathError(PATH_MISSING, f"matches no files{rest}", where=where)
+    return LocalArtifact(_checked_name(real), Kind.TREE, listing, ignores, follow_links, glob)
+
+
 def _resolved(path: str) -> tuple[str, os.stat_result]:
     try:
         real = os.path.realpath(path, strict=True)
         return real, Path(real).lstat()
     except (FileNotFoundError, NotADirectoryError) as error:
         remote = "; only local paths can be fingerprinted so far" if "://" in path else ""
-        raise PathError(PATH_MISSING, f"there is nothing here{remote}", where=printable(path)) from error
+        hint = _NO_PATTERN if "*" in path else None
+        raise PathError(PATH_MISSING, f"there is nothing here{remote}", where=printable(path), hint=hint) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise PathError(PATH_UNREADABLE, f"can't be read: {reason}", where=printable(path)) from error

@@ -44,7 +44,9 @@ def fingerprint(
     progress: Progress | None = None,
     reuse: Reuse | None = None,
 ) -> Fingerprint:
-    """Return what the artifact at `source`, a path or a URL, is: its digest, and the files it is made of.
+    """Return what the artifact at `source`, a path, a URL or a pattern of one, is: its digest, and its files.
+
+    A pattern has `*` and names nothing as it stands; its files are a tree below the folder before the first `*` or `?`.
 
     `ignores` are patterns to leave out of a tree (None: the default ones), `jobs` the threads to read with (0: what
     suits). `engine` is `threads` or `ray`, on the cluster at `ray_address`; or any `executor` of `concurrent.futures`,
@@ -95,6 +97,7 @@ def fingerprint(
             cache=cache,
             read=read,
             reuse=reuse,
+            globs=True,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,13 +22,14 @@ from dbom.rules.artifacts import (
 from dbom.tree import collisions
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable
 
     from dbom.ignores import Ignores
     from dbom.model import Entry
     from dbom.storage.objects import RemoteObject
 
-__all__ = ["KeyListing", "artifact_name", "demand_files", "glob_pattern", "list_keys", "tree_of"]
+__all__ = ["KeyListing", "artifact_name", "demand_files", "list_keys", "tree_of"]
 
 _MAX_FAULTS = 20
 _LONGEST_NAME = 255
@@ -92,22 +92,6 @@ def tree_of(name: str, entries: Iterable[Entry], listing: KeyListing, ignores: I
     ordered = tuple(sorted(entries, key=lambda entry: path_order(entry.path)))
     findings = (*listing.findings, *collisions(entry.path for entry in ordered))
     return Fingerprint(name, tree_digest(ordered), ordered, ignores.texts, listing.ignored, findings)
-
-
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """Return what a path must match in full: `*` and `?` within a segment, `**` for any number of whole segments."""
-    parts = []
-    segments = glob.split("/")
-    for position, segment in enumerate(segments):
-        last = position == len(segments) - 1
-        if segment == "**":
-            parts.append(".+" if last else "(?:.+/)?")
-        else:
-            inner = "".join(
-                {"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char)) for char in re.sub(r"\*+", "*", segment)
-            )
-            parts.append(inner if last else f"{inner}/")
-    return re.compile("".join(parts), re.DOTALL)
 
 
 @dataclass(slots=True)

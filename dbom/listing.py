@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbom.errors import ChangedError, DbomError, NameRefusedError, PathError
+from dbom.globs import Glob, choice_note
 from dbom.hashing import FileState, LocalItem
 from dbom.ignores import Ignores, is_sidecar
 from dbom.model import Finding, Severity
@@ -75,13 +76,13 @@ class Listing:
         return map(self.__getitem__, range(len(self)))
 
 
-def list_tree(root: str, ignores: Ignores, *, follow_links: bool = False) -> Listing:
-    """List the files below `root`, an absolute path without links.
+def list_tree(root: str, ignores: Ignores, *, follow_links: bool = False, glob: Glob | None = None) -> Listing:
+    """List the files below `root`, an absolute path without links; only those that `glob` takes, where it is given.
 
     Raises `NameRefusedError` or `PathError` for what no digest can be made of (all such faults together, up to a
     number), and `PathError` for a folder that can't be read.
     """
-    walk = _Walk(root, ignores, follow_links)
+    walk = _Walk(root, ignores, follow_links, glob)
     paths: list[str] = []
     states: list[FileState] = []
     elsewhere: dict[int, str] = {}
@@ -91,15 +92,19 @@ def list_tree(root: str, ignores: Ignores, *, follow_links: bool = False) -> Lis
         paths.append(path)
         states.append(state)
     ignored, findings = walk.remarks()
+    if glob is not None:
+        findings = (choice_note(glob.text), *findings)
     return Listing(root, paths, states, elsewhere, ignored, findings)
 
 
-def list_again(before: Listing, ignores: Ignores, *, follow_links: bool = False) -> str | None:
+def list_again(
+    before: Listing, ignores: Ignores, *, follow_links: bool = False, glob: Glob | None = None
+) -> str | None:
     """List a tree a second time and return a path that isn't as it was in `before`, or None where all is the same.
 
     Nothing more than `before` is held. Raises as `list_tree`.
     """
-    walk = _Walk(before.root, ignores, follow_links)
+    walk = _Walk(before.root, ignores, follow_links, glob)
     place = -1
     for place, (path, real, state) in enumerate(walk.files()):
         if place == len(before) or path != before.paths[place]:
@@ -135,6 +140,7 @@ class _Walk:
     root: str
     ignores: Ignores
     follow_links: bool
+    glob: Glob | None = None
     ignored: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     faults: list[DbomError] = field(default_factory=list)
@@ -187,6 +193,8 @@ class _Walk:
 
     def _look(self, folder: _Folder, name: str, path: str) -> _Folder | tuple[str, str | None, FileState] | None:
         """Take one child: give a file or a folder to enter, leave out what is ignored, refuse the rest."""
+        if self.glob is not None and not self._is_meant(self.glob, folder, name, path):
+            return None
         if _REMARKABLE.search(name) is not None or path == "-":
             fault = segment_fault(name) if folder.path else path_fault(path)
             raise NameRefusedError(NAME_REFUSED, f"the name {fault}", where=self._place(path))
@@ -203,6 +211,12 @@ class _Walk:
         if stat.S_ISDIR(status.st_mode):
             return self._folder(folder, path, real, linked=linked)
         raise PathError(SPECIAL_FILE, "is a pipe, a socket or a device", where=self._place(path))
+
+    @staticmethod
+    def _is_meant(glob: Glob, folder: _Folder, name: str, path: str) -> bool:
+        """Return whether a child is a file that the pattern takes, or a folder in which there can be one."""
+        is_folder = glob.may_hold(path) and _is_folder(f"{folder.real.rstrip('/')}/{name}")
+        return is_folder or (glob.takes(path) and not _is_folder(f"{folder.real.rstrip('/')}/{name}"))
 
     def _folder(self, above: _Folder, path: str, real: str, *, linked: bool) -> _Folder | None:
         if self.ignores.match(path, folder=True) or self._left_out_as_sidecar(path, real, linked=linked):

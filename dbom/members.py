@@ -6,13 +6,15 @@ import io
 import os
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from dbom.errors import ChangedError, NameRefusedError, PathError, StoreError, UsageError
+from dbom.globs import choice_note, glob_pattern
 from dbom.hashing import FileState
-from dbom.keys import artifact_name, demand_files, glob_pattern, list_keys, tree_of
+from dbom.keys import artifact_name, demand_files, list_keys, tree_of
 from dbom.model import Entry, Fingerprint
 from dbom.printable import printable
 from dbom.rules.artifacts import (
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from dbom.items import Progress
     from dbom.storage.objects import RemoteObject
 
-__all__ = ["demand_online", "fingerprint_members", "is_member", "is_url"]
+__all__ = ["demand_online", "fingerprint_members", "is_member", "is_url", "local_path"]
 
 _READERS = {"zip": zip_members, "tar": tar_members}
 _BUFFER = 256 * 1024
@@ -45,6 +47,11 @@ def is_url(source: str) -> bool:
     """Return whether a text is a URL rather than a path."""
     protocol, separator, _ = source.partition("://")
     return bool(separator) and protocol.isalnum()
+
+
+def local_path(url: str) -> str:
+    """Return the path that a `file://` URL names: all of it, since a path knows no query and no fragment."""
+    return unquote("/" + url.partition("://")[2].partition("/")[2])
 
 
 def is_member(url: str) -> bool:
@@ -115,13 +122,14 @@ def _of_tree(
     demand_files(listing, f"{where}/{printable(inner)}".rstrip("/"))
     name = (fixed or archive.partition("?")[0].rstrip("/")).rpartition("/")[2]
     entries = (Entry(path, item.size, digests[item.key]) for path, item in listing.files.items())
-    return tree_of(artifact_name(name, where), entries, listing, ignores)
+    tree = tree_of(artifact_name(name, where), entries, listing, ignores)
+    return replace(tree, findings=(choice_note(glob.removeprefix(prefix)), *tree.findings)) if glob else tree
 
 
 @contextmanager
 def _archive_file(outer: str, *, offline: bool) -> Iterator[IO[bytes]]:
     if outer.startswith(("file://", "local://")) or not is_url(outer):
-        with _local_file(unquote(urlsplit(outer).path) if is_url(outer) else outer) as file:
+        with _local_file(local_path(outer) if is_url(outer) else outer) as file:
             yield file
         return
     demand_online(outer, offline=offline)

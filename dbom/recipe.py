@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbom.ignores import IgnorePattern
 from dbom.model import Fingerprint, Kind
+from dbom.rules.artifacts import CHOICE_OF_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +22,13 @@ def shell_line(path: str, fingerprint: Fingerprint) -> str:
     """Return the line for the artifact at `path`, absolute and without links, that has this fingerprint.
 
     It needs a shell (bash, zsh, ksh, or any of POSIX 2024) and GNU findutils and coreutils, and prints the digest's hex
-    and `  -`. It names what is ignored and there rather than the patterns, so that it says the same as they do.
+    and `  -`. It names what is ignored and there rather than the patterns, so that it says the same as they do. Of a
+    choice of files, `path` is the folder that holds them, and the line names each.
     """
     if fingerprint.kind is Kind.FILE:
         return f"sha256sum < {_quoted(path)}"
+    if any(finding.rule == CHOICE_OF_FILES.id for finding in fingerprint.findings):
+        return _of_choice(path, fingerprint)
     left_out = list(_tests(fingerprint))
     # In the C locale find compares names byte by byte, whatever the person's own locale is.
     find = f"LC_ALL=C find -L . \\( {' -o '.join(left_out)} \\) -prune -o" if left_out else "find -L ."
@@ -32,6 +36,12 @@ def shell_line(path: str, fingerprint: Fingerprint) -> str:
         f"(cd -- {_quoted(path)} && {find} -type f -printf '%P\\0'"
         " | LC_ALL=C sort -z | xargs -0r sha256sum -- | sha256sum)"
     )
+
+
+def _of_choice(path: str, fingerprint: Fingerprint) -> str:
+    """Return the line for some files of the folder at `path`, which names each: a shell's own patterns differ."""
+    names = " ".join(_quoted(entry.path) for entry in fingerprint.entries)
+    return f"(cd -- {_quoted(path)} && printf '%s\\0' {names} | xargs -0r sha256sum -- | sha256sum)"
 
 
 def _tests(fingerprint: Fingerprint) -> Iterator[str]:

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from dbom.errors import ChangedError, NameRefusedError
 from dbom.executors import open_executor
 from dbom.globs import choice_note, glob_pattern
 from dbom.ignores import Ignores
 from dbom.keys import KeyListing, artifact_name, demand_files, list_keys, tree_of
-from dbom.members import demand_online, fingerprint_members, is_member, is_url
+from dbom.members import demand_online, fingerprint_members, is_member, is_url, local_path
 from dbom.model import Fingerprint, Unknown
 from dbom.printable import printable
 from dbom.rules.artifacts import CHANGED_WHILE_READ, KEY_IS_FOLDER_TOO
@@ -103,8 +103,8 @@ def fingerprint_remote(
     """Do what `fingerprint_url` does, and return the pins as well."""
     patterns = Ignores.of(ignores)
     if url.startswith(("file://", "local://")) or not is_url(url):
-        path = unquote(urlsplit(url).path) if is_url(url) else url
-        found = fingerprint_path(path, ignores=ignores, jobs=jobs, progress=progress, reuse=reuse)
+        path = local_path(url) if is_url(url) else url
+        found = fingerprint_path(path, ignores=ignores, jobs=jobs, progress=progress, reuse=reuse, globs=True)
         return RemoteFingerprint(found, Unknown("a disk keeps no pins"), {})
     if is_member(url):
         with open_sources():

@@ -69,7 +69,8 @@ def find_pins(source: str | os.PathLike[str], fingerprint: Fingerprint, *, offli
     """
     text = os.fspath(source)
     names = {entry.path.partition("/")[0] for entry in fingerprint.entries}
-    if fingerprint.kind is not Kind.TREE or not names & {"metadata", "_delta_log"} or is_member(text):
+    is_choice = any(finding.rule == CHOICE_OF_FILES.id for finding in fingerprint.findings)
+    if fingerprint.kind is not Kind.TREE or is_choice or is_member(text) or not names & {"metadata", "_delta_log"}:
         return Pins()
     pins: list[TablePin] = []
     findings: list[Finding] = []

@@ -8,14 +8,14 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from dbom.errors import ChangedError, DocumentError, NameRefusedError, PathError
 from dbom.executors import open_executor
 from dbom.formats.table_snapshot import MAX_MANIFEST_BYTES
 from dbom.hashing import FileState, LocalItem, demand_same, open_listed, unreadable_error
 from dbom.keys import artifact_name
-from dbom.members import demand_online, is_url
+from dbom.members import demand_online, is_url, local_path
 from dbom.printable import printable
 from dbom.reading import digest_files
 from dbom.rules.artifacts import (
@@ -50,7 +50,7 @@ def open_table(source: str, *, offline: bool = False) -> LocalTable | RemoteTabl
     Raises `PathError` where nothing is there, and as `place_of` for an address.
     """
     if source.startswith(("file://", "local://")):
-        return LocalTable.at(unquote(urlsplit(source).path))
+        return LocalTable.at(local_path(source))
     if not is_url(source):
         return LocalTable.at(source)
     demand_online(source, offline=offline)

@@ -44,6 +44,7 @@ def fingerprint_path(
     read: Callable[[Files], list[Entry]] | None = None,
     reuse: Reuse | None = None,
     onlooker: Onlooker | None = None,
+    globs: bool = False,
 ) -> Fingerprint:
     """Read the file or folder at `path` in full and return what it is.
 
@@ -53,12 +54,12 @@ def fingerprint_path(
     since they were read; without it, all is read. `blake3` adds that digest to each entry, and reads all for it. `read`
     is what gives the entries of files, in their order, where that aren't threads of this process. `reuse` is asked
     first which of them an earlier, verified statement vouches for. `onlooker` sees how each file
-    begins that is read here.
+    begins that is read here. With `globs`, a path with `*` that names nothing is a pattern: its files are the tree.
 
     Raises `PathError` for what is missing, unreadable, special or empty, `NameRefusedError` for names and links that
     a manifest can't hold, `ChangedError` where anything changes meanwhile, `UsageError` for a malformed pattern.
     """
-    artifact = find_artifact(path, Ignores.of(ignores), follow_links=follow_links)
+    artifact = find_artifact(path, Ignores.of(ignores), follow_links=follow_links, globs=globs)
     reading = read or partial(digest_files, jobs=jobs, progress=progress, blake3=blake3, onlooker=onlooker)
     if cache is not None and not blake3:
         reading = partial(cache.read, read=reading)

@@ -26,11 +26,12 @@ from dbom.cli.output import demand_outside, json_result, say, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.reused import BundleToReuseOption, Earlier, ReuseOption
 from dbom.cli.session import current_session, current_settings
+from dbom.cli.table_pins import SnapshotOption, demand_alone, pins_document, pins_of, read_snapshot, tell_pins
 from dbom.errors import DbomError, UsageError
 from dbom.fingerprinting import is_url
 from dbom.ignores import chosen_ignores
 from dbom.printable import printable
-from dbom.rules.artifacts import SHARDS_NO_IDENTITY
+from dbom.rules.artifacts import CHOICE_OF_FILES, SHARDS_NO_IDENTITY
 from dbom.rules.everyday import USAGE
 from dbom.shards import ShardedFingerprint
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from dbom.canonical import JsonObject
     from dbom.items import Progress
     from dbom.model import Entry, Fingerprint
+    from dbom.snapshots import Pins
 
 __all__ = ["fingerprint"]
 
@@ -76,11 +78,15 @@ class _Result:
 
     path: str
     outcome: Fingerprint | ShardedFingerprint | DbomError
+    pins: Pins | None = None
 
 
 @with_expected_flags
 def fingerprint(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH|URL...", help="Files, folders or URLs to read.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH|URL...", help="Files, folders, URLs, or quoted patterns with * of them."),
+    ],
     *,
     manifest: Annotated[
         Path | None,
@@ -93,6 +99,7 @@ def fingerprint(
     reuse: ReuseOption = None,
     bundle: BundleToReuseOption = None,
     store: StoreOption = None,
+    snapshot: SnapshotOption = None,
     how: Annotated[bool, typer.Option("--how", help="Print the shell line that gives the same digest.")] = False,
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
@@ -131,6 +138,9 @@ def fingerprint(
     since they were last read come from a cache, and the result says so. With --reuse, what an earlier statement by a
     signer you expect vouches for isn't read again, and the result says whose word it is.
 
+    A quoted pattern ('data/**/*.parquet') is the tree of the files that it matches. Of the folder of an Iceberg or
+    Delta table, the current snapshot and the digest of its manifests are told too.
+
     Example: dbom fingerprint data/ model.safetensors --how
     """
     _demand_one(paths, {"--manifest": manifest, "--save": save, "--reuse": reuse})
@@ -138,6 +148,15 @@ def fingerprint(
         raise UsageError(USAGE, "whom to expect and where to look for evidence is said for --reuse")
     if reuse is not None and (computed or also is not None or scheme is Scheme.SHARDS):
         raise UsageError(USAGE, "--computed, --also and --scheme shards read all, and --reuse doesn't")
+    if snapshot is not None:
+        whole = {
+            "--ignore": ignore,
+            "--follow-links": follow_links,
+            "--also": also,
+            "--journal": journal,
+            "--reuse": reuse,
+        }
+        demand_alone(paths, {**whole, "--engine": engine or ray_address, "--scheme shards": scheme is Scheme.SHARDS})
     local = Scheme.SHARDS if scheme is Scheme.SHARDS else also
     elsewhere = engine is not None or ray_address is not None or journal is not None or computed
     if local is not None and (elsewhere or any(map(is_url, paths))):
@@ -163,6 +182,7 @@ def fingerprint(
             ray_address,
             journal,
             Earlier.of(reuse, paths[0], expected, bundle or (), store or ()) if reuse or save else None,
+            snapshot,
         )
         results = [_result(path, reading, several=len(paths) > 1) for path in paths]
     _write_files(results[0].outcome, manifest, save, reading.earlier)
@@ -214,6 +234,7 @@ class _Reading:
     ray_address: str | None
     journal: Path | None
     earlier: Earlier | None
+    snapshot: str | None
 
     def read(self, path: str, progress: Progress | None) -> Fingerprint | ShardedFingerprint:
         if self.scheme is Scheme.SHARDS:
@@ -254,7 +275,13 @@ class _Reading:
 def _result(path: str, reading: _Reading, *, several: bool) -> _Result:
     try:
         with progress_bar(f"reading {Path(path).name or path}") as progress:
-            return _Result(path, reading.read(path, progress))
+            if reading.snapshot is not None:
+                found, pins = read_snapshot(
+                    path, reading.snapshot, computed=reading.computed, jobs=reading.jobs, progress=progress
+                )
+                return _Result(path, found, pins)
+            outcome = reading.read(path, progress)
+            return _Result(path, outcome, None if isinstance(outcome, ShardedFingerprint) else pins_of(path, outcome))
     except DbomError as error:
         if not several or not is_result(error):
             raise
@@ -269,6 +296,8 @@ def _show_text(results: Sequence[_Result], how: bool, output: Path | None) -> No
             continue
         lines.append(_line(result.path, result.outcome, how))
         _talk(result.path, result.outcome)
+        if not _is_choice(result.outcome):
+            tell_pins(result.path, result.pins)
     if lines:
         write_result("\n".join(lines), output)
     if len(results) > 1:
@@ -281,9 +310,14 @@ def _line(path: str, found: Fingerprint | ShardedFingerprint, how: bool) -> str:
     return _how(path, found) if how else f"{found.digest}  {printable(path)}"
 
 
+def _is_choice(found: Fingerprint | ShardedFingerprint) -> bool:
+    """Return whether a finding says already which files these are."""
+    return any(finding.rule == CHOICE_OF_FILES.id for finding in found.findings)
+
+
 def _talk(path: str, found: Fingerprint | ShardedFingerprint) -> None:
     for finding in found.findings:
-        where = printable(f"{path.rstrip('/')}/{finding.where}")
+        where = printable(f"{path.rstrip('/')}/{finding.where}" if finding.where else path)
         say(f"{finding.severity}: {where}: {finding.message} ({finding.rule})")
     if found.ignored:
         shown = ", ".join(printable(name) for name in found.ignored[:_IGNORED_SHOWN])
@@ -320,13 +354,13 @@ def _document(result: _Result, how: bool) -> JsonObject:
     if isinstance(found, ShardedFingerprint):
         document |= _of_shards(found)
     else:
-        document |= _of_files(found)
+        document |= _of_files(found) | pins_document(result.pins)
     document |= {
         "ignores": list(found.ignores),
         "ignored": list(found.ignored),
         "findings": [
             {"rule": f.rule, "severity": str(f.severity), "message": f.message, "where": f.where}
-            for f in found.findings
+            for f in (*found.findings, *(result.pins.findings if result.pins else ()))
         ],
     }
     if how and not isinstance(found, ShardedFingerprint):
@@ -366,6 +400,8 @@ def _of_shards(found: ShardedFingerprint) -> JsonObject:
 
 
 def _how(path: str, found: Fingerprint) -> str:
+    from dbom.globs import Glob
     from dbom.recipe import shell_line
 
-    return shell_line(os.path.realpath(path), found)
+    glob = Glob.of(path)
+    return shell_line(os.path.realpath(path if glob is None else glob.root), found)

@@ -16,8 +16,9 @@ import fsspec
 import pytest
 
 from dbom.errors import ChangedError, NameRefusedError, PathError, StoreError
+from dbom.globs import glob_pattern
 from dbom.ignores import Ignores
-from dbom.keys import glob_pattern, list_keys
+from dbom.keys import list_keys
 from dbom.model import Basis
 from dbom.remote import fingerprint_url
 from dbom.rules.artifacts import ARCHIVE_REFUSED
