@@ -114,18 +114,21 @@ class PrivateSigstore:
         }
         return jwt.encode(said, self._signing, algorithm="RS256", headers={"kid": "one"})
 
-    def swapped(self, service: str) -> bytes:
+    def swapped(self, service: str, *, keep_id: bool = False) -> bytes:
         """Return the client trust config in which a service's key is the one of another, equal Sigstore.
 
-        `service` is "fulcio", "ctlog", "rekor" or "tsa". All else, hosts and windows of validity too, stays.
+        `service` is "fulcio", "ctlog", "rekor" or "tsa". All else, hosts and windows of validity too, stays; a log's
+        id only where `keep_id` says so.
         """
         config, place = json.loads(self.client_trust_config.read_text()), _PLACES[service]
         other = self.folder / "other"
         if not other.exists():
             other_keys = make_keys(other / "keys")
             _write_trust_files(program("cosign"), other, other_keys, self.urls)
-        root = json.loads((other / "trusted_root.json").read_text())
-        config["trustedRoot"][place] = root[place]
+        found = json.loads((other / "trusted_root.json").read_text())[place]
+        if keep_id:
+            found[0]["logId"] = config["trustedRoot"][place][0]["logId"]
+        config["trustedRoot"][place] = found
         return json.dumps(config).encode()
 
 
