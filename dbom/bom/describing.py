@@ -16,7 +16,7 @@ from dbom.bom.schema import DEFAULT_SPEC_VERSION
 from dbom.bom.tables import table_data
 from dbom.canonical import canonical_json
 from dbom.model import Basis, Digest, Kind, Known, Relation
-from dbom.names import ANNOTATION_IGNORE, ANNOTATION_RELATION, TREE_MEDIA_TYPE
+from dbom.names import ANNOTATION_IGNORE, ANNOTATION_RELATION, PROPERTY_PREFIX, TREE_MEDIA_TYPE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -121,6 +121,9 @@ def _properties(fingerprint: Fingerprint, facts: Facts) -> list[Json]:
         *((f"dbom:format:{name}", str(count)) for name, count in formats.items()),
         (LICENSES_BY, facts.licenses_by if facts.licenses else ""),
     ]
+    for pin in facts.pins:
+        of_table = f"{PROPERTY_PREFIX}{pin.layout}:"
+        pairs += [(of_table + pin.layout.word, str(pin.snapshot)), (f"{of_table}manifests", f"sha256:{pin.manifests}")]
     if len(formats) and formats.total() < len(fingerprint.entries):
         pairs.append(("dbom:files:looked-at", str(formats.total())))
     if facts.card:

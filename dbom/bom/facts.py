@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dbom.bom.licenses import License
     from dbom.content.tables import TableFacts
     from dbom.formats.huggingface import Card, Configuration
+    from dbom.formats.table_snapshot import TablePin
     from dbom.model import Derivation
 
 __all__ = ["ArtifactType", "Facts", "Parent", "Weights"]
@@ -52,7 +53,7 @@ class Facts:
     """All that a BOM says of an artifact beside its fingerprint. Empty means: not known, so not written.
 
     `tables` are by path; `file_formats` give the format of each file that was looked at, by path; `media_type` is that
-    of an artifact which is a single file.
+    of an artifact which is a single file. `pins` are of the Iceberg or Delta table that a tree is.
     """
 
     type: ArtifactType
@@ -68,3 +69,4 @@ class Facts:
     weights: Weights | None = None
     card: Card | None = None
     configuration: Configuration | None = None
+    pins: tuple[TablePin, ...] = ()

@@ -20,13 +20,16 @@ from dbom.model import Basis, Derivation, Kind, Known, Relation, Unknown
 from dbom.printable import printable
 from dbom.rules.documents import KIND_UNKNOWN
 from dbom.rules.everyday import USAGE
+from dbom.snapshots import find_pins
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from dbom.bom.document import Bom
     from dbom.bom.looking import Sight
     from dbom.formats.glances import Glances
+    from dbom.formats.table_snapshot import TablePin
     from dbom.model import Finding, Fingerprint
 
 __all__ = ["Description", "Options", "describe_path", "generate_bom"]
@@ -109,7 +112,8 @@ def describe_path(
             expected=" or ".join(WRITTEN_SPEC_VERSIONS),
         )  # fmt: skip
     sight = look(Path(os.path.realpath(path)), fingerprint, glances)
-    artifact_type = options.type or _told_type(sight, where=printable(os.fspath(path)))
+    pins = find_pins(path, fingerprint)
+    artifact_type = options.type or _told_type(sight, pins.pins, where=printable(os.fspath(path)))
     licenses, by = _licenses(options, sight)
     facts = Facts(
         type=artifact_type,
@@ -125,6 +129,7 @@ def describe_path(
         weights=sight.weights,
         card=sight.card,
         configuration=sight.configuration,
+        pins=pins.pins,
     )
     if any(parent.derivation.parent == fingerprint.digest for parent in facts.parents):
         raise UsageError(
@@ -132,7 +137,7 @@ def describe_path(
             hint="leave it out of its own inputs",
         )  # fmt: skip
     bom = describe(fingerprint, facts, spec_version=options.spec_version, timestamp=timestamp)
-    return Description(bom, tuple(sight.findings))
+    return Description(bom, (*sight.findings, *pins.findings))
 
 
 def _file_formats(sight: Sight) -> dict[str, str]:
@@ -140,9 +145,16 @@ def _file_formats(sight: Sight) -> dict[str, str]:
     return {path: tables.get(path, str(found)) for path, found in sight.formats.items()}
 
 
-def _told_type(sight: Sight, *, where: str) -> ArtifactType:
-    """Tell a model by weights, a dataset by data without weights; an opaque pickle or anything else tells nothing."""
-    formats = set(sight.formats.values())
+def _told_type(sight: Sight, pins: Sequence[TablePin], *, where: str) -> ArtifactType:
+    """Tell a model by weights, a dataset by data without weights; an opaque pickle or anything else tells nothing.
+
+    In a table of a known format, what is unknown in its metadata (Avro manifests) is no sign of weights.
+    """
+    formats = {
+        found
+        for path, found in sight.formats.items()
+        if not (pins and found is FileFormat.UNKNOWN and path.startswith("metadata/"))
+    }
     may_be_weights = bool(formats & _MAY_BE_WEIGHTS) or not sight.is_whole
     configured = sight.configuration is not None and bool(sight.configuration.architectures)
     if any(found.holds_weights for found in formats) or (configured and may_be_weights):

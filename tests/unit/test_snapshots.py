@@ -9,9 +9,12 @@ import shutil
 from typing import TYPE_CHECKING
 
 import fsspec
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from table_samples import DELTA_PROTOCOL, IcebergSample, add, commit
 
+import dbom
 from dbom.errors import ChangedError, DbomError, DocumentError, NameRefusedError, PathError, UndecidedError, UsageError
 from dbom.fingerprinting import fingerprint
 from dbom.snapshots import find_pins, fingerprint_snapshot
@@ -19,6 +22,8 @@ from dbom.snapshots import find_pins, fingerprint_snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from dbom.formats.table_snapshot import TablePin
 
 
 def _iceberg(root: Path) -> IcebergSample:
@@ -242,3 +247,33 @@ def test_metadata_that_is_too_large_is_refused(iceberg: Path) -> None:
 
     with pytest.raises(DocumentError, match="larger than is read"):
         LocalTable.at(str(iceberg)).read("metadata/m0.avro", limit=10)
+
+
+@pytest.mark.parametrize("layout", ["iceberg", "delta"])
+def test_a_bom_carries_the_pin(layout: str, request: pytest.FixtureRequest) -> None:
+    path: Path = request.getfixturevalue(layout)
+    for name in ("a", "b"):
+        for file in path.rglob(f"{name}.parquet"):
+            parquet.write_table(pa.table({"n": [1]}), file)
+    pin = _pin_of(path)
+
+    document = json.loads(dbom.generate(path).to_json())
+
+    component = document["metadata"]["component"]
+    properties = {item["name"]: item["value"] for item in component["properties"]}
+    assert "data" == component["type"]
+    assert str(pin.snapshot) == properties[f"dbom:{layout}:{pin.layout.word}"]
+    assert f"sha256:{pin.manifests}" == properties[f"dbom:{layout}:manifests"]
+
+
+def test_weights_beside_a_table_are_still_seen(iceberg: Path) -> None:
+    (iceberg / "weights.bin").write_bytes(b"\0\1\2\3" * 64)
+
+    with pytest.raises(UsageError, match="dataset or a model"):
+        dbom.generate(iceberg)
+
+
+def _pin_of(path: Path) -> TablePin:
+    """Return the pin alone: the files have other sizes than the table says."""
+    (pin,) = find_pins(path, fingerprint(path)).pins
+    return pin
