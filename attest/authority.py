@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from attest.demands import NOTHING_DEMANDED, Demands
 from dbom.errors import DocumentError
 from dbom.printable import printable
-from dbom.rules.attestations import NOBODY_EXPECTED
+from dbom.rules.attestations import DEMAND_UNMEETABLE, NOBODY_EXPECTED
 
 if TYPE_CHECKING:
     from attest.identity import IdentityPattern
@@ -15,29 +16,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Authority", "Demands"]
 
-
-@dataclass(frozen=True, slots=True)
-class Demands:
-    """What the evidence of an authority must show beside a signature: a log entry, an SCT, a time."""
-
-    log: bool
-    sct: bool
-    time: bool
-
-
 KEYLESS_DEMANDS: Final = Demands(log=True, sct=True, time=True)
-KEY_DEMANDS: Final = Demands(log=False, sct=False, time=False)
+LOGGED_KEY_DEMANDS: Final = Demands(log=True, sct=False, time=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Somebody whose statements count, under a name of our choice.
+    """Somebody whose statements count, under a name of our choice. There are three kinds.
 
-    Either keyless: any of `identities`, vouched for by `root` alone (roots are never merged); a `root` of None is one
-    that isn't at hand, so nothing by this authority can be decided. Or a bare key: `key_pem`, a public key in PEM.
-    `demands` of None stands for what the kind demands: keyless all three, a bare key none.
+    - Keyless: any of `identities`, vouched for by `root` alone (roots are never merged). It must show a log entry, an
+      SCT and a time, unless `demands` says otherwise.
+    - Certificate: the same with a `root` whose certificate authorities are one's own, and `demands` without log or
+      SCT. Its certificates needn't name an issuer; who they name is then vouched for by the authority itself, and
+      the identity's issuer reads `ca:sha256:<hex of the root certificate's SubjectPublicKeyInfo>`.
+    - Key: `key_pem`, a public key in PEM. Without a `root` it must show nothing; with one, a log entry in a log that
+      the root names, unless `demands` says otherwise.
 
-    Raises `DocumentError` where it is both or neither, or demands what the verifier of its kind doesn't check.
+    A keyless `root` of None is one that isn't at hand, so nothing by this authority can be decided.
+
+    Raises `DocumentError` where it is both a key and identities or neither, or demands what nobody could meet.
     """
 
     name: str
@@ -50,22 +47,20 @@ class Authority:
         where = f"authority {printable(self.name)}"
         if self.key_pem is None and not self.identities:
             raise DocumentError(NOBODY_EXPECTED, "expects neither an identity nor a key", where=where)
-        if self.key_pem is not None and (self.identities or self.root is not None):
+        if self.key_pem is not None and self.identities:
             raise DocumentError(NOBODY_EXPECTED, "expects both a key and identities", where=where)
-        if self.must_show != (KEYLESS_DEMANDS if self.key_pem is None else KEY_DEMANDS):
-            raise DocumentError(
-                NOBODY_EXPECTED,
-                "demands what can't be checked of its kind",
-                where=where,
-                expected="log, SCT and time of a keyless authority, none of them of a bare key",
-            )
+        fault = self._unmeetable()
+        if fault:
+            raise DocumentError(DEMAND_UNMEETABLE, fault, where=where, got=f"it demands: {self.must_show}")
 
     @property
     def must_show(self) -> Demands:
         """What its evidence must show."""
         if self.demands is not None:
             return self.demands
-        return KEYLESS_DEMANDS if self.key_pem is None else KEY_DEMANDS
+        if self.key_pem is None:
+            return KEYLESS_DEMANDS
+        return NOTHING_DEMANDED if self.root is None else LOGGED_KEY_DEMANDS
 
     @property
     def expects(self) -> str:
@@ -73,3 +68,20 @@ class Authority:
         if self.key_pem is not None:
             return f"key {printable(self.name)}"
         return " or ".join(str(pattern) for pattern in self.identities)
+
+    def _unmeetable(self) -> str:
+        """Return why nobody could ever meet its demands, or an empty text."""
+        asked, root, is_key = self.must_show, self.root, self.key_pem is not None
+        if root is None:
+            faults = [(is_key and (asked.log or asked.time), "no trust root is named that could vouch for log or time")]
+        else:
+            tells_time = bool(root.time_stampers or (asked.log and root.logs))
+            faults = [
+                (not is_key and not root.authorities, "its trust root names no certificate authority"),
+                (asked.log and not root.logs, "its trust root names no log"),
+                (asked.sct and not root.certificate_logs, "its trust root names no certificate log"),
+                (asked.time and not tells_time, "its trust root names nobody who vouches for times"),
+            ]
+        faults.insert(0, (is_key and asked.sct, "a key has no certificate, and so no SCT"))
+        faults.insert(0, (not is_key and not asked.time, "a certificate is judged at a time, and no time is demanded"))
+        return next((why for is_fault, why in faults if is_fault), "")

@@ -7,12 +7,11 @@ The format is sigstore/protobuf-specs, `sigstore_bundle.proto`, in its JSON form
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 from attest.store import MAX_BUNDLE_BYTES
 from dbom.canonical import json_object
@@ -22,13 +21,19 @@ from dbom.printable import printable
 from dbom.rules.attestations import BUNDLE_MALFORMED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dbom.canonical import Json, JsonObject
 
-__all__ = ["Bundle", "LogEntry"]
+_T = TypeVar("_T")
+
+__all__ = ["Bundle", "BundleContent", "InclusionProof", "LogEntry", "MessageBundle"]
 
 _MAX_CERTIFICATES: Final = 10
 _MAX_LOG_ENTRIES: Final = 32
 _MAX_TIME_STAMPS: Final = 32
+_MAX_SIGNATURES: Final = 10
+_MAX_HASHES: Final = 64
 _MAX_TEXT: Final = 64 * 1024
 _LATEST_SECOND: Final = 253402300799  # the last second of the year 9999, which is as far as datetime goes
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -38,18 +43,56 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 class LogEntry:
     """What a bundle says of its entry in a transparency log.
 
-    `index` is the log's own index, `proof_index` the one of the inclusion proof, `checkpoint` the signed tree head
-    as text. `integrated_time` are seconds since 1970; only a promise (`promised`) binds them to the log's key.
+    `kind` is the entry's kind and version, `body` what the log recorded. `index` is the log's own index.
+    `integrated_time` are seconds since 1970 (0 stands for none); only the `promise`, the log's signed entry time
+    stamp, binds them to the log's key. `proof` is None where there is no inclusion proof.
     """
 
     index: int
     log_id: bytes
     kind: str
     integrated_time: int | None
-    promised: bool
-    proof_index: int | None
-    tree_size: int | None
+    promise: bytes | None = field(repr=False)
+    proof: InclusionProof | None = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """The proof that an entry is in a log of some size: the hashes from leaf to root (RFC 9162, section 2.1.3).
+
+    `checkpoint` is the log's signed word on size and root, as text, or None where only older bundles leave it out.
+    """
+
+    index: int
+    tree_size: int
+    root_hash: bytes
+    hashes: tuple[bytes, ...]
     checkpoint: str | None
+
+
+class BundleContent(Protocol):
+    """What every bundle brings beside the content that was signed."""
+
+    @property
+    def media_type(self) -> str:
+        """The bundle's media type."""
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The signer's certificate (DER), or None where the bundle names a bare key."""
+
+    @property
+    def signature(self) -> bytes:
+        """The one signature."""
+
+    @property
+    def log_entries(self) -> tuple[LogEntry, ...]:
+        """What it says of its entries in transparency logs."""
+
+    @property
+    def time_stamps(self) -> tuple[bytes, ...]:
+        """RFC 3161 responses (DER)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +116,7 @@ class Bundle:
     @classmethod
     def parse(cls, raw: bytes, *, where: str) -> Self:
         """Read a bundle. Raises `EvidenceError` where it is malformed or holds no DSSE envelope."""
-        try:
-            document = json_object(raw, where=where, limit=MAX_BUNDLE_BYTES)
-            return cls._of(raw, document)
-        except DocumentError as error:
-            raise EvidenceError(BUNDLE_MALFORMED, error.what, where=where) from error
-        except _FaultError as error:
-            raise EvidenceError(BUNDLE_MALFORMED, printable(str(error)), where=where) from error
+        return _read(raw, cls._of, where)
 
     @classmethod
     def _of(cls, raw: bytes, document: JsonObject) -> Self:
@@ -90,7 +127,7 @@ class Bundle:
         if media_type not in BUNDLE_MEDIA_TYPES:
             raise _FaultError(f"unknown media type {media_type!r}")
         envelope = _keys(_object(top, "dsseEnvelope"), "dsseEnvelope", {"payload", "payloadType", "signatures"})
-        signatures = _list(envelope, "signatures")
+        signatures = _list(envelope, "signatures", limit=_MAX_SIGNATURES)
         if len(signatures) != 1:
             raise _FaultError(f"{len(signatures)} signatures where there must be exactly one")
         signature = _keys(signatures[0], "the signature", {"sig", "keyid"})
@@ -114,8 +151,69 @@ class Bundle:
         return hashlib.sha256(self.raw).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class MessageBundle:
+    """A bundle that holds the signature of a bare message, as `cosign sign-blob` writes: of a file, not a statement.
+
+    `digest` is the sha256 of the message that the bundle names, or None; it is nobody's word. The rest is as in
+    `Bundle`. dbom counts no such bundle as evidence, since it says nothing; the conformance door verifies them.
+    """
+
+    media_type: str
+    digest: bytes | None = field(repr=False)
+    signature: bytes = field(repr=False)
+    certificate: bytes | None = field(repr=False)
+    key_hint: str
+    log_entries: tuple[LogEntry, ...]
+    time_stamps: tuple[bytes, ...] = field(repr=False)
+
+    @classmethod
+    def parse(cls, raw: bytes, *, where: str) -> Self:
+        """Read a bundle. Raises `EvidenceError` where it is malformed or signs no bare message."""
+        return _read(raw, cls._of, where)
+
+    @classmethod
+    def _of(cls, _raw: bytes, document: JsonObject) -> Self:
+        top = _keys(document, "the bundle", {"mediaType", "verificationMaterial", "messageSignature"})
+        media_type = _text(top, "mediaType")
+        if media_type not in BUNDLE_MEDIA_TYPES:
+            raise _FaultError(f"unknown media type {media_type!r}")
+        message = _keys(_object(top, "messageSignature"), "messageSignature", {"messageDigest", "signature"})
+        material = _material(top)
+        certificate, key_hint = _signer(material)
+        return cls(
+            media_type,
+            _message_digest(message),
+            _bytes(message, "signature"),
+            certificate,
+            key_hint,
+            tuple(_log_entry(item) for item in _list(material, "tlogEntries", limit=_MAX_LOG_ENTRIES)),
+            _time_stamps(material),
+        )
+
+
 class _FaultError(Exception):
-    """What is wrong with a bundle; only ever seen by `Bundle.parse`."""
+    """What is wrong with a bundle; only ever seen by `_read`."""
+
+
+def _read(raw: bytes, make: Callable[[bytes, JsonObject], _T], where: str) -> _T:
+    try:
+        return make(raw, json_object(raw, where=where, limit=MAX_BUNDLE_BYTES))
+    except DocumentError as error:
+        raise EvidenceError(
+            BUNDLE_MALFORMED, error.what, where=where, got=error.got, expected=error.expected
+        ) from error
+    except _FaultError as error:
+        raise EvidenceError(BUNDLE_MALFORMED, printable(str(error)), where=where) from error
+
+
+def _message_digest(message: JsonObject) -> bytes | None:
+    if message.get("messageDigest") is None:
+        return None
+    digest = _keys(_object(message, "messageDigest"), "messageDigest", {"algorithm", "digest"})
+    if _text(digest, "algorithm") != "SHA2_256":
+        raise _FaultError("the digest of the message isn't its sha256")
+    return _bytes(digest, "digest")
 
 
 def _material(top: JsonObject) -> JsonObject:
@@ -124,7 +222,10 @@ def _material(top: JsonObject) -> JsonObject:
 
 
 def _signer(material: JsonObject) -> tuple[bytes | None, str]:
-    """Return the signing certificate, or None and the hint of a bare key."""
+    """Return the signing certificate, or None and the hint of a bare key.
+
+    The other certificates of a chain are for nobody: those that count stand in the trust root.
+    """
     present = [key for key in ("publicKey", "x509CertificateChain", "certificate") if material.get(key) is not None]
     if present == ["certificate"]:
         return _bytes(_keys(_object(material, "certificate"), "certificate", {"rawBytes"}), "rawBytes"), ""
@@ -146,36 +247,38 @@ def _log_entry(value: Json) -> LogEntry:
     entry = _keys(value, "a log entry", named | {"canonicalizedBody"})
     kind = _keys(_object(entry, "kindVersion"), "kindVersion", {"kind", "version"})
     log_id = _keys(_object(entry, "logId"), "logId", {"keyId"})
-    promise = entry.get("inclusionPromise")
-    if promise is not None:
-        _bytes(_keys(promise, "inclusionPromise", {"signedEntryTimestamp"}), "signedEntryTimestamp")
-    _bytes(entry, "canonicalizedBody", required=False)
     integrated = _number(entry, "integratedTime") if entry.get("integratedTime") is not None else None
     if integrated is not None and integrated > _LATEST_SECOND:
         raise _FaultError("integratedTime is out of range")
-    proof_index, tree_size, checkpoint = _proof(entry.get("inclusionProof"))
     return LogEntry(
         _number(entry, "logIndex"),
         _bytes(log_id, "keyId"),
         f"{_text(kind, 'kind')} {_text(kind, 'version')}",
-        integrated,
-        promise is not None,
-        proof_index,
-        tree_size,
-        checkpoint,
+        integrated or None,
+        _promise(entry.get("inclusionPromise")),
+        _proof(entry.get("inclusionProof")),
+        _bytes(entry, "canonicalizedBody", required=False),
     )
 
 
-def _proof(value: Json) -> tuple[int | None, int | None, str | None]:
+def _promise(value: Json) -> bytes | None:
     if value is None:
-        return None, None, None
+        return None
+    return _bytes(_keys(value, "inclusionPromise", {"signedEntryTimestamp"}), "signedEntryTimestamp")
+
+
+def _proof(value: Json) -> InclusionProof | None:
+    if value is None:
+        return None
     proof = _keys(value, "inclusionProof", {"logIndex", "rootHash", "treeSize", "hashes", "checkpoint"})
-    _bytes(proof, "rootHash")
-    for item in _list(proof, "hashes", limit=64):
-        _decoded(item, "hashes")
     checkpoint = proof.get("checkpoint")
-    envelope = None if checkpoint is None else _text(_keys(checkpoint, "checkpoint", {"envelope"}), "envelope")
-    return _number(proof, "logIndex"), _number(proof, "treeSize"), envelope
+    return InclusionProof(
+        _number(proof, "logIndex"),
+        _number(proof, "treeSize"),
+        _bytes(proof, "rootHash"),
+        tuple(_decoded(item, "hashes") for item in _list(proof, "hashes", limit=_MAX_HASHES)),
+        None if checkpoint is None else _text(_keys(checkpoint, "checkpoint", {"envelope"}), "envelope"),
+    )
 
 
 def _time_stamps(material: JsonObject) -> tuple[bytes, ...]:
@@ -244,10 +347,12 @@ def _decoded(value: Json, key: str) -> bytes:
     if not isinstance(value, str):
         raise _FaultError(f"{key} is missing or not a text")
     try:
-        data = base64.b64decode(value, validate=True)
+        data = binascii.a2b_base64(value.encode("ascii"), strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise _FaultError(f"{key} is not base64") from error
-    # Two texts that decode to the same bytes would be two bundles that say one thing.
-    if base64.b64encode(data).decode() != value:
+    # Two texts that decode to the same bytes would be two bundles that say one thing. The strict reader takes no
+    # stray characters; what it leaves open are the unused bits of the last group.
+    tail = len(data) % 3 or 3
+    if data and binascii.b2a_base64(data[-tail:], newline=False).decode() != value[-4:]:
         raise _FaultError(f"{key} is not base64 in its canonical form")
     return data

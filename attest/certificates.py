@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from typing import TYPE_CHECKING, Final
 
 from attest.identity import Identity
 from dbom.errors import EvidenceError
 from dbom.printable import printable
-from dbom.rules.attestations import MATERIAL_INVALID
+from dbom.rules.attestations import CERTIFICATE_IDENTITY, MATERIAL_INVALID
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, Extensions, SubjectAlternativeName
 
-__all__ = ["identity_of", "load_certificate"]
+__all__ = ["OWN_AUTHORITY_PREFIX", "UNKNOWN_AUTHORITY", "authority_name", "identity_of", "load_certificate"]
+
+OWN_AUTHORITY_PREFIX: Final = "ca:sha256:"
+"""How the issuer of an identity begins that a certificate authority of one's own vouches for."""
+
+UNKNOWN_AUTHORITY: Final = "ca:unknown"
+"""The issuer in what a certificate claims that names none, as long as nobody has told which authority issued it."""
 
 # sigstore/fulcio docs/oid-info.md
 _ISSUER_V1: Final = "1.3.6.1.4.1.57264.1.1"
@@ -51,36 +58,50 @@ def load_certificate(der: bytes, *, where: str) -> Certificate:
     return certificate
 
 
-def identity_of(certificate: Certificate, *, where: str) -> Identity:
-    """Return the one identity that a Fulcio-style certificate names, and the issuer that vouched for it.
+def identity_of(certificate: Certificate, *, where: str, issued_by: str = "") -> Identity:
+    """Return the one identity that a certificate names, and the issuer that vouched for it.
 
-    Raises `EvidenceError` where it names none, several, or no issuer, or where its two issuer extensions disagree.
+    The issuer is that of a Fulcio-style certificate; one that names no issuer has `issued_by`, where that is given.
+    Raises `EvidenceError` where it names no identity, several, or no issuer, or where its two issuer extensions
+    disagree.
     """
     from cryptography.x509 import ExtensionNotFound, SubjectAlternativeName  # noqa: PLC0415  heavy
 
     try:
         names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
         subjects = _subjects(names)
-        issuers = _issuers(certificate.extensions)
+        issuers = _issuers(certificate.extensions) or {issued_by} - {""}
     except ExtensionNotFound as error:
-        raise EvidenceError(MATERIAL_INVALID, "the certificate names no identity", where=where) from error
+        raise EvidenceError(CERTIFICATE_IDENTITY, "the certificate names no identity", where=where) from error
     except ValueError as error:
-        raise EvidenceError(MATERIAL_INVALID, "the certificate's identity can't be read", where=where) from error
+        raise EvidenceError(CERTIFICATE_IDENTITY, "the certificate's identity can't be read", where=where) from error
     if len(list(names)) != 1 or len(subjects) != 1:
         raise EvidenceError(
-            MATERIAL_INVALID,
+            CERTIFICATE_IDENTITY,
             "the certificate doesn't name exactly one identity",
             where=where,
             got=printable(", ".join(subjects) or "none"),
         )
     if len(issuers) != 1 or not subjects[0]:
         raise EvidenceError(
-            MATERIAL_INVALID,
+            CERTIFICATE_IDENTITY,
             "the certificate doesn't name exactly one issuer",
             where=where,
             got=printable(", ".join(sorted(issuers)) or "none"),
         )
     return Identity(subjects[0], next(iter(issuers)))
+
+
+def authority_name(root: Certificate) -> str:
+    """Return how the issuer of an identity reads that an authority of one's own vouches for, by its root certificate.
+
+    It is `ca:sha256:<hex of the root's SubjectPublicKeyInfo>`: no issuer that an OIDC provider could be reads so, and a
+    root that is issued anew for the same key keeps its name.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415  heavy
+
+    spki = root.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"{OWN_AUTHORITY_PREFIX}{hashlib.sha256(spki).hexdigest()}"
 
 
 def _subjects(names: SubjectAlternativeName) -> list[str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["pre_authentication_encoding"]
+__all__ = ["pre_authentication_encoding", "pre_authentication_prefix"]
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     """Return PAE(type, body) of the DSSE protocol, version 1 (secure-systems-lab/dsse, protocol.md)."""
+    return pre_authentication_prefix(payload_type, payload) + payload
+
+
+def pre_authentication_prefix(payload_type: str, payload: bytes) -> bytes:
+    """Return what stands before the payload in its pre-authentication encoding."""
     kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    return b"DSSEv1 %d %b %d " % (len(kind), kind, len(payload))

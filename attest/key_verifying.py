@@ -7,7 +7,6 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from attest.dsse import pre_authentication_encoding
 from attest.identity import KeyIdentity
 from dbom.errors import DocumentError
 from dbom.printable import printable
@@ -15,19 +14,26 @@ from dbom.rules.attestations import KEY_UNUSABLE
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+    from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
     from attest.bundle import Bundle
+    from attest.signed_content import SignedContent
 
-__all__ = ["VerifyingKey"]
+__all__ = ["VerifyingKey", "signature_holds"]
 
 _MIN_RSA_BITS = 3072
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyingKey:
-    """A public key that signatures are checked with: ECDSA on a NIST curve, Ed25519, or RSA of at least 3072 bits."""
+    """A public key that signatures are checked with: ECDSA on a NIST curve, Ed25519, or RSA of at least 3072 bits.
+
+    `spki` is its DER SubjectPublicKeyInfo.
+    """
 
     identity: KeyIdentity
+    spki: bytes = field(repr=False, compare=False)
     _key: PublicKeyTypes = field(repr=False, compare=False)
 
     @classmethod
@@ -57,7 +63,7 @@ class VerifyingKey:
                 expected=f"ECDSA on P-256, P-384 or P-521, Ed25519, or RSA of at least {_MIN_RSA_BITS} bits",
             )
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return cls(KeyIdentity(hashlib.sha256(spki).hexdigest()), key)
+        return cls(KeyIdentity(hashlib.sha256(spki).hexdigest()), spki, key)
 
     def is_hinted(self, bundle: Bundle) -> bool:
         """Return whether the bundle claims to be signed by this key, by the hint that dbom and cosign write.
@@ -67,20 +73,58 @@ class VerifyingKey:
         digest = bytes.fromhex(self.identity.spki_sha256)
         return bundle.key_hint in (base64.b64encode(digest).decode(), digest.hex())
 
-    def signed(self, bundle: Bundle) -> bool:
-        """Return whether the signature in the bundle is this key's, over the pre-authentication encoding.
+    def signed(self, content: SignedContent) -> bool:
+        """Return whether the signature is this key's, over what it must be one of.
 
         ECDSA takes the hash of its curve's strength (SHA-256, 384, 512), RSA is PKCS #1 v1.5 with SHA-256, Ed25519
         is the pure scheme (sigstore/architecture-docs, algorithm registry).
         """
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  heavy
+        from cryptography.hazmat.primitives.asymmetric.utils import Prehashed  # noqa: PLC0415  heavy
 
-        signed = pre_authentication_encoding(bundle.payload_type, bundle.payload)
-        try:
-            _verify(self._key, bundle.signature, signed)
-        except InvalidSignature:
+        algorithm = _hash_of(self._key)
+        if algorithm is None:
+            message = content.message()
+            return message is not None and signature_holds(self._key, content.signature, message)
+        digest = content.digest(algorithm.name)
+        return digest is not None and signature_holds(
+            self._key, content.signature, digest, algorithm=Prehashed(algorithm)
+        )
+
+
+def signature_holds(
+    key: PublicKeyTypes, signature: bytes, signed: bytes, *, algorithm: Prehashed | None = None
+) -> bool:
+    """Return whether `signature` is one of `signed` by `key`, by the scheme that belongs to the kind of key.
+
+    `algorithm` says that `signed` is the digest already. A key of another kind signed nothing.
+    """
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  heavy
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa  # noqa: PLC0415  heavy
+
+    hashed = algorithm or _hash_of(key)
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey) and hashed is not None:
+            key.verify(signature, signed, ec.ECDSA(hashed))
+        elif isinstance(key, rsa.RSAPublicKey) and hashed is not None:
+            key.verify(signature, signed, padding.PKCS1v15(), hashed)
+        elif isinstance(key, ed25519.Ed25519PublicKey):
+            key.verify(signature, signed)
+        else:
             return False
-        return True
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _hash_of(key: PublicKeyTypes) -> HashAlgorithm | None:
+    """Return the hash that belongs to a kind of key, or None where the scheme has its own."""
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  heavy
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415  heavy
+
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        strengths = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}
+        return strengths.get(key.curve.name)
+    return hashes.SHA256() if isinstance(key, rsa.RSAPublicKey) else None
 
 
 def _usable(key: PublicKeyTypes) -> bool:
@@ -91,18 +135,3 @@ def _usable(key: PublicKeyTypes) -> bool:
     if isinstance(key, rsa.RSAPublicKey):
         return key.key_size >= _MIN_RSA_BITS
     return isinstance(key, ed25519.Ed25519PublicKey)
-
-
-def _verify(key: PublicKeyTypes, signature: bytes, signed: bytes) -> None:
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  heavy
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa  # noqa: PLC0415  heavy
-
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        strengths = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}
-        key.verify(signature, signed, ec.ECDSA(strengths[key.curve.name]))
-    elif isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
-    elif isinstance(key, ed25519.Ed25519PublicKey):
-        key.verify(signature, signed)
-    else:
-        raise TypeError("a key of this kind is never made a VerifyingKey")

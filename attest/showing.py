@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from attest.bundle import Bundle
-from attest.certificates import identity_of, load_certificate
+from attest.certificates import UNKNOWN_AUTHORITY, identity_of, load_certificate
 from attest.statement import Statement
 from dbom.errors import EvidenceError
 from dbom.names import (
@@ -81,9 +81,13 @@ def _signer(bundle: Bundle, where: str) -> tuple[Identity | None, str]:
     if bundle.certificate is None:
         return None, ""
     try:
-        return identity_of(load_certificate(bundle.certificate, where=where), where=where), ""
+        return _claimed(bundle.certificate, where), ""
     except EvidenceError as error:
         return None, error.what
+
+
+def _claimed(der: bytes, where: str) -> Identity:
+    return identity_of(load_certificate(der, where=where), where=where, issued_by=UNKNOWN_AUTHORITY)
 
 
 def _times(bundle: Bundle) -> list[ClaimedTime]:

@@ -16,6 +16,8 @@ from dbom.printable import printable
 from dbom.rules.attestations import TRUST_ROOT_MALFORMED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
     from cryptography.x509 import Certificate
 
@@ -51,9 +53,10 @@ class TrustedChain:
 
 @dataclass(frozen=True, slots=True)
 class LogKey:
-    """A log: its id, and the window of its key."""
+    """A log: its id, its public key (DER), and the window of that key."""
 
     log_id: bytes
+    key: bytes = field(repr=False)
     window: Window
 
 
@@ -87,9 +90,11 @@ class TrustRoot:
             )
         try:
             authorities = tuple(_chain(item) for item in _objects(document, "certificateAuthorities"))
-            time_stampers = tuple(_chain(item) for item in _objects(document, "timestampAuthorities", optional=True))
+            time_stampers = tuple(_chain(item) for item in _objects(document, "timestampAuthorities"))
             logs = tuple(_log(item) for item in _objects(document, "tlogs"))
             certificate_logs = tuple(_log(item) for item in _objects(document, "ctlogs"))
+            if not (authorities or time_stampers or logs):
+                raise _FaultError("it names nobody: no certificate authority, no log, no time-stamp authority")  # noqa: TRY301  gathered with the others
             scope = _scope(authorities)
         except (_FaultError, binascii.Error, ValueError) as error:
             raise DocumentError(TRUST_ROOT_MALFORMED, printable(str(error)), where=where) from error
@@ -103,16 +108,34 @@ class TrustRoot:
             raise DocumentError(TRUST_ROOT_MALFORMED, "not a client trust config: no trustedRoot", where=where)
         return cls.parse(canonical_json(inner), where=where)
 
+    @classmethod
+    def of_certificates(cls, authority: bytes, time_stamper: bytes, *, where: str) -> Self:
+        """Return the root of a certificate authority of one's own and of a time-stamp authority, as PEM chains.
+
+        Each chain ends in its root; the time stamper's begins with its own certificate. `raw` is the trusted root in
+        canonical JSON that says the same. Raises `DocumentError` where one isn't a chain of certificates in PEM.
+        """
+        document: JsonObject = {
+            "mediaType": TRUSTED_ROOT_V01,
+            "certificateAuthorities": [_written(authority, where)],
+            "timestampAuthorities": [_written(time_stamper, where)],
+        }
+        return cls.parse(canonical_json(document), where=where)
+
     @property
     def is_local(self) -> bool:
         """Whether this is the root of an embedded local Sigstore, only as good as the machine that holds its keys."""
-        return self.issuer_scope is not None
+        return self.issuer_scope is not None or any(_is_local(chain) for chain in self.time_stampers)
 
     def expired(self, moment: datetime) -> bool:
-        """Return whether every certificate authority, or every log, of this root had ended before `moment`."""
-        return all(chain.window.ended(moment) for chain in self.authorities) or all(
-            log.window.ended(moment) for log in self.logs
-        )
+        """Return whether all certificate authorities, all logs or all time stampers had ended before `moment`.
+
+        A kind that the root doesn't name can't have ended.
+        """
+        chains: tuple[Sequence[TrustedChain | LogKey], ...] = (self.authorities, self.logs)
+        if not self.authorities and not self.logs:
+            chains = (self.time_stampers,)
+        return any(kind and all(item.window.ended(moment) for item in kind) for kind in chains)
 
 
 def local_issuer(root_key: CertificatePublicKeyTypes) -> str:
@@ -127,15 +150,13 @@ class _FaultError(Exception):
     """What is wrong with a trusted root; only ever seen by `TrustRoot.parse`."""
 
 
-def _objects(document: JsonObject, key: str, *, optional: bool = False) -> list[JsonObject]:
+def _objects(document: JsonObject, key: str) -> list[JsonObject]:
     found = document.get(key, [])
     if not isinstance(found, list):
         raise _FaultError(f"{key} is not a list of objects")
     items = [item for item in found if isinstance(item, dict)]
     if len(items) != len(found):
         raise _FaultError(f"{key} is not a list of objects")
-    if not items and not optional:
-        raise _FaultError(f"it names no {key}")
     return items
 
 
@@ -144,6 +165,8 @@ def _chain(item: JsonObject) -> TrustedChain:
     if not isinstance(chain, dict):
         raise _FaultError("an authority has no certChain")
     certificates = tuple(_bytes(certificate, "rawBytes") for certificate in _objects(chain, "certificates"))
+    if not certificates:
+        raise _FaultError("an authority's certChain is empty")
     declared = _window(item.get("validFor"))
     # A window that says it never ends still ends with the certificate that it is about.
     ends = [end for end in (declared.end, min(_loaded(der).not_valid_after_utc for der in certificates)) if end]
@@ -154,8 +177,11 @@ def _log(item: JsonObject) -> LogKey:
     key, log_id = item.get("publicKey"), item.get("logId")
     if not isinstance(key, dict) or not isinstance(log_id, dict):
         raise _FaultError("a log has no publicKey or no logId")
-    _bytes(key, "rawBytes")
-    return LogKey(_bytes(log_id, "keyId"), _window(key.get("validFor")))
+    window = _window(key.get("validFor"))
+    if window.start is None:
+        # An end alone, or nothing, would make a key good for all the time before somebody thought of it.
+        raise _FaultError("a log's key has no start of its validity")
+    return LogKey(_bytes(log_id, "keyId"), _bytes(key, "rawBytes"), window)
 
 
 def _bytes(item: JsonObject, key: str) -> bytes:
@@ -189,7 +215,7 @@ def _loaded(der: bytes) -> Certificate:
 
 
 def _scope(authorities: tuple[TrustedChain, ...]) -> str | None:
-    scopes = {_scope_of(chain) for chain in authorities}
+    scopes = {_scope_of(chain) for chain in authorities} or {None}
     if len(scopes) != 1:
         raise _FaultError("it merges a local Sigstore with another authority")
     return next(iter(scopes))
@@ -198,16 +224,36 @@ def _scope(authorities: tuple[TrustedChain, ...]) -> str | None:
 def _scope_of(chain: TrustedChain) -> str | None:
     from cryptography.x509.oid import NameOID  # noqa: PLC0415  heavy
 
-    certificates = [_loaded(der) for der in chain.certificates]
-    organizations = {
-        str(name.value)
-        for item in certificates
-        for name in item.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    }
-    if LOCAL_CA_ORGANIZATION not in organizations:
+    if not _is_local(chain):
         return None
-    names = [str(name.value) for name in certificates[-1].subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    expected = local_issuer(certificates[-1].public_key())
+    root = _loaded(chain.certificates[-1])
+    names = [str(name.value) for name in root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    expected = local_issuer(root.public_key())
     if names != [expected]:
         raise _FaultError(f"a local Sigstore's root names {names}, and its key only allows {expected}")
     return expected
+
+
+def _is_local(chain: TrustedChain) -> bool:
+    """Return whether a chain says that it is an embedded local Sigstore's."""
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415  heavy
+
+    return any(
+        str(name.value) == LOCAL_CA_ORGANIZATION
+        for der in chain.certificates
+        for name in _loaded(der).subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    )
+
+
+def _written(pem: bytes, where: str) -> JsonObject:
+    """Return a PEM chain as a trusted root writes it; it is valid for as long as its certificates are."""
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415  heavy
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415  heavy
+
+    try:
+        chain = load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise DocumentError(TRUST_ROOT_MALFORMED, "not a chain of certificates in PEM", where=where) from error
+    start = max(certificate.not_valid_before_utc for certificate in chain)
+    written: list[Json] = [{"rawBytes": base64.b64encode(item.public_bytes(Encoding.DER)).decode()} for item in chain]
+    return {"certChain": {"certificates": written}, "validFor": {"start": start.isoformat().replace("+00:00", "Z")}}

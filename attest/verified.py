@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from attest.demands import NOTHING_DEMANDED, Demands
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -44,6 +46,7 @@ class VerifiedStatement:
     Only `attest.verifying` makes one. `authority` is the name of the accepted authority, `root` the sha256 of the
     trust root it rests on (empty for a bare key), `log_index` the transparency log's index where the authority
     demands a log, `bundle_sha256` the hex sha256 of the bundle's raw bytes, `where` the place it was read from.
+    `shown` says what was demanded and holds: of what it names as False nothing is known, whatever the bundle brings.
     """
 
     statement: Statement
@@ -54,6 +57,7 @@ class VerifiedStatement:
     log_index: int | None
     bundle_sha256: str
     where: str
+    shown: Demands = NOTHING_DEMANDED
 
 
 class RejectionKind(StrEnum):
@@ -71,6 +75,9 @@ class Rejection:
     `statement` and `signer` are what the bundle claims, unverified, where they can be read. `UNTRUSTED` means that
     the bundle is well formed but that no given authority accepts its signer; `BROKEN` that something in it does not
     hold; `UNDECIDED` that this can't be told (an expired or missing trust root).
+
+    `rule` is the typed and stable reason, `reason` says it in words, `got` and `expected` are the two sides where there
+    are two; digests and ids are in hex.
     """
 
     kind: RejectionKind
@@ -80,3 +87,5 @@ class Rejection:
     where: str
     statement: Statement | None = None
     signer: Identity | KeyIdentity | None = None
+    got: str | None = None
+    expected: str | None = None

@@ -9,15 +9,19 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from attest import vouching
 from attest.bundle import Bundle
+from attest.certificates import UNKNOWN_AUTHORITY, identity_of, load_certificate
+from attest.issuing import issuing_chains
 from attest.key_verifying import VerifyingKey
-from attest.keyless import KeylessEvidence, check_keyless, claims_root, holds_by_itself
+from attest.signed_content import SignedContent
 from attest.statement import Statement
 from attest.verified import Rejection, RejectionKind, SignedTime, TimeBasis, VerifiedStatement
-from dbom.errors import EvidenceError, TrustError
+from dbom.errors import DocumentError, EvidenceError, TrustError
 from dbom.names import DSSE_PAYLOAD_TYPE
 from dbom.printable import printable
 from dbom.rules.attestations import (
+    MATERIAL_INVALID,
     SIGNATURE_INVALID,
     SIGNER_UNEXPECTED,
     STATEMENT_MALFORMED,
@@ -25,12 +29,15 @@ from dbom.rules.attestations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from cryptography.x509 import Certificate
+
     from attest.authority import Authority
-    from attest.identity import Identity
+    from attest.identity import Identity, KeyIdentity
     from attest.trust import TrustRoot
+    from attest.vouching import Vouched
     from dbom.rules import Rule
 
 __all__ = ["verify_bundle"]
@@ -41,19 +48,48 @@ _WEIGHT = (RejectionKind.BROKEN, RejectionKind.UNDECIDED, RejectionKind.UNTRUSTE
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One bundle, read, and what it claims; `claimed` is None where it names a bare key."""
+    """One bundle, read, and what it claims; `certificate` and `claimed` are None where it names a bare key."""
 
     bundle: Bundle
+    content: SignedContent
     statement: Statement
+    certificate: Certificate | None
     claimed: Identity | None
+    sha256: str
     where: str
+    now: datetime
 
-    def rejected(self, kind: RejectionKind, rule: Rule, reason: str) -> Rejection:
-        return Rejection(kind, rule.id, reason, self.bundle.sha256, self.where, self.statement, self.claimed)
+    def asked(self, authority: Authority, root: TrustRoot) -> vouching.Case:
+        return vouching.Case(self.bundle, self.content, root, authority.must_show, self.where, self.now)
+
+    def verified(
+        self, authority: Authority, signer: Identity | KeyIdentity, vouched: Vouched | None
+    ) -> VerifiedStatement:
+        return VerifiedStatement(
+            self.statement,
+            signer,
+            authority.name,
+            "" if authority.root is None or vouched is None else authority.root.sha256,
+            SignedTime(TimeBasis.NONE) if vouched is None else vouched.time,
+            None if vouched is None else vouched.log_index,
+            self.sha256,
+            self.where,
+            authority.must_show,
+        )
+
+    def rejected(
+        self, kind: RejectionKind, rule: Rule, reason: str, *, got: str | None = None, expected: str | None = None
+    ) -> Rejection:
+        claimed = self.claimed
+        return Rejection(kind, rule.id, reason, self.sha256, self.where, self.statement, claimed, got, expected)
+
+    def failed(self, kind: RejectionKind, error: EvidenceError | TrustError) -> Rejection:
+        return self.rejected(kind, error.rule, _said(error), got=error.got, expected=error.expected)
 
     def unexpected(self, expected: str, because: str = "") -> Rejection:
-        who = f"signed by {self.claimed}" if self.claimed is not None else "signed by a bare key"
-        return self.rejected(RejectionKind.UNTRUSTED, SIGNER_UNEXPECTED, f"{because}{who}, expected {expected}")
+        who = str(self.claimed) if self.claimed is not None else "a bare key"
+        reason = f"{because}signed by {who}, expected {expected}"
+        return self.rejected(RejectionKind.UNTRUSTED, SIGNER_UNEXPECTED, reason, got=who, expected=expected)
 
 
 def verify_bundle(
@@ -61,23 +97,22 @@ def verify_bundle(
 ) -> VerifiedStatement | Rejection:
     """Return the statement in a bundle, verified under one of `authorities`, or why there is none.
 
-    `where` is the place it was read from, for messages; `now` decides whether a trust root has expired. Nothing is
-    raised for what a bundle holds. Raises `DocumentError` for a key of an authority that can't be used.
+    `where` is the place it was read from, for messages; `now` decides whether a trust root has expired and what lies
+    in the future. Nothing is raised for what a bundle holds. Raises `DocumentError` for a key of an authority that
+    can't be used.
     """
+    sha256 = hashlib.sha256(raw).hexdigest()
     try:
-        case = _read(raw, where)
+        case = _read(raw, sha256, where, now)
     except EvidenceError as error:
-        return Rejection(RejectionKind.BROKEN, error.rule.id, _said(error), hashlib.sha256(raw).hexdigest(), where)
+        kind = RejectionKind.BROKEN
+        return Rejection(kind, error.rule.id, _said(error), sha256, where, None, None, error.got, error.expected)
     rejections: list[Rejection] = []
     for authority in authorities:
-        # Keyless bundles are for keyless authorities, bundles of a bare key for keys.
-        if (authority.key_pem is None) != (case.claimed is not None):
+        # Bundles with a certificate are for identities, bundles of a bare key for keys.
+        if (authority.key_pem is None) != (case.certificate is not None):
             continue
-        answer = (
-            _bare_key(case, authority)
-            if case.claimed is None
-            else _keyless(case, case.claimed, authority=authority, now=now)
-        )
+        answer = _by_key(case, authority) if case.certificate is None else _by_certificate(case, authority)
         if isinstance(answer, VerifiedStatement):
             return answer
         rejections.append(answer)
@@ -86,7 +121,7 @@ def verify_bundle(
     return min(rejections, key=lambda rejection: _WEIGHT.index(rejection.kind))
 
 
-def _read(raw: bytes, where: str) -> _Case:
+def _read(raw: bytes, sha256: str, where: str, now: datetime) -> _Case:
     """Read a bundle and check all that needs no trust. Raises `EvidenceError`."""
     bundle = Bundle.parse(raw, where=where)
     if bundle.payload_type != DSSE_PAYLOAD_TYPE:
@@ -97,64 +132,87 @@ def _read(raw: bytes, where: str) -> _Case:
             got=printable(bundle.payload_type),
             expected=DSSE_PAYLOAD_TYPE,
         )
-    # A payload that nobody signed needn't be read: the signature first.
-    claimed = holds_by_itself(bundle, where=where) if bundle.certificate is not None else None
-    return _Case(bundle, Statement.parse(bundle.payload, where=where), claimed, where)
+    content = SignedContent.of_envelope(bundle.payload_type, bundle.payload, bundle.signature)
+    certificate, claimed = None, None
+    if bundle.certificate is not None:
+        # A payload that nobody signed needn't be read: the signature first.
+        certificate = load_certificate(bundle.certificate, where=where)
+        _check_signature(certificate, content, where)
+        claimed = identity_of(certificate, where=where, issued_by=UNKNOWN_AUTHORITY)
+    statement = Statement.parse(bundle.payload, where=where)
+    return _Case(bundle, content, statement, certificate, claimed, sha256, where, now)
 
 
-def _keyless(case: _Case, claimed: Identity, *, authority: Authority, now: datetime) -> VerifiedStatement | Rejection:
-    expected = any(pattern.matches(claimed) for pattern in authority.identities)
-    root = authority.root
-    evidence = _evidence(case, root, now)
-    if isinstance(evidence, KeylessEvidence):
-        if not expected or root is None or evidence.signer != claimed:
-            return case.unexpected(authority.expects)
-        return VerifiedStatement(
-            case.statement,
-            evidence.signer,
-            authority.name,
-            root.sha256,
-            evidence.time,
-            evidence.log_index,
-            case.bundle.sha256,
-            case.where,
-        )
-    if isinstance(evidence, TrustError):
-        undecided = case.rejected(RejectionKind.UNDECIDED, evidence.rule, _said(evidence))
-        return undecided if expected else case.unexpected(authority.expects)
-    # A certificate that names one of this root's authorities and doesn't hold under it was changed or forged;
-    # one that names another was never this root's to judge.
-    if root is not None and claims_root(case.bundle, root, where=case.where):
-        return case.rejected(RejectionKind.BROKEN, evidence.rule, _said(evidence))
-    return case.unexpected(authority.expects, "no authority of the trust root issued its certificate; ")
-
-
-def _evidence(case: _Case, root: TrustRoot | None, now: datetime) -> KeylessEvidence | EvidenceError | TrustError:
-    if root is None:
-        return TrustError(TRUST_ROOT_MISSING, "no trust root is at hand for this authority")
+def _check_signature(certificate: Certificate, content: SignedContent, where: str) -> None:
+    """Step 4.5 of the client specification: the signature is one of the content by the certificate's key."""
     try:
-        return check_keyless(case.bundle, root, where=case.where, now=now)
-    except (EvidenceError, TrustError) as error:
-        return error
-
-
-def _bare_key(case: _Case, authority: Authority) -> VerifiedStatement | Rejection:
-    key = VerifyingKey.parse(authority.key_pem or b"", where=f"key {printable(authority.name)}")
-    if key.signed(case.bundle):
-        return VerifiedStatement(
-            case.statement,
-            key.identity,
-            authority.name,
-            "",
-            SignedTime(TimeBasis.NONE),
-            None,
-            case.bundle.sha256,
-            case.where,
+        key = VerifyingKey.of(certificate.public_key(), where=where)
+    except DocumentError as error:
+        raise EvidenceError(
+            MATERIAL_INVALID, "the certificate's key is of a kind that isn't checked", where=where
+        ) from error
+    if not key.signed(content):
+        raise EvidenceError(
+            SIGNATURE_INVALID, "the signature isn't one of this payload by the bundle's certificate", where=where
         )
-    if key.is_hinted(case.bundle):
+
+
+def _by_certificate(case: _Case, authority: Authority) -> VerifiedStatement | Rejection:
+    root = authority.root
+    if root is None:
+        missing = TrustError(TRUST_ROOT_MISSING, "no trust root is at hand for this authority")
+        return _undecided(case, authority, missing)
+    certificate = case.certificate
+    assert certificate is not None
+    vouched = _asked(lambda: vouching.check_certificate(case.asked(authority, root), certificate))
+    if isinstance(vouched, TrustError):
+        return _undecided(case, authority, vouched)
+    if isinstance(vouched, EvidenceError):
+        # A certificate that names one of this root's authorities and doesn't hold under it was changed or forged;
+        # one that names another was never this root's to judge.
+        if issuing_chains(certificate, root):
+            return case.failed(RejectionKind.BROKEN, vouched)
+        return case.unexpected(authority.expects, "no authority of the trust root issued its certificate; ")
+    signer = vouched.signer
+    if signer is None or not any(pattern.matches(signer) for pattern in authority.identities):
+        return case.unexpected(authority.expects)
+    return case.verified(authority, signer, vouched)
+
+
+def _undecided(case: _Case, authority: Authority, error: TrustError) -> Rejection:
+    """Say that it can't be told, but only of a signer who might be the expected one."""
+    claimed = case.claimed
+    expected = claimed is not None and any(
+        pattern.subject.matches(claimed.subject)
+        and (claimed.issuer == UNKNOWN_AUTHORITY or pattern.issuer.matches(claimed.issuer))
+        for pattern in authority.identities
+    )
+    return case.failed(RejectionKind.UNDECIDED, error) if expected else case.unexpected(authority.expects)
+
+
+def _by_key(case: _Case, authority: Authority) -> VerifiedStatement | Rejection:
+    key = VerifyingKey.parse(authority.key_pem or b"", where=f"key {printable(authority.name)}")
+    if not key.signed(case.content):
+        if not key.is_hinted(case.bundle):
+            return case.unexpected(str(key.identity))
         reason = f"the signature isn't one of this payload by the key that the bundle names, {key.identity}"
         return case.rejected(RejectionKind.BROKEN, SIGNATURE_INVALID, reason)
-    return case.unexpected(str(key.identity))
+    root = authority.root
+    if root is None:
+        return case.verified(authority, key.identity, None)
+    vouched = _asked(lambda: vouching.check_key(case.asked(authority, root), key.spki))
+    if isinstance(vouched, TrustError):
+        return case.failed(RejectionKind.UNDECIDED, vouched)
+    if isinstance(vouched, EvidenceError):
+        return case.failed(RejectionKind.BROKEN, vouched)
+    return case.verified(authority, key.identity, vouched)
+
+
+def _asked(check: Callable[[], Vouched]) -> Vouched | EvidenceError | TrustError:
+    try:
+        return check()
+    except (EvidenceError, TrustError) as error:
+        return error
 
 
 def _said(error: EvidenceError | TrustError) -> str:

@@ -85,11 +85,11 @@ class _RefusedValueError(ValueError):
 
 
 def _without_duplicates(pairs: list[tuple[str, Json]]) -> JsonObject:
-    value: JsonObject = {}
-    for key, item in pairs:
-        if key in value:
-            raise _RefusedValueError(f"the key {key!r} stands twice in one object")
-        value[key] = item
+    value: JsonObject = dict(pairs)
+    if len(value) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for number, key in enumerate(keys) if key in keys[:number])
+        raise _RefusedValueError(f"the key {twice!r} stands twice in one object")
     return value
 
 
@@ -106,12 +106,14 @@ def _finite(text: str) -> float:
 
 def _deeper_than(value: Json, depth: int) -> bool:
     level: list[Json] = [value]
-    for _ in range(depth + 1):
+    for _ in range(depth):
+        # Only what can hold something goes on to the next level: most of a document can't.
         level = [
             item
             for container in level
             if isinstance(container, (dict, list))
             for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, (dict, list))
         ]
         if not level:
             return False

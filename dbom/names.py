@@ -6,7 +6,10 @@ what we chose, so that a reader sees which is which.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "ANNOTATION_IGNORE",
@@ -14,6 +17,7 @@ __all__ = [
     "API_VERSION",
     "BUNDLE_MEDIA_TYPES",
     "BUNDLE_SUFFIX",
+    "BUNDLE_V01",
     "BUNDLE_V03",
     "BUNDLE_V03_ALT",
     "CRD_GROUP",
@@ -21,6 +25,7 @@ __all__ = [
     "DSSE_PAYLOAD_TYPE",
     "LOCAL_CA_ORGANIZATION",
     "LOCAL_ISSUER_PREFIX",
+    "OMS_PREDICATES",
     "POD_ANNOTATION_PREFIX",
     "POLICY_KIND",
     "PREDICATE_BOM",
@@ -52,8 +57,9 @@ DSSE_PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 # Sigstore
 BUNDLE_V03: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 BUNDLE_V03_ALT: Final = "application/vnd.dev.sigstore.bundle+json;version=0.3"
+BUNDLE_V01: Final = "application/vnd.dev.sigstore.bundle+json;version=0.1"
 BUNDLE_MEDIA_TYPES: Final = (
-    "application/vnd.dev.sigstore.bundle+json;version=0.1",
+    BUNDLE_V01,
     "application/vnd.dev.sigstore.bundle+json;version=0.2",
     BUNDLE_V03_ALT,
     BUNDLE_V03,
@@ -64,6 +70,14 @@ TRUSTED_ROOT_V01: Final = "application/vnd.dev.sigstore.trustedroot+json;version
 PREDICATE_BOM: Final = "https://cyclonedx.org/bom"
 PREDICATE_PROVENANCE: Final = "https://slsa.dev/provenance/v1"
 PREDICATE_OMS: Final = "https://model_signing/signature/v1.0"
+OMS_PREDICATES: Final[Mapping[str, str | None]] = {
+    PREDICATE_OMS: "resources",
+    "https://model_signing/DigestOfDigests/v0.1": "files",
+    "https://model_signing/DigestOfShardDigests/v0.1": "shards",
+    "https://model_signing/Digests/v0.1": None,
+    "https://model_signing/ShardDigests/v0.1": None,
+}
+"""Predicates of OpenSSF Model Signing, and under which key each lists its resources (None: as the subjects)."""
 PREDICATE_VSA: Final = "https://slsa.dev/verification_summary/v1"
 PREDICATE_LOCATION: Final = "https://dbom.dev/location/v1"
 PREDICATE_REVOCATION: Final = "https://dbom.dev/revocation/v1"
@@ -72,7 +86,7 @@ PREDICATE_BREAK_GLASS: Final = "https://dbom.dev/break-glass/v1"
 _SHORT_PREDICATES: Final = {
     PREDICATE_BOM: "bom",
     PREDICATE_PROVENANCE: "provenance",
-    PREDICATE_OMS: "oms",
+    **dict.fromkeys(OMS_PREDICATES, "oms"),
     PREDICATE_VSA: "vsa",
     PREDICATE_LOCATION: "location",
     PREDICATE_REVOCATION: "revocation",

@@ -176,6 +176,104 @@ BUNDLE_NAME = Rule(
     " it was changed after it was put there, be it in a place that no signature covers.",
     "fetch the bundle again from whoever signed it, or sign again",
 )
+CERTIFICATE_UNTRUSTED = Rule(
+    "DBOM-326",
+    "certificate not issued by the expected authority",
+    "A signer's certificate counts where one of the trust root's certificate authorities issued it, for signing code."
+    " This one wasn't, or its chain doesn't hold.",
+    "check that the trust root is that of the signer's authority",
+)
+CERTIFICATE_EXPIRED = Rule(
+    "DBOM-327",
+    "certificate not valid when this was signed",
+    "The time that the authority vouches for lies outside the certificate's validity: the certificate had expired, or"
+    " wasn't valid yet. Whoever got hold of its key later could have signed this.",
+    "ask the signer to sign again with a valid certificate",
+)
+CERTIFICATE_TIMESTAMP = Rule(
+    "DBOM-328",
+    "certificate timestamp missing or wrong",
+    "A certificate of a keyless signer carries exactly one signed certificate timestamp (SCT), by which a certificate"
+    " log vouches that it was published. Without it a certificate could have been issued in secret.",
+    "check that the trust root is that of the signer's authority, and sign again",
+)
+LOG_ENTRY_MISSING = Rule(
+    "DBOM-329",
+    "no entry in a transparency log",
+    "The authority demands that signatures are in a transparency log, and the bundle shows no entry, or one without the"
+    " proof that it is there.",
+    "sign again with a log, or say that this authority demands none",
+)
+LOG_PROOF_INVALID = Rule(
+    "DBOM-330",
+    "log entry isn't proven to be in the log",
+    "An entry is proven to be in a log by a path of hashes to the log's root hash. This one leads elsewhere, or names an"
+    " index that nothing binds.",
+    "fetch the bundle again from whoever signed it, or sign again",
+)
+CHECKPOINT_INVALID = Rule(
+    "DBOM-331",
+    "the log's checkpoint does not hold",
+    "A checkpoint is the log's signed word on its size and root hash. This one isn't signed by a log that the trust root"
+    " names, or speaks of another size or root hash than the proof.",
+    "check that the trust root is that of the signer's authority; fetch the bundle again",
+)
+PROMISE_INVALID = Rule(
+    "DBOM-332",
+    "the log's promise does not hold",
+    "A signed entry timestamp is the log's promise that an entry is or will be in it, with the time and the index. This"
+    " one isn't the log's, or is about another entry, time or index.",
+    "fetch the bundle again from whoever signed it, or sign again",
+)
+LOG_ENTRY_DIFFERS = Rule(
+    "DBOM-333",
+    "log entry about something else",
+    "What the log recorded isn't this payload, this signature and this key or certificate: an entry was borrowed from"
+    " another bundle, or it is of a kind that doesn't say what was signed.",
+    "fetch the bundle again from whoever signed it, or sign again",
+)
+TIME_MISSING = Rule(
+    "DBOM-334",
+    "nothing says when this was signed",
+    "The authority demands a time that somebody vouches for: an RFC 3161 time stamp, or a log's promise. Without one"
+    " nobody can tell whether a short-lived certificate was valid.",
+    "sign again with a time stamp",
+)
+TIME_STAMP_INVALID = Rule(
+    "DBOM-335",
+    "time stamp does not hold",
+    "A time stamp in the bundle isn't one over this signature by a time-stamp authority that the trust root names. Each"
+    " that is there must hold.",
+    "check that the trust root names the time-stamp authority; fetch the bundle again",
+)
+TIME_IN_FUTURE = Rule(
+    "DBOM-336",
+    "signed in the future",
+    "The time that the authority vouches for is later than this machine's clock. Either clock is wrong, and no question"
+    " of age or validity can be answered.",
+    "set this machine's clock; if it is right, tell whoever runs the time-stamp authority",
+)
+CERTIFICATE_IDENTITY = Rule(
+    "DBOM-337",
+    "certificate without one clear identity",
+    "A signer's certificate names exactly one identity, and a keyless one exactly one issuer. This one names none or"
+    " several, or they can't be read.",
+    "ask whoever runs the certificate authority",
+)
+LOG_UNKNOWN = Rule(
+    "DBOM-338",
+    "log that the trust root doesn't name",
+    "The entry is in a log whose key isn't in the expected authority's trust root, so nobody that you trust vouches for"
+    " it.",
+    "check that the trust root is that of the signer's authority, and up to date",
+)
+DEMAND_UNMEETABLE = Rule(
+    "DBOM-339",
+    "demand that nobody could meet",
+    "What an authority must show has to be something that its trust root can vouch for: a log entry needs a log in the"
+    " root, a time needs a log or a time-stamp authority, an SCT a certificate and a certificate log.",
+    "give a trust root that names them, or leave the demand out",
+)
 LOCAL_LOCKED = Rule(
     "DBOM-340",
     "the local log is busy",
@@ -245,8 +343,8 @@ SIGNER_AMBIGUOUS = Rule(
 REMOTE_SIGNING = Rule(
     "DBOM-350",
     "remote signing failed",
-    "A certificate, a log entry or a time stamp could not be had from the services of the trust configuration, so"
-    " nothing was signed.",
+    "A certificate, a log entry or a time stamp could not be had from the services of the trust configuration: one of"
+    " them can't be reached, refused, or took too long. Nothing was written.",
     "check that the services can be reached and that the token is still valid",
 )
 IDENTITY_TOKEN = Rule(
@@ -280,4 +378,67 @@ SIGNING_OFFLINE = Rule(
     "remote signing while offline",
     "Keyless signing asks the services of a Sigstore over the network, and --offline forbids that.",
     "leave --offline out, or sign with --signing-key or --local",
+)
+TOKEN_EXPIRED = Rule(
+    "DBOM-356",
+    "identity token outside its lifetime",
+    "An identity token holds for some minutes. This one has ended, or hasn't begun, so no authority would certify whom"
+    " it names. Nothing was sent anywhere.",
+    "get a fresh token; a mounted file (--identity-token-file) is read anew for each signature",
+)
+TOKEN_AUDIENCE = Rule(
+    "DBOM-357",
+    "identity token for another audience",
+    "A token says for whom it was made. Sent to somebody else, it would let them act as its owner there, so it isn't"
+    " sent.",
+    "ask the issuer for a token with the audience `sigstore`",
+)
+CERTIFICATE_FOREIGN = Rule(
+    "DBOM-358",
+    "certificate for somebody else",
+    "The authority answered with a certificate for another key, or for another identity or issuer than the token"
+    " names. Whoever verified the bundle would see a signer who didn't sign.",
+    "ask whoever runs that Sigstore; nothing was written",
+)
+LOG_ENTRY_FOREIGN = Rule(
+    "DBOM-359",
+    "log entry about something else",
+    "The transparency log answered with an entry that doesn't speak of this signature, this statement and this key,"
+    " or that can't be read.",
+    "ask whoever runs the log; nothing was written",
+)
+TIME_STAMP_FOREIGN = Rule(
+    "DBOM-360",
+    "time stamp missing or not about this signature",
+    "Each time-stamp authority that was asked for must stamp the sha256 of this signature. One didn't answer, refused,"
+    " stamped something else, or answered an older question.",
+    "ask whoever runs the time-stamp authority; nothing was written",
+)
+PUBLIC_SERVICE = Rule(
+    "DBOM-361",
+    "a trust configuration that leads to a public log",
+    "The trust configuration names a service of the public Sigstore. It writes every statement into a log that"
+    " everybody reads and nobody can delete from, and a file alone isn't a word to do that.",
+    "say --public as well, or take the trust configuration of a private Sigstore",
+)
+KEY_DEVICE = Rule(
+    "DBOM-362",
+    "key in a device or service not usable",
+    "The key that the URI names can't be reached or found, needs a PIN, is of a kind that doesn't sign here, or gave a"
+    " signature that its own public key doesn't verify.",
+    "check the URI with `dbom keys export URI`, and the credentials of the device or service",
+)
+CERTIFICATE_CHAIN = Rule(
+    "DBOM-363",
+    "certificate chain not usable for signing",
+    "A certificate of one's own authority signs here where its key is the signing key, it is valid now, names exactly"
+    " one identity, may sign code, and each certificate of the chain was issued by the next.",
+    "give the PEM chain, the signer's certificate first and the root last",
+)
+KEY_RECORD = Rule(
+    "DBOM-364",
+    "no log or time for this key",
+    "A certificate that ends needs a time that says when it signed, and some logs can't take every kind of key: Rekor 2"
+    " sees only digests, and Ed25519 signs whole messages.",
+    "add --timestamp-url, --trust-config or --local; for Rekor 2 take an ECDSA key",
 )

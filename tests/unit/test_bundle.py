@@ -63,12 +63,14 @@ def test_what_protocol_buffers_leave_out_is_read_as_zero_or_absent(keyless: byte
         document["verificationMaterial"]["timestampVerificationData"] = None
 
     entry = Bundle.parse(changed(keyless, bare), where="b").log_entries[0]
-    assert (entry.index, entry.integrated_time, entry.promised, entry.checkpoint) == (0, None, False, None)
+    assert (entry.index, entry.integrated_time, entry.promise) == (0, None, None)
+    assert entry.proof is not None
+    assert entry.proof.checkpoint is None
 
 
 def test_an_entry_without_a_proof_is_read_as_that(keyless: bytes) -> None:
     raw = changed(keyless, lambda d: d["verificationMaterial"]["tlogEntries"][0].pop("inclusionProof"))
-    assert Bundle.parse(raw, where="b").log_entries[0].proof_index is None
+    assert Bundle.parse(raw, where="b").log_entries[0].proof is None
 
 
 def _material(document: dict[str, Any]) -> dict[str, Any]:

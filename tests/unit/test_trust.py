@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from evidence import changed, clock, local_sigstore
+from made_sigstore import SIGNED_AT, MadeSigstore
 
 from attest.trust import TrustRoot, Window
 from dbom.errors import DocumentError
 from dbom.names import LOCAL_CA_ORGANIZATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +83,12 @@ def test_a_root_that_merges_a_local_authority_with_another_is_refused(local_root
 
 FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "media type": (lambda d: d.update(mediaType="x"), "not a trusted root"),
-    "no authorities": (lambda d: d.update(certificateAuthorities=[]), "names no certificateAuthorities"),
-    "no logs": (lambda d: d.pop("tlogs"), "names no tlogs"),
-    "no certificate logs": (lambda d: d.pop("ctlogs"), "names no ctlogs"),
+    "nobody": (
+        lambda d: [d.pop(key) for key in ("certificateAuthorities", "tlogs", "timestampAuthorities")],
+        "names nobody",
+    ),
+    "an empty chain": (lambda d: d["timestampAuthorities"][0]["certChain"].clear(), "certChain is empty"),
+    "a log key without a start": (lambda d: d["tlogs"][0]["publicKey"].pop("validFor"), "no start of its validity"),
     "authorities that are no list": (lambda d: d.update(certificateAuthorities={}), "not a list of objects"),
     "authorities that are no objects": (lambda d: d.update(certificateAuthorities=[1]), "not a list of objects"),
     "no chain": (lambda d: d["certificateAuthorities"][0].pop("certChain"), "no certChain"),
@@ -114,6 +118,36 @@ def test_a_root_whose_logs_have_all_ended_has_expired(local_root: bytes) -> None
     root = TrustRoot.parse(raw, where="root")
     assert root.expired(datetime(2026, 2, 2, tzinfo=UTC))
     assert not root.expired(datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def pem(chain: Sequence[x509.Certificate]) -> bytes:
+    """Return a chain in PEM."""
+    return b"".join(item.public_bytes(Encoding.PEM) for item in chain)
+
+
+def test_a_root_of_ones_own_authority_is_read_from_certificates() -> None:
+    made = MadeSigstore()
+    pem = [
+        b"".join(item.public_bytes(Encoding.PEM) for item in chain) for chain in (made.authority(), made.time_stamper())
+    ]
+    root = TrustRoot.of_certificates(*pem, where="pem")
+    assert TrustRoot.parse(root.raw, where="again") == root
+    assert (root.logs, root.certificate_logs, root.issuer_scope, root.is_local) == ((), (), None, False)
+    assert [len(chain.certificates) for chain in (*root.authorities, *root.time_stampers)] == [2, 2]
+    assert not root.expired(SIGNED_AT)
+    assert root.expired(SIGNED_AT + timedelta(days=4000))
+
+
+def test_a_chain_that_is_none_is_refused() -> None:
+    with pytest.raises(DocumentError, match="not a chain of certificates"):
+        TrustRoot.of_certificates(b"x", b"y", where="pem")
+
+
+def test_a_time_stamper_of_a_local_sigstore_makes_a_root_local(local_root: bytes) -> None:
+    raw = changed(local_root, lambda d: [d.pop(key) for key in ("certificateAuthorities", "tlogs")])
+    root = TrustRoot.parse(raw, where="root")
+    assert (root.issuer_scope, root.is_local) == (None, True)
+    assert root.expired(clock() + timedelta(days=4000))
 
 
 def test_a_window_without_an_end_ends_with_its_certificate(local_root: bytes) -> None:
