@@ -161,16 +161,17 @@ class _Reading:
 
     def _of_tree(self, place: Place, source: Source, ignores: Ignores, glob: str | None) -> RemoteFingerprint:
         where = source.shown(place.key).rstrip("/")
-        listing = list_keys(
-            source.below(place.key), place.key, where, ignores, wanted=None if glob is None else glob_pattern(glob)
-        )
+        wanted = None if glob is None else glob_pattern(glob)
+        listing = list_keys(source.below(place.key), place.key, where, ignores, wanted=wanted)
         demand_files(listing, where)
         items = (RemoteItem(path, place.root, item, self.computed) for path, item in listing.files.items())
         entries = tuple(self._digests(items))
-        again = list_keys(
-            source.below(place.key), place.key, where, ignores, wanted=None if glob is None else glob_pattern(glob)
-        )
-        _demand_unchanged(listing, again, where)
+        if not source.still:
+            # Each object was read as it was listed; what came or went since shows in no answer but a listing's.
+            again = list_keys(
+                _known(source.below(place.key), listing, place.key), place.key, where, ignores, wanted=wanted
+            )
+            _demand_unchanged(listing, again, where)
         pins = {path: pin for path, item in listing.files.items() if (pin := source.location(item))}
         found = tree_of(_name(place, source), entries, listing, ignores)
         return RemoteFingerprint(found, source.tree_location(place.key), pins)
@@ -214,6 +215,13 @@ def _window(items: Iterable[RemoteItem], executor: Executor, progress: Progress 
     finally:
         for future in waiting:
             future.cancel()
+
+
+def _known(objects: Iterable[RemoteObject], listing: KeyListing, prefix: str) -> Iterator[RemoteObject]:
+    """Give the objects of an earlier listing in place of equal ones, so that two listings take the memory of one."""
+    for item in objects:
+        known = listing.files.get(item.key.removeprefix(prefix))
+        yield item if known is None or known != item else known
 
 
 def _demand_unchanged(before: KeyListing, after: KeyListing, where: str) -> None:

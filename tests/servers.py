@@ -241,7 +241,8 @@ class _WebHandler(BaseHTTPRequestHandler):
 class Proxy:
     """What goes wrong on the way to a server: `once` for the next GETs of objects, `always` for all.
 
-    Words: a status, `cut` (half of the body, then the connection ends), `reset` (no answer at all).
+    Words: a status (one with an exclamation mark says Retry-After), `cut` (half of the body, then the connection ends),
+    `reset` (no answer at all), `short` (half of the body, and that is announced), `other` (labelled as another range).
     """
 
     target: str
@@ -267,25 +268,30 @@ def proxy(target: str) -> Iterator[Proxy]:
         thread.join()
 
 
+_LISTINGS = ("list-type", "versioning", "comp=list", "/o?", "/api/")
+"""What a request that isn't for an object has in its path."""
+
+
 class _ProxyHandler(BaseHTTPRequestHandler):
     state: Proxy
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
-        self._pass(b"")
+        self._pass("")
 
     def do_GET(self) -> None:
         trouble = self.state.always
-        if not trouble and self.state.once and "list-type" not in self.path and "versioning" not in self.path:
+        if not trouble and self.state.once and not any(word in self.path for word in _LISTINGS):
             trouble = self.state.once.pop()
-        if trouble.isdigit():
-            self._give(int(trouble), {}, b"", 0)
+        if trouble.rstrip("!").isdigit():
+            after = {"Retry-After": "0"} if trouble.endswith("!") else {}
+            self._give(int(trouble.rstrip("!")), after, b"", 0)
         elif trouble == "reset":
             self.close_connection = True
         else:
-            self._pass(b"cut" if trouble == "cut" else b"")
+            self._pass(trouble)
 
-    def _pass(self, trouble: bytes) -> None:
+    def _pass(self, trouble: str) -> None:
         host = self.state.target.partition("://")[2]
         connection = HTTPConnection(host, timeout=30)
         with contextlib.closing(connection):
@@ -298,7 +304,11 @@ class _ProxyHandler(BaseHTTPRequestHandler):
                 for name, value in answer.headers.items()
                 if name.lower() not in ("content-length", "connection", "transfer-encoding", "server", "date")
             }
-        self._give(answer.status, kept, body[: len(body) // 2] if trouble else body, length)
+        if trouble in ("cut", "short"):
+            body = body[: len(body) // 2]
+        if trouble == "other" and "Content-Range" in kept:
+            kept["Content-Range"] = kept["Content-Range"].replace("bytes ", "bytes 1")
+        self._give(answer.status, kept, body, len(body) if trouble == "short" else length)
 
     def _give(self, status: int, headers: Mapping[str, str], body: bytes, length: int) -> None:
         self.send_response(status)

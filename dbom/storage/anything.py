@@ -52,6 +52,8 @@ def any_place(url: str) -> Place:
 class AnySource:
     """One host, container or the like of a protocol that has no module of its own here."""
 
+    still = False
+
     def __init__(self, root: str) -> None:
         self._root = root
         self._filesystem, path = open_own_filesystem(root)

@@ -12,7 +12,7 @@ from dbom.printable import printable
 from dbom.rules.artifacts import PATH_MISSING, STORE_UNREACHABLE
 from dbom.storage.filesystems import close_filesystem, open_own_filesystem, service_errors, shown_url, wait_for
 from dbom.storage.objects import RemoteObject
-from dbom.storage.ranges import pieces, whole
+from dbom.storage.ranges import demand_range, pieces, whole
 from dbom.storage.retries import judged, retrying
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _ONCE = {"retry_total": 0}
 
 class AzureSource:
     """One container. Every range is asked for with If-Match, so an overwritten blob is never mixed with the new one."""
+
+    still = False
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -107,14 +109,17 @@ class AzureSource:
     async def _read(self, item: RemoteObject, start: int, size: int) -> bytes:
         from azure.core import MatchConditions  # noqa: PLC0415  only who reads from Azure pays for it
 
+        told: list[str | None] = []
         answer = await self._blob(item.key).download_blob(
             start,
             size,
             etag=f'"{item.tag}"',
             match_condition=MatchConditions.IfNotModified,
             decompress=False,
+            raw_response_hook=lambda said: told.append(said.http_response.headers.get("Content-Range")),
             **_ONCE,
         )
+        demand_range(told[-1], start, start + size, item.size)
         return bytes(await answer.readall())
 
     async def _page(self, prefix: str, position: str | None) -> tuple[list[Any], str | None]:

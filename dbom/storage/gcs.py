@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import JSONDecodeError
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
@@ -11,8 +12,8 @@ from dbom.printable import printable
 from dbom.rules.artifacts import PATH_MISSING, STORE_UNREACHABLE
 from dbom.storage.filesystems import close_filesystem, open_own_filesystem, service_errors
 from dbom.storage.objects import RemoteObject
-from dbom.storage.ranges import pieces, whole
-from dbom.storage.retries import judged, retrying
+from dbom.storage.ranges import demand_range, pieces, whole
+from dbom.storage.retries import TransientError, judged, retrying
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ __all__ = ["GcsSource"]
 
 class GcsSource:
     """One bucket. Every object is read by its generation, so an overwritten one is gone and never mixed."""
+
+    still = False
 
     def __init__(self, root: str) -> None:
         self._bucket = root.removeprefix("gs://")
@@ -66,9 +69,10 @@ class GcsSource:
         address = self._filesystem.url(f"{self._bucket}/{item.key}", generation=item.tag)
         for first, after in pieces(start, stop):
             try:
-                _, data = self._filesystem.call("GET", address, headers={"Range": f"bytes={first}-{after - 1}"})
+                told, data = self._filesystem.call("GET", address, headers={"Range": f"bytes={first}-{after - 1}"})
             except _errors() as error:
                 raise judged(error, self.shown(item.key)) from error
+            demand_range(told.get("Content-Range"), first, after, item.size)
             yield whole(data, after - first)
 
     def stream(self, item: RemoteObject) -> Iterator[bytes]:
@@ -102,6 +106,8 @@ class GcsSource:
         def once() -> Mapping[str, Any]:
             try:
                 found: Mapping[str, Any] = self._filesystem.call("GET", path, *parts, json_out=True, **asked)
+            except JSONDecodeError as error:
+                raise TransientError("sent no JSON") from error
             except _errors() as error:
                 raise judged(error, self.shown(key)) from error
             return found

@@ -59,6 +59,10 @@ class Source(Protocol):
     """
 
     @property
+    def still(self) -> bool:
+        """Whether what it lists can never change, as at a commit, so that nobody need look again."""
+
+    @property
     def host(self) -> str:
         """Whose word it is where the store attests something."""
 
@@ -215,7 +219,7 @@ def place_of(url: str) -> Place:
     return any_place(url)
 
 
-def _opened(root: str) -> Source:
+def _opened(root: str) -> Source:  # noqa: PLR0911  one protocol after the other
     protocol = root.partition("://")[0]
     if protocol in ("http", "https"):
         from dbom.storage.web import WebSource  # noqa: PLC0415  each protocol loads its own library

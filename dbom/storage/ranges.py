@@ -24,6 +24,7 @@ __all__ = [
     "RANGE_BYTES",
     "STREAMED_BYTES",
     "Fetch",
+    "demand_range",
     "hash_ranges",
     "hash_stream",
     "pieces",
@@ -112,6 +113,12 @@ def whole(data: bytes, size: int) -> bytes:
     if len(data) != size:
         raise TransientError(f"sent {len(data)} bytes where {size} were asked for")
     return bytes(data)
+
+
+def demand_range(said: str | None, start: int, stop: int, size: int) -> None:
+    """Raise `TransientError` unless an answer's Content-Range is the range that was asked for (RFC 9110, 14.4)."""
+    if said != f"bytes {start}-{stop - 1}/{size}":
+        raise TransientError("sent another range than was asked for")
 
 
 def _parts(fetch: Fetch, start: int, stop: int, where: str) -> list[bytes]:

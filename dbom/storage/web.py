@@ -51,6 +51,8 @@ def web_place(url: str) -> Place:
 class WebSource:
     """One web address. Nothing is sent along but what is asked for, so a redirect gives nothing away."""
 
+    still = False
+
     def __init__(self, root: str) -> None:
         self._url = root
         self._opener = build_opener(Redirects())
