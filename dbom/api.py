@@ -45,8 +45,13 @@ def fingerprint(
     key: str | os.PathLike[str] | None = None,
     trusted_root: str | os.PathLike[str] | None = None,
     stores: Sequence[str] = (),
+    snapshot: str | int | None = None,
 ) -> Fingerprint:
     """Return what is at `source`, a path or a URL: its digest, and the files that the digest is made of.
+
+    A `source` with `*` that names nothing as it stands is a pattern: its files are a tree. `snapshot` is of an Iceberg
+    or Delta table (an id, a version or `current`): only its files are read, and a finding names its pin. It goes with
+    `computed`, `jobs` and `offline` alone.
 
     `ignores` are patterns to leave out of a folder (None: the default ones), `jobs` the threads to read with (0: what
     suits). `engine="ray"` reads on a Ray cluster, at `ray_address` or the one that this machine is a part of; any
@@ -66,6 +71,16 @@ def fingerprint(
     from dbom.fingerprints import write_fingerprint  # noqa: PLC0415  loaded on first use
     from dbom.reuse import Reuse, States  # noqa: PLC0415  loaded on first use
 
+    if snapshot is not None:
+        from dbom.errors import UsageError  # noqa: PLC0415  only who asks for it pays for it
+        from dbom.rules.everyday import USAGE  # noqa: PLC0415  only who asks for it pays for it
+        from dbom.snapshots import fingerprint_snapshot  # noqa: PLC0415  only who asks for it pays for it
+
+        if follow_links or any(
+            given is not None for given in (ignores, engine, ray_address, executor, journal, cache, save, reuse)
+        ):
+            raise UsageError(USAGE, "a snapshot is read with computed, jobs and offline alone")
+        return fingerprint_snapshot(source, str(snapshot), computed=computed, jobs=jobs, offline=offline).fingerprint
     earlier = Reuse.begin(_now())
     if reuse is not None:
         from attest.reusing import reuse_of  # noqa: PLC0415  only who asks for it pays for it

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +18,6 @@ from dbom.formats.delta import is_delta, read_version
 from dbom.table_folder import open_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dbom.formats.table_snapshot import TableSnapshot
 
 _ID = uuid.UUID("d2c639aa-8816-431a-aaf6-d3fe2512ff61")
@@ -282,3 +282,17 @@ def test_a_checkpoint_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch
 
     parquet.write_table(pa.table({"x": [1]}), path)
     assert "add.path" in _fails(DocumentError, "DBOM-190", tmp_path)
+
+
+def test_the_vectors_of_the_format_are_these(tmp_path: Path) -> None:
+    """docs/formats/table-pins.md, «Test vectors»."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "formats" / "table-pins.md"
+    vectors = page.read_text(encoding="utf-8").partition("## Test vectors")[2]
+    indented = re.findall(r"\n    (.*(?:\n    .*)*)", vectors)
+    blocks = ["".join(f"{line}\n" for line in block.split("\n    ")) for block in indented]
+    digests = re.findall(r"`([0-9a-f]{64})`", vectors)
+
+    assert digests == [hashlib.sha256(block.encode()).hexdigest() for block in blocks]
+    _sample(tmp_path / "files")
+    commit(tmp_path / "vectors", 0, DELTA_PROTOCOL, add("a.parquet", deletionVector=_VECTOR))
+    assert digests[1:] == [_read(tmp_path / name).pin.manifests for name in ("files", "vectors")]

@@ -277,3 +277,12 @@ def _pin_of(path: Path) -> TablePin:
     """Return the pin alone: the files have other sizes than the table says."""
     (pin,) = find_pins(path, fingerprint(path)).pins
     return pin
+
+
+def test_a_snapshot_is_asked_for_in_python(delta: Path) -> None:
+    assert fingerprint_snapshot(delta, "0").fingerprint == dbom.fingerprint(delta, snapshot=0)
+    assert fingerprint_snapshot(delta).fingerprint == dbom.fingerprint(delta, snapshot="current")
+    with pytest.raises(UsageError):
+        dbom.fingerprint(delta, snapshot=0, ignores=[])
+    with pytest.raises(UsageError):
+        dbom.fingerprint(delta, snapshot=0, follow_links=True)
