@@ -7,13 +7,14 @@ from enum import StrEnum
 from html import escape
 from typing import TYPE_CHECKING, Self
 
+from attest.verified import Rejection
 from dbom.model import Severity
 from dbom.names import short_predicate
 from dbom.printable import printable
 
 if TYPE_CHECKING:
     from attest.statement import Statement
-    from attest.verified import Rejection, VerifiedStatement
+    from attest.verified import VerifiedStatement
     from dbom.difference import Difference
     from dbom.errors import DbomError
     from dbom.model import Digest, Finding
@@ -63,6 +64,12 @@ class Uncounted:
     answer: Answer
     rule: str
     reason: str
+
+    @property
+    def sides(self) -> tuple[str | None, str | None]:
+        """What was found and what was expected, where the verifier names both; digests and ids are in hex."""
+        result = self.answer.result
+        return (result.got, result.expected) if isinstance(result, Rejection) else (None, None)
 
 
 @dataclass(frozen=True, slots=True)

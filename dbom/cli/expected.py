@@ -70,10 +70,36 @@ _FLAGS = {
             "--trust-config", metavar="FILE", help="The client trust config to rest on.", rich_help_panel=_PANEL
         ),
     ],
+    "certificate_chain": Annotated[
+        Path | None,
+        typer.Option(
+            "--certificate-chain",
+            metavar="PEM",
+            help="Your own certificate authority, root last; needs --identity, no issuer.",
+            rich_help_panel=_PANEL,
+        ),
+    ],
+    "timestamp_certificate_chain": Annotated[
+        Path | None,
+        typer.Option(
+            "--timestamp-certificate-chain",
+            metavar="PEM",
+            help="Who vouches for times, beside your own authority or a key.",
+            rich_help_panel=_PANEL,
+        ),
+    ],
+    "use_signed_timestamps": Annotated[
+        bool,
+        typer.Option(
+            "--use-signed-timestamps", help="Demand a time of a --key's signature too.", rich_help_panel=_PANEL
+        ),
+    ],
     "local": Annotated[
         bool, typer.Option("--local", help="Expect this machine's own local identity.", rich_help_panel=_PANEL)
     ],
 }
+
+_SWITCHES = ("local", "use_signed_timestamps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +112,21 @@ class Expected:
     key: Path | None = None
     trusted_root: Path | None = None
     trust_config: Path | None = None
+    certificate_chain: Path | None = None
+    timestamp_certificate_chain: Path | None = None
+    use_signed_timestamps: bool = False
     local: bool = False
 
     @property
     def names_somebody(self) -> bool:
         """Whether a flag names a signer other than this machine's own identity."""
         return bool(self.identity or self.identity_regexp or self.issuer or self.key)
+
+    @property
+    def names_root(self) -> bool:
+        """Whether a flag names who vouches for signers, or what they must show."""
+        roots = (self.trusted_root, self.trust_config, self.certificate_chain, self.timestamp_certificate_chain)
+        return any(roots) or self.use_signed_timestamps
 
     def settings(self) -> Settings:
         """Return the settings, with these flags over them."""
@@ -110,13 +145,19 @@ class Expected:
         if self.local and not self.names_somebody:
             return expected_authorities(local=True)
         settings = self.settings()
+        own = self.certificate_chain is not None
+        stamped = own or self.timestamp_certificate_chain is not None
         return expected_authorities(
             identity=None if self.identity_regexp and self.identity is None else settings.identity,
             identity_regexp=self.identity_regexp,
-            issuer=settings.issuer,
+            # A root of one's own, given here, takes the place of what the settings say of another.
+            issuer=self.issuer if own else settings.issuer,
             key=_path(settings.key),
-            trusted_root=_path(settings.trusted_root),
-            trust_config=_path(settings.trust_config),
+            trusted_root=self.trusted_root if stamped else _path(settings.trusted_root),
+            trust_config=self.trust_config if stamped else _path(settings.trust_config),
+            certificate_chain=self.certificate_chain,
+            timestamp_certificate_chain=self.timestamp_certificate_chain,
+            use_signed_timestamps=self.use_signed_timestamps,
             local=self.local,
         )
 
@@ -126,7 +167,7 @@ class Expected:
             return self.demanded()
         except UsageError as error:
             settings = self.settings()
-            said = (self.names_somebody, self.local, settings.identity, settings.issuer, settings.key)
+            said = (self.names_somebody, self.names_root, self.local, settings.identity, settings.issuer, settings.key)
             if error.rule is not NOBODY_EXPECTED or any(said) or settings.trusted_root or settings.trust_config:
                 raise
         say("Nobody is expected to have signed, so nothing is verified; name a signer with --identity and --issuer.")
@@ -145,7 +186,7 @@ def with_expected_flags(command: Callable[..., None]) -> Callable[..., None]:
     kept = [param for name, param in signature.parameters.items() if name != "expected"]
     added = [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=False if name == "local" else None, annotation=annotation
+            name, inspect.Parameter.KEYWORD_ONLY, default=False if name in _SWITCHES else None, annotation=annotation
         )
         for name, annotation in _FLAGS.items()
     ]

@@ -160,6 +160,7 @@ def _counted(item: VerifiedStatement) -> JsonObject:
             "by": item.time.by or None,
         },
         "logIndex": item.log_index,
+        "shown": {"log": item.shown.log, "sct": item.shown.sct, "time": item.shown.time},
         "bundleSha256": item.bundle_sha256,
         "where": _shown(item.where),
     }
@@ -167,9 +168,12 @@ def _counted(item: VerifiedStatement) -> JsonObject:
 
 def _uncounted(item: Uncounted) -> JsonObject:
     statement, signer = item.answer.statement, item.answer.result.signer
+    got, expected = item.sides
     return {
         "rule": item.rule,
         "reason": _shown(item.reason),
+        "got": None if got is None else _shown(got),
+        "expected": None if expected is None else _shown(expected),
         "source": str(item.answer.source),
         "predicateType": None if statement is None else printable(statement.predicate_type),
         "claimedSigner": None if signer is None else _signer(signer),
