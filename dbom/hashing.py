@@ -32,6 +32,7 @@ __all__ = [
     "demand_same",
     "hash_file",
     "hash_item",
+    "hash_with",
     "new_blake3",
     "open_listed",
     "thread_buffers",
@@ -156,6 +157,13 @@ def hash_item(
         hasher = _Seen(hasher, onlooker, item)
     _read(item.real, item.listed, hasher, progress, stop)
     return Entry(item.path, item.size, sha256.hexdigest(), blake3=second.hexdigest() if second is not None else "")
+
+
+def hash_with(item: LocalItem, also: Hasher, *, progress: Progress | None = None) -> str:
+    """Read `item` once, feed it to `also` as well, and return its sha256 in hex. Raises as `hash_file`."""
+    sha256 = hashlib.sha256()
+    _read(item.real, item.listed, _Both(sha256, also), progress, None)
+    return sha256.hexdigest()
 
 
 def hash_file(
