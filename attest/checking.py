@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from itertools import chain, repeat
 from pathlib import Path
@@ -13,14 +12,13 @@ from attest.judging import Asked, judge
 from attest.sidecar import Sidecar
 from attest.store import UnreadBundle
 from attest.verification import Answer, Source, Verification
-from attest.verified import Rejection, RejectionKind, VerifiedStatement
+from attest.verified import Rejection, VerifiedStatement
 from attest.verifying import verify_bundle
 from dbom.errors import PathError, UsageError
 from dbom.model import FROM_CACHE, Finding, Kind, Severity
-from dbom.names import BUNDLE_SUFFIX
 from dbom.printable import printable
 from dbom.rules.artifacts import BYTES_FROM_CACHE, EMPTY_TREE
-from dbom.rules.attestations import BUNDLE_NAME, BYTES_NOT_CHECKED, NOBODY_EXPECTED
+from dbom.rules.attestations import BYTES_NOT_CHECKED, NOBODY_EXPECTED
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["signed_ignores", "verify_artifact", "verify_digest"]
 
 _MAX_IGNORE_LISTS: Final = 16
-_NAMED_BY_DIGEST: Final = re.compile(rf"-(?P<digits>[0-9a-f]{{16}}|[0-9a-f]{{64}}){re.escape(BUNDLE_SUFFIX)}")
 
 
 def verify_artifact(
@@ -204,19 +201,7 @@ def _answer(
 
 
 def _result(bundle: StoredBundle, authorities: Sequence[Authority], now: datetime) -> VerifiedStatement | Rejection:
-    result = verify_bundle(bundle.raw, authorities, where=bundle.where, now=now)
-    named = _NAMED_BY_DIGEST.search(bundle.where)
-    if isinstance(result, VerifiedStatement) and named and not bundle.sha256.startswith(named["digits"]):
-        return Rejection(
-            RejectionKind.BROKEN,
-            BUNDLE_NAME.id,
-            f"the file isn't the bundle that its name says: got sha256 {bundle.sha256}, expected {named['digits']}…",
-            bundle.sha256,
-            bundle.where,
-            result.statement,
-            result.signer,
-        )
-    return result
+    return verify_bundle(bundle.raw, authorities, where=bundle.where, now=now)
 
 
 def signed_ignores(results: Iterable[VerifiedStatement | Rejection]) -> list[tuple[str, ...]]:

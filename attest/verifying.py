@@ -6,8 +6,9 @@ This is the only place that makes a `VerifiedStatement`. Each authority is tried
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attest import vouching
 from attest.bundle import Bundle
@@ -18,9 +19,10 @@ from attest.signed_content import SignedContent
 from attest.statement import Statement
 from attest.verified import Rejection, RejectionKind, SignedTime, TimeBasis, VerifiedStatement
 from dbom.errors import DocumentError, EvidenceError, TrustError
-from dbom.names import DSSE_PAYLOAD_TYPE
+from dbom.names import BUNDLE_SUFFIX, DSSE_PAYLOAD_TYPE
 from dbom.printable import printable
 from dbom.rules.attestations import (
+    BUNDLE_NAME,
     MATERIAL_INVALID,
     SIGNATURE_INVALID,
     SIGNER_UNEXPECTED,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from dbom.rules import Rule
 
 __all__ = ["verify_bundle"]
+
+_NAMED_BY_DIGEST: Final = re.compile(rf"-(?P<digits>[0-9a-f]{{16}}|[0-9a-f]{{64}}){re.escape(BUNDLE_SUFFIX)}$")
 
 # What a bundle is called when several authorities answer it with no: the first of these that any of them says.
 _WEIGHT = (RejectionKind.BROKEN, RejectionKind.UNDECIDED, RejectionKind.UNTRUSTED)
@@ -114,7 +118,7 @@ def verify_bundle(
             continue
         answer = _by_key(case, authority) if case.certificate is None else _by_certificate(case, authority)
         if isinstance(answer, VerifiedStatement):
-            return answer
+            return _misnamed(case) or answer
         rejections.append(answer)
     if not rejections:
         return case.unexpected(" or ".join(authority.expects for authority in authorities) or "nobody")
@@ -141,6 +145,16 @@ def _read(raw: bytes, sha256: str, where: str, now: datetime) -> _Case:
         claimed = identity_of(certificate, where=where, issued_by=UNKNOWN_AUTHORITY)
     statement = Statement.parse(bundle.payload, where=where)
     return _Case(bundle, content, statement, certificate, claimed, sha256, where, now)
+
+
+def _misnamed(case: _Case) -> Rejection | None:
+    """Return the answer to a bundle that is kept under another's digest, or None where its name is its own."""
+    named = _NAMED_BY_DIGEST.search(case.where)
+    if named is None or case.sha256.startswith(named["digits"]):
+        return None
+    sides = {"got": case.sha256, "expected": named["digits"]}
+    reason = f"the file isn't the bundle that its name says: got sha256 {case.sha256}, expected {named['digits']}…"
+    return case.rejected(RejectionKind.BROKEN, BUNDLE_NAME, reason, **sides)
 
 
 def _check_signature(certificate: Certificate, content: SignedContent, where: str) -> None:
