@@ -12,11 +12,17 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from programs import peers_folder, program
 
+from attest.authority import Authority, Demands
+from attest.checking import verify_artifact
+from attest.identity import IdentityPattern
+from attest.store import StoredBundle
+from attest.trust import TrustRoot
 from dbom.names import BUNDLE_V03, DSSE_PAYLOAD_TYPE
 
 if TYPE_CHECKING:
@@ -33,6 +39,8 @@ __all__ = [
     "cosign_reads",
     "dbom",
     "dbom_reads",
+    "model_signing_reads",
+    "run_client",
     "sigstore_js",
     "sigstore_js_attests",
     "sigstore_js_reads",
@@ -58,13 +66,17 @@ _NO_SERVICES = {
 class Trust:
     """Whom a verifier is to expect: an identity of an issuer under a trusted root, or the owner of a public key.
 
-    `log` and `sct` say whether evidence of such a signer shows them.
+    `chain` are the certificates of an authority of one's own, in PEM, for who takes no trusted root for that, and
+    `authority` is its name for dbom, in the place of an issuer. `log` and `sct` say whether evidence of such a signer
+    shows them.
     """
 
     trusted_root: Path | None = None
     identity: str = ""
     issuer: str = ""
     key: Path | None = None
+    chain: Path | None = None
+    authority: str = ""
     log: bool = True
     sct: bool = True
 
@@ -117,8 +129,9 @@ def _asked(command: Sequence[str], evidence: Evidence, *, stdin: bytes = b"") ->
     return Said(done.returncode, (done.stderr + done.stdout).decode(errors="replace"))
 
 
-def _signed(command: Sequence[str], folder: Path, **options: object) -> None:
-    done = _run(command, folder, alone=False, **options)  # type: ignore[arg-type]  # as in _run
+def run_client(command: Sequence[str], folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
+    """Run a client that signs, where it can reach loopback. Raises with what it said where it refuses."""
+    done = _run(command, folder, alone=False, environment=environment)
     if done.returncode:
         raise RuntimeError(f"{command[0]} ended with {done.returncode}: {(done.stderr + done.stdout).decode()[-2000:]}")
 
@@ -143,10 +156,7 @@ def sigstore_python_reads(evidence: Evidence) -> Said:
     trust, folder = evidence.trust, evidence.bundle.parent
     given: list[str] = []
     if trust.trusted_root:
-        root = json.loads(trust.trusted_root.read_bytes())
-        config = {"mediaType": _CONFIG_TYPE, "trustedRoot": root, "signingConfig": _NO_SERVICES}
-        (folder / "given_to_sigstore_python.json").write_text(json.dumps(config))
-        given = ["--trust-config=given_to_sigstore_python.json"]
+        given = [f"--trust-config={_config_of(trust.trusted_root, folder)}"]
     words = ["verify", "identity", "--offline", f"--bundle={evidence.bundle}"]
     who = [f"--cert-identity={trust.identity}", f"--cert-oidc-issuer={trust.issuer}"]
     return _asked([program("sigstore"), *given, *words, *who, str(evidence.artifact)], evidence)
@@ -188,6 +198,34 @@ def sigstore_js(verb: str, request: Mapping[str, object], folder: Path) -> bytes
     return done.stdout
 
 
+def model_signing_reads(evidence: Evidence) -> Said:
+    """Return what model_signing says of the evidence."""
+    trust, folder = evidence.trust, evidence.bundle.parent
+    signature, words = evidence.bundle, ["sigstore", f"--identity={trust.identity}"]
+    words += [f"--identity_provider={trust.issuer}"]
+    if trust.key:
+        words = ["key", f"--public_key={trust.key}"]
+        signature = folder / "without_hint.sigstore.json"  # else it compares the hint with its own digest of the key
+        document = json.loads(evidence.bundle.read_bytes())
+        document["verificationMaterial"]["publicKey"] = {"hint": ""}
+        signature.write_text(json.dumps(document))
+    elif trust.chain:
+        words = ["certificate", f"--certificate_chain={trust.chain}"]
+    elif trust.trusted_root:
+        words += [f"--trust_config={_config_of(trust.trusted_root, folder)}"]
+    command = [program("model_signing"), "verify", *words, f"--signature={signature}", str(evidence.artifact)]
+    return _asked(command, evidence)
+
+
+def _config_of(trusted_root: Path, folder: Path) -> Path:
+    """Return the path of a client trust config with this trusted root, for who takes no root alone."""
+    root = {"tlogs": [], "ctlogs": [], **json.loads(trusted_root.read_bytes())}
+    config = {"mediaType": _CONFIG_TYPE, "trustedRoot": root}
+    path = folder / "given_trust_config.json"
+    path.write_text(json.dumps({**config, "signingConfig": _NO_SERVICES}))
+    return path
+
+
 def dbom(*words: str, folder: Path, alone: bool = False, environment: Mapping[str, str] | None = None) -> Said:
     """Run our own command line."""
     home = {"DBOM_HOME": str(folder / "dbom-home"), "DBOM_CONFIG_HOME": str(folder / "dbom-config")}
@@ -200,12 +238,29 @@ def dbom(*words: str, folder: Path, alone: bool = False, environment: Mapping[st
 def dbom_reads(evidence: Evidence) -> Said:
     """Return what dbom says of the evidence."""
     trust = evidence.trust
+    if trust.authority or (trust.key and trust.trusted_root):
+        return _library_reads(evidence)
     words = [f"--bundle={evidence.bundle}"]
     words += [f"--trusted-root={trust.trusted_root}"] if trust.trusted_root else []
     words += [f"--key={trust.key}"] if trust.key else []
     words += [f"--identity={trust.identity}"] if trust.identity else []
     words += [f"--issuer={trust.issuer}"] if trust.issuer else []
     return dbom("verify", str(evidence.artifact), *words, folder=evidence.bundle.parent, alone=True)
+
+
+def _library_reads(evidence: Evidence) -> Said:
+    """Return what our library says, of those whom no flag of the command line names."""
+    trust = evidence.trust
+    assert trust.trusted_root is not None
+    root = TrustRoot.parse(trust.trusted_root.read_bytes(), where="the trust root")
+    if trust.key:
+        authority = Authority("logged key", key_pem=trust.key.read_bytes(), root=root)
+    else:
+        expected = (IdentityPattern.exact(trust.identity, trust.authority),)
+        authority = Authority("own", expected, root, demands=Demands(log=False, sct=False, time=True))
+    given = [StoredBundle.of(evidence.bundle.read_bytes(), where="the bundle")]
+    found = verify_artifact(evidence.artifact, [authority], now=datetime.now(UTC), bundles=given)
+    return Said(found.exit_code, repr(found))
 
 
 READERS: dict[str, Callable[[Evidence], Said]] = {
@@ -222,7 +277,7 @@ def cosign_attests(artifact: Path, statement: Path, token: str, stack: PrivateSi
     (bundle.parent / "token").write_text(token)  # without a newline, which cosign doesn't bear
     words = [f"--statement={statement}", f"--bundle={bundle}", f"--signing-config={stack.signing_config}", "--yes"]
     words += [f"--trusted-root={stack.trusted_root}", f"--identity-token={bundle.parent / 'token'}"]
-    _signed([program("cosign"), "attest-blob", *words, str(artifact)], bundle.parent)
+    run_client([program("cosign"), "attest-blob", *words, str(artifact)], bundle.parent)
 
 
 def sigstore_python_attests(artifact: Path, statement: Path, token: str, stack: PrivateSigstore, bundle: Path) -> None:
@@ -232,7 +287,7 @@ def sigstore_python_attests(artifact: Path, statement: Path, token: str, stack: 
     words = ["--predicate=predicate.json", f"--predicate-type={said['predicateType']}", f"--bundle={bundle}"]
     words += [f"--identity-token={token}", "--overwrite"]
     config = f"--trust-config={stack.client_trust_config}"
-    _signed([program("sigstore"), config, "attest", *words, str(artifact)], bundle.parent)
+    run_client([program("sigstore"), config, "attest", *words, str(artifact)], bundle.parent)
 
 
 def sigstore_js_attests(artifact: Path, statement: Path, token: str, stack: PrivateSigstore, bundle: Path) -> None:

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
     CaKey = ec.EllipticCurvePrivateKey
 
-__all__ = ["Keys", "certificate_pem", "make_keys", "private_pem", "public_pem", "self_signed", "serving_certificate"]
+__all__ = [
+    "Keys",
+    "certificate_pem",
+    "issued",
+    "make_keys",
+    "private_pem",
+    "public_pem",
+    "self_signed",
+    "serving_certificate",
+]
 
 PASSWORD = "made-up"
 """What Fulcio's key is encrypted with: Fulcio takes no plain one."""
@@ -94,7 +103,7 @@ def _log_keys() -> dict[str, bytes]:
 
 def _stamping(root_key: CaKey, leaf_key: CaKey) -> dict[str, bytes]:
     root = self_signed("made-up TSA root", root_key)
-    leaf = _builder("made-up TSA", root.subject, leaf_key)
+    leaf = _builder("made-up TSA", root.subject, leaf_key.public_key())
     leaf = leaf.add_extension(x509.KeyUsage(**{**_NO_USAGE, "digital_signature": True}), critical=True)
     leaf = leaf.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
     signed = leaf.sign(root_key, hashes.SHA256())
@@ -103,7 +112,7 @@ def _stamping(root_key: CaKey, leaf_key: CaKey) -> dict[str, bytes]:
 
 def self_signed(name: str, key: CaKey) -> x509.Certificate:
     """Return a certificate authority's own certificate."""
-    builder = _builder(name, _named(name), key)
+    builder = _builder(name, _named(name), key.public_key())
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
     usage = x509.KeyUsage(**{**_NO_USAGE, "key_cert_sign": True, "crl_sign": True})
     return builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
@@ -112,12 +121,27 @@ def self_signed(name: str, key: CaKey) -> x509.Certificate:
 def serving_certificate(stem: str, ca_key: CaKey, ca: x509.Certificate, names: tuple[str, ...]) -> dict[str, bytes]:
     """Return `STEM.pem` and `STEM.key`: a TLS server's, for these host names and addresses."""
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = _builder(names[0], ca.subject, key)
+    builder = _builder(names[0], ca.subject, key.public_key())
     alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
     builder = builder.add_extension(alternatives, critical=False)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     signed = builder.sign(ca_key, hashes.SHA256())
     return {f"{stem}.pem": certificate_pem(signed), f"{stem}.key": private_pem(key)}
+
+
+def issued(ca_key: CaKey, ca: x509.Certificate, public: ec.EllipticCurvePublicKey, email: str) -> x509.Certificate:
+    """Return the certificate by which an authority of one's own lets the owner of an e-mail address sign code."""
+    builder = _builder(email, ca.subject, public)
+    names = x509.SubjectAlternativeName([x509.RFC822Name(email)])
+    builder = builder.add_extension(names, critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+    )
+    usage = x509.KeyUsage(**{**_NO_USAGE, "digital_signature": True})
+    builder = builder.add_extension(usage, critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
+    return builder.sign(ca_key, hashes.SHA256())
 
 
 def _general(name: str) -> x509.GeneralName:
@@ -127,8 +151,8 @@ def _general(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _builder(name: str, issuer: x509.Name, key: CaKey) -> x509.CertificateBuilder:
-    now, public = datetime.now(UTC), key.public_key()
+def _builder(name: str, issuer: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(_named(name))
