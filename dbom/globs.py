@@ -59,14 +59,25 @@ def choice_note(text: str) -> Finding:
 def glob_pattern(glob: str) -> re.Pattern[str]:
     """Return what a path must match in full: `*` and `?` within a segment, `**` for any number of whole segments."""
     parts = []
-    segments = glob.split("/")
+    segments = re.sub(r"(?:(?<=/)|^)\*\*(?:/\*\*)+(?=/|$)", "**", glob).split("/")
     for position, segment in enumerate(segments):
         last = position == len(segments) - 1
         if segment == "**":
             parts.append(".+" if last else "(?:.+/)?")
         else:
-            inner = "".join(
-                {"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char)) for char in re.sub(r"\*+", "*", segment)
-            )
-            parts.append(inner if last else f"{inner}/")
+            parts.append(_segment(segment) if last else f"{_segment(segment)}/")
     return re.compile("".join(parts), re.DOTALL)
+
+
+def _segment(segment: str) -> str:
+    first, *rest = (_literal(part) for part in re.split(r"\*+", segment))
+    if not rest:
+        return first
+    # What stands between two stars is matched where it comes first and never again (an atomic group): the leftmost
+    # match is as good as any, and a hostile name can't make the matching of many stars explode.
+    between = "".join(f"(?>[^/]*?{part})" for part in rest[:-1])
+    return f"{first}{between}[^/]*{rest[-1]}"
+
+
+def _literal(part: str) -> str:
+    return "".join("[^/]" if char == "?" else re.escape(char) for char in part)

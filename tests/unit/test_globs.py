@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import fsspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import dbom
 from dbom.errors import ChangedError, NameRefusedError, PathError
-from dbom.globs import Glob
+from dbom.globs import Glob, glob_pattern
 from dbom.model import Kind
 from dbom.recipe import shell_line
 from dbom.tree import fingerprint_path
@@ -196,3 +199,24 @@ def test_no_text_without_a_star_is_a_pattern(tmp_path: Path) -> None:
     assert root is not None
     assert here is not None
     assert ("/", ".") == (root.root, here.root)
+
+
+def test_many_stars_and_a_hostile_name_end() -> None:
+    """Without atomic groups, this takes longer than anybody waits."""
+    many = glob_pattern("*a" * 40 + "*b")
+
+    assert many.fullmatch("a" * 5000) is None
+    assert many.fullmatch("a" * 5000 + "b") is not None
+    assert glob_pattern("**/" * 30 + "b").fullmatch("a/" * 5000 + "a") is None
+    assert glob_pattern("**/**/**").fullmatch("x") is not None
+
+
+@given(st.text("ab*?/", max_size=8), st.text("ab/", max_size=8))
+def test_a_segment_matches_as_fnmatch_does(pattern: str, name: str) -> None:
+    """Segment by segment, with fnmatch of the standard library as the other opinion."""
+    if "**" in pattern:
+        return
+    wanted, there = pattern.split("/"), name.split("/")
+    expected = len(wanted) == len(there) and all(map(fnmatchcase, there, wanted))
+
+    assert expected is (glob_pattern(pattern).fullmatch(name) is not None)

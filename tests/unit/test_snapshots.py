@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pyarrow as pa
@@ -18,6 +18,7 @@ import dbom
 from dbom.errors import ChangedError, DbomError, DocumentError, NameRefusedError, PathError, UndecidedError, UsageError
 from dbom.fingerprinting import fingerprint
 from dbom.snapshots import find_pins, fingerprint_snapshot
+from dbom.table_folder import LocalTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -243,8 +244,6 @@ def test_a_choice_of_files_has_no_pin(iceberg: Path) -> None:
 
 
 def test_metadata_that_is_too_large_is_refused(iceberg: Path) -> None:
-    from dbom.table_folder import LocalTable
-
     with pytest.raises(DocumentError, match="larger than is read"):
         LocalTable.at(str(iceberg)).read("metadata/m0.avro", limit=10)
 
@@ -286,3 +285,35 @@ def test_a_snapshot_is_asked_for_in_python(delta: Path) -> None:
         dbom.fingerprint(delta, snapshot=0, ignores=[])
     with pytest.raises(UsageError):
         dbom.fingerprint(delta, snapshot=0, follow_links=True)
+
+
+def test_an_empty_version_has_a_pin_and_no_fingerprint(delta: Path) -> None:
+    commit(delta, 2, *({"remove": {"path": f"{name}.parquet", "dataChange": True}} for name in "ab"))
+
+    assert hashlib.sha256(b"").hexdigest() == find_pins(delta, fingerprint(delta)).pins[0].manifests
+    assert "no files" in str(_fails(PathError, "DBOM-194", delta))
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_an_error(iceberg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dbom.reading import digest_files as real
+
+    def replacing(*given: Any, **more: Any) -> object:  # noqa: ANN401  passed on
+        entries = real(*given, **more)
+        (iceberg / "data/a.parquet").unlink()
+        (iceberg / "data/a.parquet").write_bytes(b"evil")
+        return entries
+
+    monkeypatch.setattr("dbom.table_folder.digest_files", replacing)
+
+    with pytest.raises(ChangedError, match=r"data/a\.parquet"):
+        fingerprint_snapshot(iceberg)
+
+
+def test_names_that_are_a_file_or_too_long_are_clear_errors(iceberg: Path) -> None:
+    reader = LocalTable.at(str(iceberg))
+
+    assert () == reader.names("data/a.parquet")
+    with pytest.raises(PathError):
+        reader.read("x" * 5000)
+    with pytest.raises(PathError):
+        reader.read("data/a.parquet/x")
