@@ -9,9 +9,11 @@ from dbom.canonical import canonical_json
 from dbom.names import BUNDLE_V03, DSSE_PAYLOAD_TYPE
 
 if TYPE_CHECKING:
-    from dbom.canonical import JsonObject
+    from collections.abc import Sequence
 
-__all__ = ["certificate_bundle", "dsse_envelope", "key_bundle"]
+    from dbom.canonical import Json, JsonObject
+
+__all__ = ["certificate_bundle", "dsse_envelope", "key_bundle", "own_certificate_bundle"]
 
 
 def dsse_envelope(payload: bytes, signature: bytes) -> JsonObject:
@@ -25,19 +27,38 @@ def dsse_envelope(payload: bytes, signature: bytes) -> JsonObject:
 
 def certificate_bundle(envelope: JsonObject, *, certificate: bytes, log_entry: JsonObject, time_stamp: bytes) -> bytes:
     """Return the bundle of a signer known by a certificate (DER), with its log entry and RFC 3161 time stamp (DER)."""
-    return _bundle(
-        envelope,
-        {
-            "certificate": {"rawBytes": _base64(certificate)},
-            "tlogEntries": [log_entry],
-            "timestampVerificationData": {"rfc3161Timestamps": [{"signedTimestamp": _base64(time_stamp)}]},
-        },
+    return own_certificate_bundle(
+        envelope, certificate=certificate, log_entries=(log_entry,), time_stamps=(time_stamp,)
     )
 
 
-def key_bundle(envelope: JsonObject, *, hint: str) -> bytes:
-    """Return the bundle of a signer known by a key alone: no log, no time; `hint` helps to find the key."""
-    return _bundle(envelope, {"publicKey": {"hint": hint}, "tlogEntries": []})
+def own_certificate_bundle(
+    envelope: JsonObject, *, certificate: bytes, log_entries: Sequence[JsonObject], time_stamps: Sequence[bytes]
+) -> bytes:
+    """Return the bundle of a signer known by a certificate (DER), with what is there of a log and of time stamps.
+
+    Version 0.3 holds the signer's certificate alone: the others of its chain belong to the verifier's trust root.
+    """
+    named: JsonObject = {"certificate": {"rawBytes": _base64(certificate)}}
+    return _bundle(envelope, {**named, **_recorded(log_entries, time_stamps)})
+
+
+def key_bundle(
+    envelope: JsonObject, *, hint: str, log_entries: Sequence[JsonObject] = (), time_stamps: Sequence[bytes] = ()
+) -> bytes:
+    """Return the bundle of a signer known by a key, with what is there of a log and of time stamps (DER).
+
+    `hint` helps to find the key.
+    """
+    return _bundle(envelope, {"publicKey": {"hint": hint}, **_recorded(log_entries, time_stamps)})
+
+
+def _recorded(log_entries: Sequence[JsonObject], time_stamps: Sequence[bytes]) -> JsonObject:
+    logged: JsonObject = {"tlogEntries": list(log_entries)}
+    if not time_stamps:
+        return logged
+    stamps: list[Json] = [{"signedTimestamp": _base64(stamp)} for stamp in time_stamps]
+    return {**logged, "timestampVerificationData": {"rfc3161Timestamps": stamps}}
 
 
 def _bundle(envelope: JsonObject, material: JsonObject) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from attest.bundle import Bundle
 from attest.certificates import identity_of, load_certificate
-from attest.identity import Identity
+from attest.identity import Identity, KeyIdentity
 from dbom.model import Kind
 from dbom.names import SIDECAR_MANIFEST
 from dbom.printable import printable
@@ -18,14 +18,17 @@ from dbom.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest.identity import KeyIdentity
+    from attest.devices import KeyUri
     from attest.publishing import Published
     from attest.signing import Signer
 
-__all__ = ["ROOT_FILE", "HandedOver", "Handover", "Trust", "handovers", "shell_line", "verify_command"]
+__all__ = ["PUBLIC_FILE", "ROOT_FILE", "HandedOver", "Handover", "Trust", "handovers", "shell_line", "verify_command"]
 
 ROOT_FILE: Final = "trusted_root.json"
 """The name that the commands give to an exported trust root."""
+
+PUBLIC_FILE: Final = "signer.pub"
+"""The name that the commands give to the exported public key of a device or service."""
 
 _BUNDLE_NAME: Final = "the new bundle"
 
@@ -64,7 +67,7 @@ def handovers(
     published: Sequence[Published],
     signer: Signer,
     *,
-    signing_key: Path | None,
+    signing_key: Path | KeyUri | None,
     trust_config: Path | None,
     here: Path,
 ) -> HandedOver:
@@ -89,13 +92,21 @@ def shell_line(*words: str) -> str:
 
 
 def _trust(
-    published: Sequence[Published], signer: Signer, signing_key: Path | None, trust_config: Path | None, root: str
+    published: Sequence[Published],
+    signer: Signer,
+    signing_key: Path | KeyUri | None,
+    trust_config: Path | None,
+    root: str,
 ) -> Trust:
-    if signing_key is not None:
-        known = signer.identity
-        return Trust(known if known is not None else _certified(published), str(_public_half(signing_key)))
-    if signer.identity is not None:
-        return Trust(signer.identity, root, shell_line("dbom", "trust", "export", "-o", root))
+    known = signer.identity
+    if isinstance(known, KeyIdentity) and signing_key is not None:
+        if isinstance(signing_key, Path):
+            return Trust(known, str(signing_key.with_suffix(".pub")))
+        return Trust(known, PUBLIC_FILE, shell_line("dbom", "keys", "export", signing_key.text, "-o", PUBLIC_FILE))
+    if known is not None and signing_key is None:
+        return Trust(known, root, shell_line("dbom", "trust", "export", "-o", root))
+    if known is not None:  # whom one's own authority names: its root is for whoever runs it to hand out
+        return Trust(known, root)
     if trust_config is None:
         return Trust(_certified(published), "")
     export = shell_line("dbom", "trust", "export", "--trust-config", str(trust_config), "-o", root)
@@ -112,10 +123,6 @@ def _root_file(published: Sequence[Published], here: Path) -> str:
 def _certified(published: Sequence[Published]) -> Identity:
     certificate = Bundle.parse(published[0].prepared.signed[0].bundle, where=_BUNDLE_NAME).certificate
     return identity_of(load_certificate(certificate or b"", where=_BUNDLE_NAME), where=_BUNDLE_NAME)
-
-
-def _public_half(signing_key: Path) -> Path:
-    return signing_key.with_suffix(".pub")
 
 
 def _handover(item: Published, trust: Trust, here: Path) -> Handover:

@@ -16,7 +16,7 @@ from dbom.rules.attestations import KEY_EXISTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from attest.keys import SigningKey
+    from attest.keys import SoftwareKey
 
 __all__ = ["KeyPair", "read_key", "write_key_pair"]
 
@@ -24,7 +24,7 @@ KeyPair = tuple[Path, Path]
 """The private key's file and the public key's."""
 
 
-def write_key_pair(prefix: str, key: SigningKey, *, password: str | None) -> KeyPair:
+def write_key_pair(prefix: str, key: SoftwareKey, *, password: str | None) -> KeyPair:
     """Write `PREFIX.key` (mode 0600) and `PREFIX.pub`, both or neither.
 
     Raises `UsageError` where one of them is there already, `PathError` where the folder can't be written.
@@ -42,7 +42,7 @@ def write_key_pair(prefix: str, key: SigningKey, *, password: str | None) -> Key
     return private, public
 
 
-def read_key(path: Path, *, ask_password: Callable[[], str | None]) -> SigningKey:
+def read_key(path: Path, *, ask_password: Callable[[], str | None]) -> SoftwareKey:
     """Read a private key; `ask_password` is called only where it is encrypted.
 
     Raises `PathError` where there is no readable file, `UsageError` for a missing or wrong password, `DocumentError`

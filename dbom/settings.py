@@ -99,9 +99,9 @@ KEYS: Final[tuple[Key, ...]] = (
 
 _BY_NAME = {key.name: key for key in KEYS}
 
-# Variables that are no settings: places, test peers, passwords, and what Kubernetes adds for services called dbom….
+# Variables that are no settings: places, test peers, secrets, and what Kubernetes adds for services called dbom….
 _OTHER_VARIABLES = re.compile(
-    r"DBOM_(HOME|CONFIG_HOME|CACHE_HOME|(TEST|REQUIRE|GOLDEN)_\w+|\w*PASSWORD|(\w+_)?SERVICE_(HOST|PORT\w*)|(\w+_)?PORT(_\d+_(TCP|UDP|SCTP)\w*)?)"
+    r"DBOM_(HOME|CONFIG_HOME|CACHE_HOME|IDENTITY_TOKEN_FILE|PKCS11_PIN|(TEST|REQUIRE|GOLDEN)_\w+|\w*PASSWORD|(\w+_)?SERVICE_(HOST|PORT\w*)|(\w+_)?PORT(_\d+_(TCP|UDP|SCTP)\w*)?)"
 )
 
 

@@ -7,7 +7,9 @@ key and returns its ARN, `.public_pem(arn)` its public half.
 from __future__ import annotations
 
 import contextlib
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.serialization import (
@@ -15,12 +17,14 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_der_public_key,
 )
-from servers import S3_ENVIRONMENT, moto
+from servers import S3_ENVIRONMENT, free_port, process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Kms", "kms"]
+
+_SERVER = Path(__file__).with_name("kms_server.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +63,6 @@ class Kms:
 @contextlib.contextmanager
 def kms() -> Iterator[Kms]:
     """Run the service."""
-    with moto() as endpoint:
-        yield Kms(endpoint)
+    port = free_port()
+    with process([sys.executable, "-P", str(_SERVER), "-H", "127.0.0.1", "-p", str(port)], port):
+        yield Kms(f"http://127.0.0.1:{port}")

@@ -59,7 +59,12 @@ COMMANDS: Mapping[str, Leaf | Group] = {
         _PIPELINE,
     ),
     "keys": Group(
-        "Make signing keys.", {"generate": Leaf("keys:generate", "Make a key pair to sign with.")}, _PIPELINE
+        "Make signing keys, and show what others verify with.",
+        {
+            "generate": Leaf("keys:generate", "Make a key pair to sign with."),
+            "export": Leaf("keys:export", "Print the public half of a key, wherever the key is."),
+        },
+        _PIPELINE,
     ),
     "trust": Group(
         "What others need to verify what you signed.",

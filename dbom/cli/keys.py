@@ -1,4 +1,4 @@
-"""`dbom keys generate`."""
+"""`dbom keys generate` and `dbom keys export`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import typer
 
 from dbom.cli.options import FormatOption, OutputOption, TextOrJson
 from dbom.cli.output import json_result, say, write_result
-from dbom.cli.signers import PASSWORD_VARIABLE, ask_password
+from dbom.cli.session import current_session
+from dbom.cli.signers import PASSWORD_VARIABLE, ask_password, ask_pin
 from dbom.errors import UsageError
 from dbom.printable import printable
 from dbom.rules.attestations import KEY_PASSWORD
 
-__all__ = ["generate"]
+__all__ = ["export", "generate"]
 
 
 def generate(
     *,
     out: Annotated[str, typer.Option("--out", metavar="PREFIX", help="Write PREFIX.key and PREFIX.pub.")] = "dbom",
     type_: Annotated[
-        str, typer.Option("--type", metavar="KIND", help="ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519.")
+        str, typer.Option("--kind", "--type", metavar="KIND", help="ecdsa-p256, ecdsa-p384, ecdsa-p521 or ed25519.")
     ] = "ecdsa-p256",
     no_password: Annotated[bool, typer.Option("--no-password", help="Don't encrypt the private key.")] = False,
     format_: FormatOption = TextOrJson.TEXT,
@@ -61,3 +62,35 @@ def generate(
         return
     write_result(f"private key {private}\npublic key  {public}\n{identity}", output)
     say(f"sign with: dbom sign ARTIFACT --signing-key {private}; others verify with --key {public}")
+
+
+def export(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A private key file, or the URI of a key.")],
+    *,
+    format_: FormatOption = TextOrJson.TEXT,
+    output: OutputOption = None,
+) -> None:
+    """Print the public half of a key, in PEM: what others verify with.
+
+    A key in a device or service is asked for it: awskms:, gcpkms:, azurekms:, hv: (Vault), hsm: or pkcs11:. A PIN is
+    read from DBOM_PKCS11_PIN, or from you at the terminal.
+
+    Example: dbom keys export awskms:alias/release -o release.pub
+    """
+    from attest.devices import KeyUri, named_key, open_key
+    from attest.keyfiles import read_key
+    from attest.keys import SigningKey, key_identity, kind_of, public_pem
+
+    named = named_key(key)
+    found: SigningKey
+    if isinstance(named, KeyUri):
+        found = open_key(named, ask_pin=ask_pin, offline=current_session().offline)
+    else:
+        found = read_key(named, ask_password=ask_password)
+    pem = public_pem(found).decode()
+    if format_ is TextOrJson.JSON:
+        kind = kind_of(found.public_key())
+        known = {"kind": kind, "spkiSha256": key_identity(found).spki_sha256}
+        json_result("keys-export", {"publicKey": pem, **known}, output)
+        return
+    write_result(pem.rstrip("\n"), output)

@@ -22,10 +22,14 @@ from dbom.cli.output import json_result, say, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.session import current_session, current_settings
 from dbom.cli.signers import (
+    BrowserOption,
+    CertificateChainOption,
+    IdentityTokenFileOption,
     IdentityTokenOption,
     LocalOption,
     PublicOption,
     SigningKeyOption,
+    TimestampUrlOption,
     TrustConfigOption,
     choice_of_flags,
     signer_of,
@@ -57,8 +61,12 @@ def sign(
     ] = None,
     store: StoreOption = None,
     signing_key: SigningKeyOption = None,
+    certificate_chain: CertificateChainOption = None,
+    timestamp_url: TimestampUrlOption = None,
     trust_config: TrustConfigOption = None,
     identity_token: IdentityTokenOption = None,
+    identity_token_file: IdentityTokenFileOption = None,
+    browser: BrowserOption = False,
     public: PublicOption = False,
     local: LocalOption = False,
     ignore: IgnoreOption = None,
@@ -93,7 +101,15 @@ def sign(
         raise UsageError(USAGE, "--as is about a BOM that is generated, and --bom gives one")
     settings = current_settings(store=tuple(store or ()), ignore=tuple(ignore or ()), jobs=jobs or None)
     choice = choice_of_flags(
-        signing_key=signing_key, trust_config=trust_config, identity_token=identity_token, local=local, public=public
+        signing_key=signing_key,
+        certificate_chain=certificate_chain,
+        timestamp_url=timestamp_url,
+        trust_config=trust_config,
+        identity_token=identity_token,
+        identity_token_file=identity_token_file,
+        browser=browser,
+        local=local,
+        public=public,
     )
     signer = signer_of(choice)
     stores = [open_store(url, offline=current_session().offline) for url in settings.store]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from getpass import getpass
 from pathlib import Path
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PASSWORD_VARIABLE",
+    "BrowserOption",
+    "CertificateChainOption",
+    "IdentityTokenFileOption",
     "IdentityTokenOption",
     "LocalOption",
     "PublicOption",
     "SigningKeyOption",
+    "TimestampUrlOption",
     "TrustConfigOption",
     "ask_password",
+    "ask_pin",
     "choice_of_flags",
     "current_time",
     "signer_of",
@@ -34,8 +40,27 @@ PASSWORD_VARIABLE = "DBOM_KEY_PASSWORD"  # noqa: S105  the name of a variable
 """The environment variable that a key's password is read from."""
 
 SigningKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--signing-key",
+        metavar="KEY",
+        help="Sign with this private key: a PEM file, or the URI of a key in a device or service (awskms:, gcpkms:,"
+        " azurekms:, hv:, hsm:, pkcs11:). --trust-config or --local beside it has the signature logged and dated.",
+    ),
+]
+CertificateChainOption = Annotated[
     Path | None,
-    typer.Option("--signing-key", metavar="KEY", help="Sign with this private key (PEM), and nothing else."),
+    typer.Option(
+        "--certificate-chain",
+        metavar="FILE",
+        help="With --signing-key: sign by the certificate that your own authority gave the key (PEM, signer first).",
+    ),
+]
+TimestampUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--timestamp-url", metavar="URL", help="With --signing-key: have the signature dated here (RFC 3161)."
+    ),
 ]
 TrustConfigOption = Annotated[
     Path | None,
@@ -50,6 +75,18 @@ IdentityTokenOption = Annotated[
         show_default=False,
     ),
 ]
+IdentityTokenFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--identity-token-file",
+        metavar="FILE",
+        help="Sign keyless as the OIDC token in this file says (a pod's projected token, a JWT-SVID); read anew for"
+        " each signature.",
+    ),
+]
+BrowserOption = Annotated[
+    bool, typer.Option("--browser", help="Sign keyless as whom you sign in as, in a web browser, at the issuer.")
+]
 PublicOption = Annotated[
     bool,
     typer.Option("--public", help="Sign keyless, with the public Sigstore: its log shows what you sign to everybody."),
@@ -61,11 +98,15 @@ LocalOption = Annotated[
 
 def signer_of_flags(
     *,
-    signing_key: Path | None,
+    signing_key: str | None,
     trust_config: Path | None,
     identity_token: str | None,
     local: bool,
     public: bool = False,
+    certificate_chain: Path | None = None,
+    timestamp_url: str | None = None,
+    identity_token_file: Path | None = None,
+    browser: bool = False,
 ) -> Signer:
     """Return the signer that these flags, the settings and the environment mean; errors as in `open_signer`."""
     return signer_of(
@@ -75,40 +116,53 @@ def signer_of_flags(
             identity_token=identity_token,
             local=local,
             public=public,
+            certificate_chain=certificate_chain,
+            timestamp_url=timestamp_url,
+            identity_token_file=identity_token_file,
+            browser=browser,
         )
     )
 
 
 def choice_of_flags(
     *,
-    signing_key: Path | None,
+    signing_key: str | None,
     trust_config: Path | None,
     identity_token: str | None,
     local: bool,
     public: bool = False,
+    certificate_chain: Path | None = None,
+    timestamp_url: str | None = None,
+    identity_token_file: Path | None = None,
+    browser: bool = False,
 ) -> Choice:
     """Return what flags say about who signs; where they say nothing, what the settings say.
 
-    A flag replaces the settings as a whole, so that --local is never at odds with a configured key; a token given
-    alone is for the configured Sigstore. Among settings the key goes first.
+    A flag replaces the settings as a whole, so that --local is never at odds with a configured key, and a key given
+    alone is never logged where the settings would; a token given alone is for the configured Sigstore. Among settings
+    the key goes first. What goes with a key (--timestamp-url, --certificate-chain) is for the configured one too.
     """
+    from attest.devices import named_key
     from attest.signing import Choice
 
     settings = current_settings()
     config = Path(settings.trust_config) if settings.trust_config else None
+    said = Choice(
+        signing_key=None if signing_key is None else named_key(signing_key),
+        certificate_chain=certificate_chain,
+        timestamp_url=timestamp_url,
+        trust_config=trust_config,
+        identity_token=identity_token,
+        identity_token_file=identity_token_file,
+        browser=browser,
+        public=public,
+        local=local,
+    )
     if signing_key is not None or trust_config is not None or local or public:
-        return Choice(
-            signing_key=signing_key,
-            trust_config=trust_config,
-            identity_token=identity_token,
-            local=local,
-            public=public,
-        )
-    if identity_token is not None:
-        return Choice(trust_config=config, identity_token=identity_token)
-    if settings.signing_key:
-        return Choice(signing_key=Path(settings.signing_key))
-    return Choice(trust_config=config)
+        return said
+    if identity_token is not None or identity_token_file is not None or browser or not settings.signing_key:
+        return replace(said, trust_config=config)
+    return replace(said, signing_key=named_key(settings.signing_key))
 
 
 def signer_of(choice: Choice) -> Signer:
@@ -116,13 +170,29 @@ def signer_of(choice: Choice) -> Signer:
     from attest.signing import open_signer
 
     return open_signer(
-        os.environ, choice, now=current_time, ask_password=ask_password, offline=current_session().offline
+        os.environ,
+        choice,
+        now=current_time,
+        ask_password=ask_password,
+        ask_pin=ask_pin,
+        offline=current_session().offline,
+        interactive=sys.stdin.isatty() and sys.stderr.isatty(),
     )
 
 
 def current_time() -> datetime:
     """Return the time of this machine's clock. Signatures are never dated by SOURCE_DATE_EPOCH."""
     return datetime.now(UTC)
+
+
+def ask_pin() -> str | None:
+    """Return a device's PIN: from the environment, or from the person at the terminal; None where there is neither."""
+    from attest.signing import PIN_VARIABLE
+
+    given = os.environ.get(PIN_VARIABLE)
+    if given or not sys.stdin.isatty():
+        return given
+    return getpass("PIN of the device: ") or None
 
 
 def ask_password(*, again: bool = False) -> str | None:

@@ -122,12 +122,12 @@ def test_several_artifacts_are_signed_or_none(here: Path, capsys: pytest.Capture
         (("data.csv", "--location", "hf://org/model@main"), 2, "DBOM-303"),
         (("data.csv", "--signing-key", "missing.key"), 2, "DBOM-101"),
         (("data.csv", "--signing-key", "data.csv"), 2, "DBOM-345"),
-        (("data.csv", "--local", "--signing-key", "k.key"), 2, "DBOM-349"),
+        (("data.csv", "--public", "--signing-key", "k.key"), 2, "DBOM-349"),
         (("data.csv", "--trust-config", "data.csv", "--offline"), 2, "DBOM-354"),
         (("data.csv", "--public", "--offline"), 2, "DBOM-354"),
         (("data.csv", "--public", "--local"), 2, "DBOM-349"),
         (("data.csv", "--identity-token", "t"), 2, "DBOM-355"),
-        (("data.csv", "--trust-config", "data.csv", "--identity-token", "t"), 2, "DBOM-351"),
+        (("data.csv", "--trust-config", "data.csv", "--identity-token", "t"), 2, "DBOM-201"),
     ],
 )
 def test_what_can_not_be_done_is_one_clear_error_and_writes_nothing(

@@ -1,194 +1,76 @@
-"""Keyless signing over real HTTP: sigstore-python's client against a certificate authority, a log and time stamps.
+"""Signing with remote services over real HTTP: keyless by sigstore-python's client, by a key with ours.
 
-The services answer on loopback in the shapes of Fulcio, Rekor 1 and a time-stamp authority; behind them stand the
-parts of the embedded local Sigstore, whose answers unmodified clients accept.
+Each way in which a service can be wrong ends with its own rule, and with nothing written.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
-import secrets
 import subprocess
 import sys
-import threading
-import time
+from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
-import jwt
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from loopback_services import SUBJECT, Services, serve
 
+from attest.authority import Authority
 from attest.bundle import Bundle
-from attest.identity import Identity
-from attest.local import LocalSigstore, open_local
-from attest.local.certificates import (
-    certificate_timestamp,
-    precertificate_entry,
-    signing_certificate,
-    with_timestamp,
-)
-from attest.local.entries import dsse_entry, log_entry
-from attest.local.log import MerkleLog
-from attest.local.roots import log_origin
-from attest.local.timestamps import time_stamp
+from attest.demands import Demands
+from attest.key_signing import RecordedKeySigner
+from attest.keyfiles import write_key_pair
+from attest.keys import KEY_KINDS, generate_key, public_pem
+from attest.local import open_local
+from attest.recording import RemoteRecorder
+from attest.remote import RemoteSigner
+from attest.services import Services as Named
+from attest.statement import Statement, Subject
+from attest.tokens import GivenToken
+from attest.transport import Transport
+from attest.trust import TrustRoot
+from attest.verified import VerifiedStatement
+from attest.verifying import verify_bundle
 from dbom.cli.app import run
+from dbom.errors import SigningError
+from dbom.model import Digest, Kind
+from dbom.names import PREDICATE_BOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SUBJECT = "ann@example.org"
+_STATEMENT = Statement.build(Subject.of("data", Digest(Kind.FILE, "ab" * 32)), PREDICATE_BOM, {})
 
 
 def _now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-class _Services:
-    """What the three services do; `broken` names the one that refuses, `other_log` makes the log's key a stranger's."""
-
-    def __init__(self, sigstore: LocalSigstore) -> None:
-        self.sigstore = sigstore
-        self.broken = ""
-        self.log_key = self._key("log")
-
-    def _key(self, name: str) -> ec.EllipticCurvePrivateKey:
-        key = load_pem_private_key((self.sigstore.folder / f"{name}.key").read_bytes(), None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        return key
-
-    def certify(self, body: bytes, token: str) -> bytes:
-        request = x509.load_pem_x509_csr(base64.b64decode(json.loads(body)["certificateSigningRequest"]))
-        subject = jwt.decode(token, options={"verify_signature": False})["sub"]
-        root = x509.load_pem_x509_certificate((self.sigstore.folder / "ca.pem").read_bytes())
-        public, now = request.public_key(), _now()
-        assert isinstance(public, ec.EllipticCurvePublicKey)
-        builder = signing_certificate(Identity(subject, self.sigstore.identity.issuer), public, root, now)
-        entry = precertificate_entry(builder.sign(self._key("ca"), hashes.SHA256()), root, now)
-        stamped = with_timestamp(builder, certificate_timestamp(entry, self._key("ct"), now))
-        chain = [stamped.sign(self._key("ca"), hashes.SHA256()), root]
-        pems = [certificate.public_bytes(Encoding.PEM).decode() for certificate in chain]
-        return json.dumps({"signedCertificateEmbeddedSct": {"chain": {"certificates": pems}}}).encode()
-
-    def stamp(self, body: bytes) -> bytes:
-        digest = body[body.index(b"\x04\x20") + 2 :][:32]
-        stamper = x509.load_pem_x509_certificates((self.sigstore.folder / "tsa.pem").read_bytes())[0]
-        return time_stamp(digest, key=self._key("tsa"), certificate=stamper, serial=secrets.randbits(63), now=_now())
-
-    def log(self, body: bytes) -> bytes:
-        proposed = json.loads(body)["spec"]["proposedContent"]
-        envelope = json.loads(proposed["envelope"])
-        canonical = dsse_entry(
-            envelope,
-            base64.b64decode(envelope["payload"]),
-            base64.b64decode(envelope["signatures"][0]["sig"]),
-            base64.b64decode(proposed["verifiers"][0]),
-        )
-        inclusion = MerkleLog(self.sigstore.folder / "log").append(canonical)
-        origin = log_origin(self.sigstore.identity.issuer)
-        entry: Any = log_entry(canonical, inclusion, origin=origin, key=self.log_key, now=_now())
-        proof = entry["inclusionProof"]
-        answer = {
-            "body": entry["canonicalizedBody"],
-            "integratedTime": int(entry["integratedTime"]),
-            "logID": base64.b64decode(entry["logId"]["keyId"]).hex(),
-            "logIndex": int(entry["logIndex"]),
-            "verification": {
-                "signedEntryTimestamp": entry["inclusionPromise"]["signedEntryTimestamp"],
-                "inclusionProof": {
-                    "checkpoint": proof["checkpoint"]["envelope"],
-                    "hashes": [base64.b64decode(item).hex() for item in proof["hashes"]],
-                    "logIndex": int(proof["logIndex"]),
-                    "rootHash": base64.b64decode(proof["rootHash"]).hex(),
-                    "treeSize": int(proof["treeSize"]),
-                },
-            },
-        }
-        return json.dumps({"uuid": answer}).encode()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    services: ClassVar[_Services]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        name = {"/api/v2/signingCert": "ca", "/api/v1/log/entries": "log"}.get(self.path, "tsa")
-        if self.services.broken == name:
-            self.send_error(400)
-            return
-        if name == "ca":
-            answer = self.services.certify(body, self.headers["Authorization"].removeprefix("Bearer "))
-        else:
-            answer = self.services.log(body) if name == "log" else self.services.stamp(body)
-        self.send_response(201)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_: object) -> None:
-        pass
+    return datetime.now(UTC)
 
 
 @pytest.fixture
-def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Services]:
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """Run the services, and stand in a folder with a trust configuration for them, a token and something to sign."""
-    found = _Services(open_local(tmp_path / "remote"))
-    handler = type("_Bound", (_Handler,), {"services": found})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_address[1]}"
-        (tmp_path / "config.json").write_text(json.dumps(_config(url, found.sigstore.trusted_root())))
+    with serve(open_local(tmp_path / "remote")) as found:
+        (tmp_path / "config.json").write_text(json.dumps(found.config()))
         (tmp_path / "data.csv").write_text("a,b\n1,2\n")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("DBOM_HOME", str(tmp_path / "home"))
         monkeypatch.setenv("DBOM_CONFIG_HOME", str(tmp_path / "settings"))
-        monkeypatch.setenv("SIGSTORE_ID_TOKEN", _token())
+        monkeypatch.setenv("SIGSTORE_ID_TOKEN", found.token())
         monkeypatch.setenv("CI", "true")
         yield found
-        server.shutdown()
-        thread.join()
-
-
-def _token() -> str:
-    now = int(time.time())
-    claims = {"aud": "sigstore", "iss": "https://issuer.example", "sub": _SUBJECT, "iat": now, "exp": now + 60}
-    return jwt.encode(claims, "k" * 32, algorithm="HS256")
-
-
-def _config(url: str, root: bytes) -> dict[str, object]:
-    service = {"url": url, "validFor": {"start": "2020-01-01T00:00:00Z"}, "operator": "us", "majorApiVersion": 1}
-    return {
-        "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
-        "trustedRoot": json.loads(root),
-        "signingConfig": {
-            "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
-            "caUrls": [service],
-            "oidcUrls": [service],
-            "rekorTlogUrls": [service],
-            "rekorTlogConfig": {"selector": "ANY"},
-            "tsaUrls": [{**service, "url": f"{url}/api/v1/timestamp"}],
-            "tsaConfig": {"selector": "ANY"},
-        },
-    }
 
 
 def test_the_token_s_identity_signs_and_the_commands_name_what_the_authority_certified(
-    services: _Services, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    services: Services, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert 0 == run(["sign", "data.csv", "--trust-config", "config.json", "-f", "json"])
     result = json.loads(capsys.readouterr().out)
     issuer = services.sigstore.identity.issuer
-    assert (_SUBJECT, issuer) == (result["signer"]["identity"], result["signer"]["issuer"])
-    assert f"--identity {_SUBJECT} --issuer {issuer}" in result["results"][0]["verify"]
+    assert (SUBJECT, issuer) == (result["signer"]["identity"], result["signer"]["issuer"])
+    assert f"--identity {SUBJECT} --issuer {issuer}" in result["results"][0]["verify"]
     assert "dbom trust export --trust-config config.json -o trusted_root.json" == result["trust"]["export"]
     raw = (tmp_path / result["results"][0]["statements"][0]["bundle"]).read_bytes()
     bundle = Bundle.parse(raw, where="bundle")
@@ -198,23 +80,143 @@ def test_the_token_s_identity_signs_and_the_commands_name_what_the_authority_cer
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.parametrize("name", ["ca", "log", "tsa"])
-def test_a_service_that_refuses_leaves_nothing_signed_and_nobody_else_steps_in(
-    services: _Services, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+_WRONG_KEYLESS = [
+    *[(name, status, "DBOM-350") for name in ("ca", "log") for status in ("400", "401", "500", "503", "garbage")],
+    ("ca", "other", "DBOM-358"),
+    ("ca", "somebody", "DBOM-358"),
+    ("ca", "issuer", "DBOM-358"),
+    ("log", "other", "DBOM-359"),
+    ("log", "stranger", "DBOM-359"),
+    *[("tsa", how, "DBOM-360") for how in ("400", "500", "garbage", "other")],
+]
+
+
+@pytest.mark.parametrize("wrong", _WRONG_KEYLESS)
+def test_a_service_that_is_wrong_leaves_nothing_signed_and_nobody_else_steps_in(
+    services: Services, tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str, str]
 ) -> None:
-    services.broken = name
+    name, how, rule = wrong
+    services.wrong = (name, how)
     assert 3 == run(["sign", "data.csv", "--trust-config", "config.json", "-f", "json"])
-    assert "DBOM-350" == json.loads(capsys.readouterr().out)["rule"]
+    assert rule == json.loads(capsys.readouterr().out)["rule"]
     assert (False, False) == ((tmp_path / "data.csv.dbom").exists(), (tmp_path / "home").exists())
 
 
-def test_a_log_with_another_key_than_the_trust_root_names_is_not_accepted(
-    services: _Services, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["ca", "log", "tsa"])
+@pytest.mark.parametrize("how", ["silent", "drip"])
+def test_a_slow_service_is_waited_for_until_the_deadline_and_no_longer(services: Services, name: str, how: str) -> None:
+    config = json.dumps(services.config()).encode()
+    signer = RemoteSigner.of(config, GivenToken(services.token(), "here"), where="c", now=_now, deadline=0.6)
+    services.wrong = (name, how)
+    with pytest.raises(SigningError, match="no answer within") as caught:
+        signer.sign(_STATEMENT)
+    assert "DBOM-350" == caught.value.rule.id
+
+
+def test_a_token_that_a_service_repeats_stands_in_no_message(
+    services: Services, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    services.log_key = ec.generate_private_key(ec.SECP256R1())
-    assert 3 == run(["sign", "data.csv", "--trust-config", "config.json", "-f", "json"])
-    assert "DBOM-344" == json.loads(capsys.readouterr().out)["rule"]
-    assert not (tmp_path / "data.csv.dbom").exists()
+    services.wrong = ("ca", "echo")
+    token = os.environ["SIGSTORE_ID_TOKEN"]
+    for words in (["--debug"], ["-v"], ["-f", "json"]):
+        assert 3 == run(["sign", "data.csv", "--trust-config", "config.json", *words])
+        said = "".join(capsys.readouterr())
+        assert (False, True) == (any(part in said for part in token.split(".")), "[hidden]" in said)
+    assert token not in caplog.text
+
+
+@pytest.mark.parametrize("kind", KEY_KINDS)
+def test_a_key_s_signature_is_logged_and_dated_by_a_rekor_1(
+    services: Services, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    key = generate_key(kind)
+    write_key_pair("k", key, password=None)
+    assert 0 == run(["sign", "data.csv", "--signing-key", "k.key", "--trust-config", "config.json", "-f", "json"])
+    result = json.loads(capsys.readouterr().out)
+    assert ["tsa", "log"] == services.asked  # nothing is logged that couldn't be finished
+    raw = (tmp_path / result["results"][0]["statements"][0]["bundle"]).read_bytes()
+    root = TrustRoot.parse(services.root, where="root")
+    authority = Authority("us", root=root, key_pem=public_pem(key), demands=Demands(log=True, sct=False, time=True))
+    assert isinstance(verify_bundle(raw, [authority], where="bundle", now=_now()), VerifiedStatement)
+    assert 0 == run(["verify", "data.csv", "--key", "k.pub"])
+    assert not (tmp_path / "home").exists()
+
+
+_WRONG_KEY = [
+    *[(name, how, "DBOM-350") for name in ("log", "tsa") for how in ("400", "500", "elsewhere")],
+    ("log", "garbage", "DBOM-359"),
+    ("log", "other", "DBOM-359"),
+    ("log", "stranger", "DBOM-359"),
+    ("log", "409", "DBOM-359"),
+    ("tsa", "garbage", "DBOM-360"),
+    ("tsa", "other", "DBOM-360"),
+    ("tsa", "old", "DBOM-360"),
+]
+
+
+@pytest.mark.parametrize("wrong", _WRONG_KEY)
+def test_a_service_that_is_wrong_of_a_key_s_signature_leaves_nothing_written(
+    services: Services, tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str, str]
+) -> None:
+    name, how, rule = wrong
+    write_key_pair("k", generate_key(), password=None)
+    words = ["sign", "data.csv", "--signing-key", "k.key", "--trust-config", "config.json", "-f", "json"]
+    if how == "old":
+        _key_signer(services).sign(_STATEMENT)
+    services.wrong = (name, how)
+    assert 3 == run(words)
+    assert rule == json.loads(capsys.readouterr().out)["rule"]
+    assert (False, []) == ((tmp_path / "data.csv.dbom").exists(), services.asked_elsewhere)
+    logged = services.asked.count("log") - (how == "old")
+    assert (name == "log") == (logged == 1)  # nothing is logged that couldn't be finished
+
+
+def _key_signer(services: Services, deadline: float = 30) -> RecordedKeySigner:
+    named = Named.of_trust_config(json.dumps(services.config()).encode(), where="config", now=_now())
+    return RecordedKeySigner(generate_key(), RemoteRecorder(named, _now, Transport(deadline)), None, _now)
+
+
+@pytest.mark.parametrize("name", ["log", "tsa"])
+@pytest.mark.parametrize("how", ["silent", "drip"])
+def test_a_key_s_slow_service_is_waited_for_until_the_deadline(services: Services, name: str, how: str) -> None:
+    services.wrong = (name, how)
+    with pytest.raises(SigningError) as caught:
+        _key_signer(services, 0.5).sign(_STATEMENT)
+    assert "DBOM-350" == caught.value.rule.id
+
+
+def test_a_time_stamp_alone_needs_no_trust_config(services: Services, tmp_path: Path) -> None:
+    write_key_pair("k", generate_key(), password=None)
+    assert 0 == run(["sign", "data.csv", "--signing-key", "k.key", "--timestamp-url", f"{services.url}/tsa"])
+    (bundle,) = (tmp_path / "data.csv.dbom").glob("*.sigstore.json")
+    found = Bundle.parse(bundle.read_bytes(), where="bundle")
+    assert ((), 1) == (found.log_entries, len(found.time_stamps))
+    services.wrong = ("tsa", "other")
+    (tmp_path / "more.csv").write_text("a\n1\n")
+    assert 3 == run(["sign", "more.csv", "--signing-key", "k.key", "--timestamp-url", f"{services.url}/tsa"])
+    assert not (tmp_path / "more.csv.dbom").exists()
+
+
+def test_a_clock_that_is_far_from_the_authority_s_is_said(services: Services) -> None:
+    signer = replace(_key_signer(services), recorder=RemoteRecorder.of_authority(f"{services.url}/tsa", _long_ago))
+    with pytest.raises(SigningError, match="it says that it is") as caught:
+        signer.sign(_STATEMENT)
+    assert "DBOM-360" == caught.value.rule.id
+
+
+def _long_ago() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_an_entry_that_is_there_already_is_read_where_the_log_says(services: Services) -> None:
+    """The same Ed25519 signature twice is one entry: Rekor 1 answers 409 with the place."""
+    services.wrong = ("log", "again")
+    raw = _key_signer(services).sign(_STATEMENT)
+    assert 1 == len(Bundle.parse(raw, where="bundle").log_entries)
+    services.kept = b""
+    services.wrong = ("log", "409")
+    with pytest.raises(SigningError, match="and not where"):
+        _key_signer(services).sign(_STATEMENT)
 
 
 def test_the_public_sigstore_out_of_reach_is_could_not_tell_and_nobody_else_steps_in(tmp_path: Path) -> None:
@@ -225,7 +227,7 @@ def test_the_public_sigstore_out_of_reach_is_could_not_tell_and_nobody_else_step
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "HOME": str(tmp_path / "user"),
         "DBOM_HOME": str(tmp_path / "home"),
-        "SIGSTORE_ID_TOKEN": _token(),
+        "SIGSTORE_ID_TOKEN": "a.b.c",
     }
     result = subprocess.run(
         ["unshare", "-rn", sys.executable, "-P", "-m", "dbom", "sign", "data.csv", "--public", "-f", "json"],

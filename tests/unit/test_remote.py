@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import jwt
 import pytest
 
+from attest.ambient import ambient_token
 from attest.local import open_local
-from attest.remote import RemoteSigner, ambient_token
+from attest.remote import RemoteSigner
 from attest.statement import Statement, Subject
+from attest.tokens import GivenToken
 from dbom.errors import DocumentError, SigningError, UsageError
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_BOM
@@ -61,7 +63,7 @@ def _config(url: str, home: Path) -> dict[str, object]:
 
 
 def _signer(config: object, token: str) -> RemoteSigner:
-    return RemoteSigner.of(json.dumps(config).encode(), token, where="config.json", now=_now)
+    return RemoteSigner.of(json.dumps(config).encode(), GivenToken(token, "here"), where="config.json", now=_now)
 
 
 def test_a_service_that_refuses_the_connection_is_could_not_tell(refusing: str, tmp_path: Path) -> None:
@@ -74,13 +76,22 @@ def test_a_service_that_refuses_the_connection_is_could_not_tell(refusing: str, 
 
 
 @pytest.mark.parametrize(
-    "token",
-    ["", "not.a.token", _token(aud="elsewhere"), _token(exp=1), jwt.encode({"aud": "sigstore"}, "k" * 32)],
+    ("token", "rule"),
+    [
+        ("", "DBOM-351"),
+        ("not.a.token", "DBOM-351"),
+        (jwt.encode({"aud": "sigstore"}, "k" * 32), "DBOM-351"),
+        (_token(aud="elsewhere"), "DBOM-357"),
+        (_token(exp=1), "DBOM-356"),
+        (_token(iat="soon"), "DBOM-351"),
+    ],
 )
-def test_a_bad_token_is_a_usage_error_that_does_not_show_it(refusing: str, tmp_path: Path, token: str) -> None:
+def test_a_bad_token_is_a_usage_error_that_does_not_show_it(
+    refusing: str, tmp_path: Path, token: str, rule: str
+) -> None:
     with pytest.raises(UsageError, match="token") as caught:
-        _signer(_config(refusing, tmp_path), token)
-    assert "DBOM-351" == caught.value.rule.id
+        _signer(_config(refusing, tmp_path), token).sign(_STATEMENT)
+    assert rule == caught.value.rule.id
     assert not token or token not in str(caught.value)
 
 
@@ -102,7 +113,7 @@ def test_a_signing_config_without_a_log_is_refused(refusing: str, tmp_path: Path
     services = config["signingConfig"]
     assert isinstance(services, dict)
     services["rekorTlogUrls"] = []
-    with pytest.raises(DocumentError, match="not a client trust configuration") as caught:
+    with pytest.raises(DocumentError, match="no log that is in force") as caught:
         _signer(config, _token())
     assert "DBOM-352" == caught.value.rule.id
 
@@ -115,7 +126,7 @@ def test_surroundings_that_should_give_an_identity_and_don_t_are_not_passed_over
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_URL", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SigningError, match="could not be had"):
-        ambient_token()
+        ambient_token({})
 
 
 def test_a_mistake_of_ours_is_not_taken_for_a_service_s(
@@ -127,3 +138,26 @@ def test_a_mistake_of_ours_is_not_taken_for_a_service_s(
     monkeypatch.setattr("sigstore.sign.SigningContext.from_trust_config", broken)
     with pytest.raises(KeyError):
         _signer(_config(refusing, tmp_path), _token()).sign(_STATEMENT)
+
+
+def test_a_configuration_that_asks_for_several_logs_is_refused_before_anything_is_signed(
+    refusing: str, tmp_path: Path
+) -> None:
+    """sigstore-python makes one entry, whatever the configuration asks for."""
+    config = _config(refusing, tmp_path)
+    services = config["signingConfig"]
+    assert isinstance(services, dict)
+    services["rekorTlogUrls"].append({**services["rekorTlogUrls"][0], "operator": "them"})
+    services["rekorTlogConfig"] = {"selector": "ALL"}
+    with pytest.raises(DocumentError, match="several logs"):
+        _signer(config, _token())
+
+
+def test_services_that_never_answer_are_waited_for_until_the_deadline(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = json.dumps(_config(f"http://127.0.0.1:{silent.getsockname()[1]}", tmp_path)).encode()
+        tokens = GivenToken(_token(), "here")
+        signer = RemoteSigner.of(config, tokens, where="config.json", now=_now, deadline=0.3)
+        with pytest.raises(SigningError, match="no answer within") as caught:
+            signer.sign(_STATEMENT)
+    assert "DBOM-350" == caught.value.rule.id
