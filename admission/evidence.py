@@ -124,25 +124,24 @@ def load_evidence(stores: Sequence[Store], policies: Sequence[Policy], now: date
     What can't be read as a bundle is a finding, so that one entry spoils no store. Raises `StoreError` where a store
     itself can't be listed.
     """
-    bundles: dict[str, StoredBundle] = {}
+    authorities = list(dict.fromkeys(authority for policy in policies for authority in policy.authorities))
+    verified: dict[str, dict[Authority, VerifiedStatement | Rejection]] = {}
     unread: list[Rejection] = []
     for store in stores:
+        # One at a time: a bundle's bytes are let go before the next one's are read.
         for entry in store.entries():
-            if isinstance(entry, StoredBundle):
-                bundles.setdefault(entry.sha256, entry)
-            else:
+            if not isinstance(entry, StoredBundle):
                 unread.append(entry.rejection)
-    verified: dict[tuple[str, Authority], VerifiedStatement | Rejection] = {}
-    results: dict[str, list[VerifiedStatement | Rejection]] = {}
-    for policy in policies:
-        found = results.setdefault(policy.name, [])
-        for sha256, bundle in sorted(bundles.items()):
-            for authority in policy.authorities:
-                key = (sha256, authority)
-                if key not in verified:
-                    verified[key] = verify_bundle(bundle.raw, [authority], where=bundle.where, now=now)
-                found.append(verified[key])
-    evidence = Evidence.of_results(policies, results, bundles=bundles)
+            elif entry.sha256 not in verified:
+                verified[entry.sha256] = {
+                    authority: verify_bundle(entry.raw, [authority], where=entry.where, now=now)
+                    for authority in authorities
+                }
+    results = {
+        policy.name: [verified[sha256][authority] for sha256 in sorted(verified) for authority in policy.authorities]
+        for policy in policies
+    }
+    evidence = Evidence.of_results(policies, results, bundles=verified)
     return replace(evidence, findings=(*evidence.findings, *map(_finding, unread)))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BomSource",
     "GivenBom",
+    "Locate",
     "Prepared",
     "Published",
     "SignedStatement",
@@ -44,6 +45,13 @@ __all__ = [
     "publish",
     "sign_artifact",
 ]
+
+
+class Locate(Protocol):
+    """However it is found out how it is known that a location holds an artifact; it raises where it doesn't."""
+
+    def __call__(self, location: Location, artifact: Fingerprint) -> Known:
+        """Return how it is known."""
 
 
 class BomSource(StrEnum):
@@ -156,6 +164,7 @@ def prepare_artifact(
     licenses: Sequence[str] = (),
     supplier: str = "",
     locations: Sequence[Location] = (),
+    locate: Locate | None = None,
     ignores: Sequence[str] | None = None,
     follow_links: bool = False,
     jobs: int = 0,
@@ -165,14 +174,15 @@ def prepare_artifact(
 
     Without `bom`, the sidecar's is taken where it is about these bytes; else one is generated, of a dataset or a model
     as `type_` insists or the content tells; it states `licenses` and `supplier` where they are given. `ignores` are
-    the patterns of what to leave out of a tree (None: the default ones).
+    the patterns of what to leave out of a tree (None: the default ones). `locate` says how it is known that a location
+    holds the artifact; without it, that is declared.
 
     Raises `MismatchError` for a given BOM about other bytes, `NoEvidenceError` for one that doesn't say which bytes it
     is about, `DocumentError` for a malformed one, `UsageError` where something is in the sidecar's place,
     `SigningError` where a signature can't be had; otherwise as `fingerprint_path`.
     """
     artifact = Path(os.path.realpath(path))
-    _writable_sidecar(artifact)  # before anything is signed: what is logged stays logged
+    Sidecar.writable(artifact)  # before anything is signed: what is logged stays logged
     glances = Glances()
     found = fingerprint_path(
         path,
@@ -186,10 +196,10 @@ def prepare_artifact(
         artifact, found, bom, glances, type_=type_, licenses=licenses, supplier=supplier
     )
     subject = Subject.of(found.name, found.digest, ignores=found.ignores)
-    declared = Known(Basis.DECLARED)
+    known = [(place, Known(Basis.DECLARED) if locate is None else locate(place, found)) for place in locations]
     statements = [
         Statement.build(subject, PREDICATE_BOM, parsed.document),
-        *(Statement.build(subject, PREDICATE_LOCATION, location.predicate(declared)) for location in locations),
+        *(Statement.build(subject, PREDICATE_LOCATION, place.predicate(how)) for place, how in known),
     ]
     signed = tuple(SignedStatement(statement, signer.sign(statement)) for statement in statements)
     return Prepared(Path(path), found, data, source, signed, findings)
@@ -201,7 +211,7 @@ def publish(prepared: Prepared, *, stores: Sequence[Store] = ()) -> Published:
     Where there is no place beside it (a root, a parent that can't be written), a store is enough. Raises
     `UsageError` where there is neither, `StoreError` where a store can't be written.
     """
-    sidecar = _writable_sidecar(prepared.path)
+    sidecar = Sidecar.writable(prepared.path)
     if sidecar is None and not stores:
         raise UsageError(SIDECAR_PLACE, "no place for a sidecar, and no store given", where=_shown(prepared.path))
     stored = tuple(
@@ -260,17 +270,6 @@ def _sidecar_bom(artifact: Path, digest: Digest) -> tuple[bytes, Bom] | None:
     except (UsageError, DocumentError):
         return None
     return (data, bom) if data is not None and bom is not None and matches(bom, digest) else None
-
-
-def _writable_sidecar(path: Path) -> Sidecar | None:
-    """Return the sidecar where it can be written. Raises `UsageError` where something is in its place."""
-    try:
-        sidecar = Sidecar.of(path)
-    except UsageError:
-        return None
-    sidecar.demand_place()
-    place = sidecar.folder if sidecar.folder.is_dir() else sidecar.folder.parent
-    return sidecar if os.access(place, os.W_OK | os.X_OK) else None
 
 
 def _shown(path: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from attest.files import read_file
-from attest.store import MAX_BUNDLE_BYTES, StoredBundle, bundle_name
+from attest.store import MAX_BUNDLE_BYTES, StoredBundle, UnreadBundle, bundle_name, read_only_bundles
 from dbom.errors import PathError, UsageError
 from dbom.names import BUNDLE_SUFFIX, SIDECAR_BOM, SIDECAR_MANIFEST, SIDECAR_SUFFIX
 from dbom.printable import printable
@@ -45,6 +45,20 @@ class Sidecar:
             raise UsageError(SIDECAR_PLACE, "a root has no place for a sidecar", where=str(resolved))
         return cls(resolved.with_name(resolved.name + SIDECAR_SUFFIX))
 
+    @classmethod
+    def writable(cls, path: str | os.PathLike[str]) -> Self | None:
+        """Return the sidecar where it can be written, None where there is no place for one (`--store` then takes it).
+
+        Raises `UsageError` where something is in its place.
+        """
+        try:
+            sidecar = cls.of(path)
+        except UsageError:
+            return None
+        sidecar.demand_place()
+        place = sidecar.folder if sidecar.folder.is_dir() else sidecar.folder.parent
+        return sidecar if os.access(place, os.W_OK | os.X_OK) else None
+
     def demand_place(self) -> None:
         """Raise `UsageError` where evidence can't be written here: a link leads who knows where, a file is in the way.
 
@@ -68,9 +82,18 @@ class Sidecar:
 
     def bundles(self) -> Iterator[StoredBundle]:
         """Yield the bundles, ordered by name. Raises `PathError` for one that can't be read or is too large."""
+        return read_only_bundles(self.entries())
+
+    def entries(self) -> Iterator[StoredBundle | UnreadBundle]:
+        """Yield the bundles as `bundles` does, and what can't be read as that."""
         for path in self._files():
             if path.name.endswith(BUNDLE_SUFFIX):
-                yield StoredBundle.of(read_file(path, limit=MAX_BUNDLE_BYTES, what="bundle"), where=str(path))
+                try:
+                    raw = read_file(path, limit=MAX_BUNDLE_BYTES, what="bundle")
+                except PathError as error:
+                    yield UnreadBundle(error, str(path))
+                else:
+                    yield StoredBundle.of(raw, where=str(path))
 
     def bom(self) -> bytes | None:
         """Return the BOM file, or None where there is none."""
@@ -87,6 +110,15 @@ class Sidecar:
     def write_manifest(self, data: bytes) -> Path:
         """Write the manifest file, whole or not at all."""
         return self._replace(SIDECAR_MANIFEST, data)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return str(self.folder)
+
+    def add(self, raw: bytes, statement: Statement) -> str:
+        """Add a bundle as `add_bundle` does, and return its name."""
+        return self.add_bundle(raw, statement).name
 
     def add_bundle(self, raw: bytes, statement: Statement) -> Path:
         """Add a bundle under `<short predicate name>-<first 16 hex of its sha256>.sigstore.json`."""

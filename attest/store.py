@@ -1,27 +1,38 @@
-"""Stores of attestations: any folder or fsspec URL that holds bundles, their raw bytes untouched.
+"""Stores of attestations: folders, fsspec URLs and registries that hold bundles, their raw bytes untouched.
 
-The layout is specified in docs/formats/store.md. What is read is any `*.sigstore.json` at any depth, so that a folder
-of sidecars is a store too.
+The layout of a folder is specified in docs/formats/store.md; what is read is any `*.sigstore.json` at any depth, so
+that a folder of sidecars is a store too. A registry holds bundles as referrers of an artifact (docs/formats/oci.md).
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attest.verified import Rejection, RejectionKind
-from dbom.errors import DbomError
+from dbom.errors import DbomError, StoreError
 from dbom.names import BUNDLE_SUFFIX, short_predicate
+from dbom.printable import printable
+from dbom.rules.artifacts import STORE_UNREACHABLE
 from dbom.storage import open_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from attest.statement import Statement
     from dbom.storage import Folder
 
-__all__ = ["MAX_BUNDLE_BYTES", "Store", "StoredBundle", "UnreadBundle", "bundle_name", "open_store"]
+__all__ = [
+    "MAX_BUNDLE_BYTES",
+    "FolderStore",
+    "Store",
+    "StoredBundle",
+    "UnreadBundle",
+    "bundle_name",
+    "open_store",
+    "read_only_bundles",
+]
 
 MAX_BUNDLE_BYTES: Final = 64 * 1024 * 1024
 """The largest bundle that is read, in bytes."""
@@ -55,9 +66,32 @@ class UnreadBundle:
         return Rejection(RejectionKind.UNDECIDED, self.error.rule.id, reason, "", self.where)
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Protocol):
     """A store of attestations. Who may write to it may put anything there: what it holds counts once verified."""
+
+    @property
+    def url(self) -> str:
+        """Where the store is; for a registry, with the digest of the artifact that its bundles refer to."""
+
+    def bundles(self) -> Iterator[StoredBundle]:
+        """Yield every bundle in an order that its content decides.
+
+        Raises `StoreError` where the store can't be read, and what is wrong with the first bundle that can't be.
+        """
+
+    def entries(self) -> Iterator[StoredBundle | UnreadBundle]:
+        """Yield every bundle as `bundles` does, and what can't be read as that, so that one entry spoils no store.
+
+        Raises `StoreError` where the store itself can't be listed.
+        """
+
+    def add(self, raw: bytes, statement: Statement) -> str:
+        """Add a bundle under a name that its content decides, and return that name; the same bundle twice is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStore:
+    """A store in a folder, on a disk or at any fsspec URL."""
 
     folder: Folder
 
@@ -71,28 +105,15 @@ class Store:
 
         Raises `StoreError` where the store can't be read, `NameRefusedError` for a name that could lead out of it.
         """
-        for entry in self.entries():
-            if isinstance(entry, UnreadBundle):
-                raise entry.error
-            yield entry
+        return read_only_bundles(self.entries())
 
     def entries(self) -> Iterator[StoredBundle | UnreadBundle]:
-        """Yield every bundle as `bundles` does, and what can't be read as that, so that one entry spoils no store.
-
-        Raises `StoreError` where the store itself can't be listed.
-        """
+        """Yield every bundle, ordered by name, and what can't be read."""
         refused: list[DbomError] = []
         for name in self.folder.names(refused=refused.append):
             if name.endswith(BUNDLE_SUFFIX):
                 yield self._entry(name)
         yield from (UnreadBundle(error, error.where or self.url) for error in refused)
-
-    def _entry(self, name: str) -> StoredBundle | UnreadBundle:
-        where = f"{self.url.rstrip('/')}/{name}"
-        try:
-            return StoredBundle.of(self.folder.read(name, limit=MAX_BUNDLE_BYTES), where=where)
-        except DbomError as error:
-            return UnreadBundle(error, where)
 
     def add(self, raw: bytes, statement: Statement) -> str:
         """Add a bundle under its content-addressed name and return that name; the same bundle twice is one."""
@@ -102,10 +123,39 @@ class Store:
         self.folder.add(name, raw)
         return name
 
+    def _entry(self, name: str) -> StoredBundle | UnreadBundle:
+        where = f"{self.url.rstrip('/')}/{name}"
+        try:
+            return StoredBundle.of(self.folder.read(name, limit=MAX_BUNDLE_BYTES), where=where)
+        except DbomError as error:
+            return UnreadBundle(error, where)
+
 
 def open_store(url: str, *, offline: bool = False) -> Store:
-    """Open the store at a path or fsspec URL. Raises `StoreError` where that isn't possible."""
-    return Store(open_folder(url, offline=offline))
+    """Open the store at a path, an fsspec URL, or a reference to an artifact in a registry (`oci://…`).
+
+    Raises `StoreError` where that isn't possible or `offline` forbids it, `UsageError` for what is no address,
+    `PathError` for an artifact that a registry hasn't.
+    """
+    if url.startswith("oci://"):
+        if offline:
+            raise StoreError(
+                STORE_UNREACHABLE,
+                "not reached, since --offline forbids every use of a network",
+                where=printable(url),
+            )
+        from attest.registry_store import open_registry_store  # noqa: PLC0415  only who names a registry pays for it
+
+        return open_registry_store(url)
+    return FolderStore(open_folder(url, offline=offline))
+
+
+def read_only_bundles(entries: Iterable[StoredBundle | UnreadBundle]) -> Iterator[StoredBundle]:
+    """Yield the bundles, and raise what is wrong with the first that can't be read."""
+    for entry in entries:
+        if isinstance(entry, UnreadBundle):
+            raise entry.error
+        yield entry
 
 
 def bundle_name(raw: bytes, predicate_type: str, *, digits: int) -> str:

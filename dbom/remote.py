@@ -17,6 +17,7 @@ from dbom.ignores import Ignores
 from dbom.keys import KeyListing, artifact_name, demand_files, list_keys, tree_of
 from dbom.members import demand_online, fingerprint_members, is_member, is_url, local_path
 from dbom.model import Fingerprint, Unknown
+from dbom.oci import fingerprint_artifact, is_reference
 from dbom.printable import printable
 from dbom.rules.artifacts import CHANGED_WHILE_READ, KEY_IS_FOLDER_TOO
 from dbom.storage.objects import Place, RemoteItem, open_sources, place_of, source_of
@@ -127,6 +128,11 @@ class _Reading:
     reuse: Reuse | None
 
     def fingerprint(self, ignores: Ignores) -> RemoteFingerprint:
+        if is_reference(self.url):
+            artifact = fingerprint_artifact(
+                self.url, ignores, digests=self._digests, computed=self.computed, progress=self.progress
+            )
+            return RemoteFingerprint(artifact.fingerprint, artifact.location, {})
         place = place_of(self.url)
         source = source_of(place.root)
         if "*" in place.key:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attest.store import UnreadBundle
@@ -37,21 +37,21 @@ def read_stores(stores: Iterable[Store], authorities: Sequence[Authority], *, no
     A file that can't be read is part of the answer: it is undecided, and the others are read on. Raises `StoreError`
     where a store can't be listed.
     """
-    contents: dict[str, bytes] = {}
+    results: dict[str, VerifiedStatement | Rejection] = {}
     places: dict[str, list[str]] = {}
     unread: list[ReadBundle] = []
     for store in stores:
+        # One at a time: a bundle's bytes are let go before the next one's are read.
         for entry in store.entries():
             if isinstance(entry, UnreadBundle):
                 unread.append(ReadBundle("", (entry.where,), entry.rejection))
                 continue
-            contents.setdefault(entry.sha256, entry.raw)
+            if entry.sha256 not in results:
+                results[entry.sha256] = verify_bundle(entry.raw, authorities, where=entry.where, now=now)
             if entry.where not in places.setdefault(entry.sha256, []):
                 places[entry.sha256].append(entry.where)
     read = [
-        ReadBundle(
-            sha256, tuple(sorted(found)), verify_bundle(contents[sha256], authorities, where=min(found), now=now)
-        )
+        ReadBundle(sha256, tuple(sorted(found)), replace(results[sha256], where=min(found)))
         for sha256, found in places.items()
     ]
     return tuple(sorted([*read, *unread], key=lambda bundle: bundle.places))

@@ -6,14 +6,14 @@ import functools
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from dbom.canonical import load_json
+from dbom.canonical import json_object, load_json
 
 if TYPE_CHECKING:
     import jsonschema_rs
 
     from dbom.canonical import JsonObject
 
-__all__ = ["DEFAULT_SPEC_VERSION", "SPEC_VERSIONS", "WRITTEN_SPEC_VERSIONS", "schema_faults"]
+__all__ = ["DEFAULT_SPEC_VERSION", "SPEC_VERSIONS", "WRITTEN_SPEC_VERSIONS", "json_schema_faults", "schema_faults"]
 
 DEFAULT_SPEC_VERSION = "1.6"
 """The version that is written where nobody asks for another."""
@@ -35,13 +35,31 @@ def schema_faults(document: JsonObject, spec_version: str) -> tuple[str, ...]:
 
     Formats (`iri-reference`, `idn-email`) are not asserted: draft 7 leaves that open, and implementations differ.
     """
+    return _faults(_validator(spec_version), document)
+
+
+def json_schema_faults(document: JsonObject, schema: str) -> tuple[str, ...]:
+    """Return what a JSON schema (2020-12, as text) finds wrong, each with its place; at most `MAX_FAULTS`."""
+    return _faults(_validator_of(schema), document)
+
+
+def _faults(
+    validator: jsonschema_rs.Draft7Validator | jsonschema_rs.Draft202012Validator, document: JsonObject
+) -> tuple[str, ...]:
     faults: list[str] = []
-    for error in _validator(spec_version).iter_errors(document):
+    for error in validator.iter_errors(document):
         place = "/".join(str(step) for step in error.instance_path) or "the document"
         faults.append(f"{place}: {error.message}")
         if len(faults) == MAX_FAULTS:
             break
     return tuple(sorted(faults))
+
+
+@functools.cache
+def _validator_of(schema: str) -> jsonschema_rs.Draft202012Validator:
+    import jsonschema_rs  # noqa: PLC0415  only what reads or writes a predicate pays for it
+
+    return jsonschema_rs.Draft202012Validator(json_object(schema.encode(), where="a schema"))
 
 
 @functools.cache

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbom.errors import UsageError
+from dbom.printable import printable
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["artifact_paths"]
+    from dbom.model import Digest
+
+__all__ = ["artifact_paths", "stated_digest"]
 
 
 def artifact_paths(texts: Iterable[str]) -> list[Path]:
@@ -27,3 +30,15 @@ def artifact_paths(texts: Iterable[str]) -> list[Path]:
             )
         paths.append(Path(text))
     return paths
+
+
+def stated_digest(text: str) -> Digest:
+    """Return a digest as it is written in flags. Raises `UsageError` for anything else."""
+    from dbom.model import Digest
+
+    try:
+        return Digest.parse(text)
+    except ValueError as error:
+        raise UsageError(
+            USAGE, "not a digest", got=printable(text), expected="sha256:<64 lower-case hex> or tree:sha256:<…>"
+        ) from error

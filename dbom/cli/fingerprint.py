@@ -24,6 +24,7 @@ from dbom.cli.options import (
 )
 from dbom.cli.output import demand_outside, json_result, say, write_result
 from dbom.cli.progress import progress_bar
+from dbom.cli.registries import PlatformOption, resolved_all
 from dbom.cli.reused import BundleToReuseOption, Earlier, ReuseOption
 from dbom.cli.session import current_session, current_settings
 from dbom.cli.table_pins import SnapshotOption, demand_alone, pins_document, pins_of, read_snapshot, tell_pins
@@ -125,6 +126,7 @@ def fingerprint(
     journal: Annotated[
         Path | None, typer.Option("--journal", metavar="FILE", help="A file from which an interrupted run resumes.")
     ] = None,
+    platform: PlatformOption = None,
     no_cache: NoCacheOption = False,
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
@@ -167,6 +169,7 @@ def fingerprint(
         raise UsageError(SHARDS_NO_IDENTITY, "--manifest, --save, --how and --also are about whole files, not shards")
     for written in (manifest, save, output):
         demand_outside(written, paths)
+    paths = resolved_all(paths, platform)
     settings = current_settings(ignore=tuple(ignore or ()), jobs=jobs or None)
     ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
     with opened_cache(wanted=not no_cache and scheme is Scheme.FILES) as cache:

@@ -41,7 +41,9 @@ from dbom.printable import printable
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
+    from attest.locating import LocationReader
     from attest.publishing import GivenBom
+    from dbom.items import Progress
 
 __all__ = ["sign"]
 
@@ -59,6 +61,9 @@ def sign(
         list[str] | None,
         typer.Option("--location", metavar="URL@PIN", help="Sign, too, that the same bytes are found here."),
     ] = None,
+    computed: Annotated[
+        bool, typer.Option("--computed", help="Read each --location in full before it is signed, and say so in it.")
+    ] = False,
     store: StoreOption = None,
     signing_key: SigningKeyOption = None,
     certificate_chain: CertificateChainOption = None,
@@ -96,6 +101,8 @@ def sign(
     locations = [Location.parse(text) for text in location or ()]
     if len(artifacts) > 1 and (bom is not None or locations):
         raise UsageError(USAGE, "--bom and --location take one ARTIFACT", got=f"{len(artifacts)} artifacts")
+    if computed and not locations:
+        raise UsageError(USAGE, "--computed is about a --location, and none is given")
     given = _given(bom)
     if bom is not None and as_ is not None:
         raise UsageError(USAGE, "--as is about a BOM that is generated, and --bom gives one")
@@ -126,6 +133,7 @@ def sign(
                     licenses=stated_licenses(settings),
                     supplier=settings.supplier or "",
                     locations=locations,
+                    locate=None if not computed else _reader(settings.jobs, progress),
                     ignores=ignores,
                     follow_links=follow_links,
                     jobs=settings.jobs,
@@ -143,6 +151,12 @@ def sign(
         json_result("sign", signed_document(shown), output)
     else:
         write_result(signed_text(shown), output)
+
+
+def _reader(jobs: int, progress: Progress | None) -> LocationReader:
+    from attest.locating import LocationReader
+
+    return LocationReader(jobs=jobs, offline=current_session().offline, progress=progress)
 
 
 def _given(bom: Path | None) -> GivenBom | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dbom.storage.objects import Source
 
-__all__ = ["ObjectFile", "tar_members", "zip_members"]
+__all__ = ["MALFORMED", "ForwardFile", "ObjectFile", "UnboundedError", "tar_members", "zip_members"]
 
 _CHUNK = 256 * 1024
 _MOST_MEMBERS = 1_000_000
@@ -39,7 +39,9 @@ _SLACK = 64 * 1024 * 1024
 _LONGEST_HEADER = 1024 * 1024
 _ENCRYPTED = 0x1
 _LONGEST_DIRECTORY = 256 * 1024 * 1024
-_MALFORMED = (EOFError, NotImplementedError, OverflowError, ValueError)
+MALFORMED = (EOFError, NotImplementedError, OverflowError, ValueError)
+"""What the readers of archives raise for a damaged one, beside their own errors."""
+
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 
 
@@ -103,7 +105,7 @@ def zip_members(file: IO[bytes], where: str) -> Iterator[tuple[RemoteObject, str
             _demand_bounded(len(members), sum(member.file_size for member in members), size, where)
             for member in sorted(members, key=lambda member: member.header_offset):
                 yield from _zip_member(archive, member, where)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, _UnboundedError, *_MALFORMED) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, UnboundedError, *MALFORMED) as error:
         raise _refused(f"isn't a zip file that can be read: {error}", where) from error
 
 
@@ -111,7 +113,7 @@ def tar_members(file: IO[bytes], where: str) -> Iterator[tuple[RemoteObject, str
     """Yield each file of a tar archive, packed or not, with its sha256 in hex. Raises `PathError` as for zip files."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    forward = _Forward(_unpacked(file), size * _MOST_RATIO + _SLACK, where)
+    forward = ForwardFile(_unpacked(file), size * _MOST_RATIO + _SLACK, where)
     digests: dict[str, tuple[int, str]] = {}
     try:
         with tarfile.TarFile(fileobj=cast("IO[bytes]", forward), mode="r", encoding="utf-8") as archive:
@@ -125,7 +127,7 @@ def tar_members(file: IO[bytes], where: str) -> Iterator[tuple[RemoteObject, str
                     _demand_bounded(len(digests), 0, size, where)
                     yield found
             forward.demand_end()
-    except (tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, _UnboundedError, *_MALFORMED) as error:
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, UnboundedError, *MALFORMED) as error:
         raise _refused(f"isn't a tar file that can be read: {error}", where) from error
 
 
@@ -179,7 +181,7 @@ class _Reader(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class _UnboundedError(OSError):
+class UnboundedError(OSError):
     """More was asked for, or came, than an honest archive needs."""
 
 
@@ -203,11 +205,11 @@ class _Bounded(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         wanted = self._size - self._file.tell() if size < 0 else size
         if wanted > _LONGEST_DIRECTORY:
-            raise _UnboundedError("it has a directory longer than any honest one")
+            raise UnboundedError("it has a directory longer than any honest one")
         return self._file.read(wanted)
 
 
-class _Forward(io.RawIOBase):
+class ForwardFile(io.RawIOBase):
     """A stream that only goes forward (and one byte back, as `tarfile` looks), in reads that are bounded."""
 
     def __init__(self, stream: _Reader, most: int, where: str) -> None:
@@ -225,7 +227,7 @@ class _Forward(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence != io.SEEK_SET or offset < self._position - len(self._last):
-            raise _UnboundedError("it can't be read from its beginning to its end")
+            raise UnboundedError("it can't be read from its beginning to its end")
         self._back = offset < self._position
         while self._position < offset:
             if not self._take(min(_CHUNK, offset - self._position)):
@@ -234,7 +236,7 @@ class _Forward(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _LONGEST_HEADER:
-            raise _UnboundedError("it has a header longer than any honest one")
+            raise UnboundedError("it has a header longer than any honest one")
         head = self._last if self._back and size else b""
         self._back = self._back and not size
         parts = [head]
@@ -249,17 +251,17 @@ class _Forward(io.RawIOBase):
     def demand_end(self) -> None:
         """Refuse a stream that has no end mark, or anything but zeros after it: `tarfile` takes both for an end."""
         if not self._ended:
-            raise _UnboundedError("it is cut off or damaged, the end mark is missing")
+            raise UnboundedError("it is cut off or damaged, the end mark is missing")
         while data := self._take(_CHUNK):
             if data.strip(b"\0"):
-                raise _UnboundedError("it goes on after its end mark")
+                raise UnboundedError("it goes on after its end mark")
 
     def _take(self, size: int) -> bytes:
         data = self._stream.read(size)
         self._position += len(data)
         self._last = data[-1:] or self._last
         if self._position > self._most:
-            raise _UnboundedError("it unpacks to far more than an honest archive could")
+            raise UnboundedError("it unpacks to far more than an honest archive could")
         return data
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -241,6 +242,10 @@ def _opened(root: str) -> Source:  # noqa: PLR0911  one protocol after the other
         from dbom.storage.azure import AzureSource  # noqa: PLC0415  each protocol loads its own library
 
         return AzureSource(root)
+    if protocol == "oci":
+        from dbom.storage.oci.source import OciSource  # noqa: PLC0415  each protocol loads its own library
+
+        return OciSource(root, os.environ)
     from dbom.storage.anything import AnySource  # noqa: PLC0415  each protocol loads its own library
 
     return AnySource(root)
