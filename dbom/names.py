@@ -20,6 +20,7 @@ __all__ = [
     "BUNDLE_V01",
     "BUNDLE_V03",
     "BUNDLE_V03_ALT",
+    "CLIENT_TRUST_CONFIG_V01",
     "CRD_GROUP",
     "DEFAULT_IGNORES",
     "DSSE_PAYLOAD_TYPE",
@@ -64,6 +65,7 @@ BUNDLE_MEDIA_TYPES: Final = (
     BUNDLE_V03_ALT,
     BUNDLE_V03,
 )
+CLIENT_TRUST_CONFIG_V01: Final = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 TRUSTED_ROOT_V01: Final = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 
 # Predicates: theirs, then ours

@@ -6,7 +6,6 @@ certificate timestamp, and RFC 3161 section 2.3 for the time stamper.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -14,26 +13,24 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from attest.local import der
+from attest.local.ecdsa import key_id, signed
 from attest.trust import local_issuer
 from dbom.names import LOCAL_CA_ORGANIZATION
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from attest.identity import Identity
-
 __all__ = [
     "AUTHORITY_LIFETIME",
     "LEAF_LIFETIME",
-    "certificate_authority",
     "certificate_timestamp",
+    "intermediate_certificate",
     "precertificate_entry",
+    "root_certificate",
     "signing_certificate",
-    "spki",
     "time_stamper",
     "with_timestamp",
 ]
@@ -49,24 +46,42 @@ _ISSUER_V1: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.1")
 _ISSUER_V2: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 _SCT_LIST: Final = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
 
-
-def spki(key: ec.EllipticCurvePublicKey) -> bytes:
-    """Return the DER SubjectPublicKeyInfo of a public key."""
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+_NAME_DIGITS: Final = 32
 
 
-def certificate_authority(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
-    """Return the self-signed root; its common name is the issuer that it may vouch for."""
-    return _authority(key, local_issuer(key.public_key()), now)
+def root_certificate(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+    """Return the self-signed root; its common name is the issuer that it may vouch for.
+
+    Between it and a signer's certificate stands one other (path length 1).
+    """
+    return _authority(key, local_issuer(key.public_key()), now, path_length=1)
 
 
-def _authority(key: ec.EllipticCurvePrivateKey, common_name: str, now: datetime) -> x509.Certificate:
+def intermediate_certificate(
+    root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey, key: ec.EllipticCurvePublicKey, now: datetime
+) -> x509.Certificate:
+    """Return the certificate of the key that signs signers' certificates, whose name is made of that key."""
+    name = _name(f"signing authority {key_id(key).hex()[:_NAME_DIGITS]}")
+    return (
+        _builder(name, root.subject, key, now, root.not_valid_after_utc)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(certificates=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(_issued_by(root), critical=False)
+        .sign(root_key, hashes.SHA256())
+    )
+
+
+def _authority(
+    key: ec.EllipticCurvePrivateKey, common_name: str, now: datetime, *, path_length: int = 0
+) -> x509.Certificate:
     name = _name(common_name)
     public = key.public_key()
     identifier = x509.SubjectKeyIdentifier.from_public_key(public)
     builder = _builder(name, name, public, now, now + AUTHORITY_LIFETIME)
     return (
-        builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
         .add_extension(_key_usage(certificates=True), critical=True)
         .add_extension(identifier, critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
@@ -92,44 +107,44 @@ def time_stamper(
 
 
 def signing_certificate(
-    identity: Identity, key: ec.EllipticCurvePublicKey, root: x509.Certificate, now: datetime
+    name: x509.GeneralName, issuer: str, *, key: ec.EllipticCurvePublicKey, authority: x509.Certificate, now: datetime
 ) -> x509.CertificateBuilder:
     """Return what the authority will sign for a signer, as yet without a certificate timestamp.
 
-    The identity's subject is an e-mail name in the alternative names; the subject itself is empty, as in Fulcio's.
+    `name` is whom `issuer` says it is, in the alternative names; the subject itself is empty, as in Fulcio's.
     """
-    issuer = identity.issuer
     return (
-        _builder(x509.Name([]), root.subject, key, now, now + LEAF_LIFETIME)
+        _builder(x509.Name([]), authority.subject, key, now, now + LEAF_LIFETIME)
         .add_extension(_key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        .add_extension(_issued_by(root), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.RFC822Name(identity.subject)]), critical=True)
+        .add_extension(_issued_by(authority), critical=False)
+        .add_extension(x509.SubjectAlternativeName([name]), critical=True)
         .add_extension(x509.UnrecognizedExtension(_ISSUER_V1, issuer.encode()), critical=False)
         .add_extension(x509.UnrecognizedExtension(_ISSUER_V2, der.utf8_string(issuer)), critical=False)
     )
 
 
-def precertificate_entry(precertificate: x509.Certificate, root: x509.Certificate, now: datetime) -> bytes:
+def precertificate_entry(precertificate: x509.Certificate, authority: x509.Certificate, now: datetime) -> bytes:
     """Return the bytes that a certificate log signs: `digitally-signed` of RFC 6962, section 3.2.
 
+    They are also its leaf, a `MerkleTreeLeaf` (section 3.4): the two structures have the same encoding.
     `precertificate` carries all that the final one will, but for the certificate timestamp (and no poison, which is
     left out of what is signed anyway).
     """
-    key = root.public_key()
+    key = authority.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
     body = precertificate.tbs_certificate_bytes
     head = struct.pack(">BBQH", 0, 0, _milliseconds(now), 1)
-    return head + hashlib.sha256(spki(key)).digest() + len(body).to_bytes(3, "big") + body + b"\x00\x00"
+    return head + key_id(key) + len(body).to_bytes(3, "big") + body + b"\x00\x00"
 
 
 def certificate_timestamp(entry: bytes, key: ec.EllipticCurvePrivateKey, now: datetime) -> bytes:
     """Return the certificate timestamp over `precertificate_entry`, in TLS encoding (RFC 6962, section 3.2)."""
-    log_id = hashlib.sha256(spki(key.public_key())).digest()
-    signature = key.sign(entry, ec.ECDSA(hashes.SHA256()))
+    signature = signed(entry, key)
     sha256_ecdsa = b"\x04\x03"
-    return struct.pack(">B32sQH2sH", 0, log_id, _milliseconds(now), 0, sha256_ecdsa, len(signature)) + signature
+    head = struct.pack(">B32sQH2sH", 0, key_id(key.public_key()), _milliseconds(now), 0, sha256_ecdsa, len(signature))
+    return head + signature
 
 
 def with_timestamp(builder: x509.CertificateBuilder, timestamp: bytes) -> x509.CertificateBuilder:

@@ -11,12 +11,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from attest.local.certificates import certificate_authority, time_stamper
+from attest.local.certificates import intermediate_certificate, root_certificate, time_stamper
+from attest.local.checkpoints import LogSigner
 from attest.local.log import MerkleLog
-from attest.local.roots import trusted_root
+from attest.local.roots import log_origin, trusted_root
+from attest.local.stored import flush_folder, write_new
 from attest.trust import local_issuer
 from dbom.errors import PathError
 from dbom.rules.attestations import LOCAL_STATE
@@ -24,7 +27,7 @@ from dbom.rules.attestations import LOCAL_STATE
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["create", "machine_subject"]
+__all__ = ["create", "fill_generation", "machine_subject", "write_key"]
 
 _NAME_LIMIT = 64
 
@@ -64,38 +67,61 @@ def _plain(text: str) -> str:
 
 
 def _fill(folder: Path, subject: str, now: datetime) -> None:
-    authority, certificate_log, log, stamping_root, stamper = (
-        ec.generate_private_key(ec.SECP256R1()) for _ in range(5)
-    )
-    root = certificate_authority(authority, now)
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_key(folder / "ca.key", key)
+    fill_generation(folder, subject=subject, root=root_certificate(key, now), root_key=key, now=now)
+
+
+def fill_generation(
+    folder: Path,
+    *,
+    subject: str,
+    root: x509.Certificate,
+    root_key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    number: int = 0,
+) -> None:
+    """Write all of one generation into an empty folder: new keys under the same root, trust root, empty logs.
+
+    A root that may have nothing between it and a signer (as those of older versions) signs by itself.
+    """
+    issuer = local_issuer(root_key.public_key())
+    origin = log_origin(issuer, number)
+    certificate_log = LogSigner(f"ct.{origin}", ec.generate_private_key(ec.SECP256R1()))
+    log = LogSigner(origin, ec.generate_private_key(ec.SECP256R1()))
+    stamper = ec.generate_private_key(ec.SECP256R1())
     # The key behind the time stamper's root signs this once and is then forgotten.
-    chain = time_stamper(stamping_root, stamper.public_key(), now)
-    _write(folder / "subject", subject.encode() + b"\n")
-    _write(folder / "ca.pem", root.public_bytes(Encoding.PEM))
-    _write(folder / "tsa.pem", b"".join(item.public_bytes(Encoding.PEM) for item in chain))
-    for name, key in (("ca", authority), ("ct", certificate_log), ("log", log), ("tsa", stamper)):
-        _write(folder / f"{name}.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    _write(
+    stampers = time_stamper(ec.generate_private_key(ec.SECP256R1()), stamper.public_key(), now)
+    chain: tuple[x509.Certificate, ...] = (root,)
+    if root.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length != 0:
+        key = ec.generate_private_key(ec.SECP256R1())
+        chain = (intermediate_certificate(root, root_key, key.public_key(), now), root)
+        write_key(folder / "intermediate.key", key)
+        write_new(folder / "intermediate.pem", chain[0].public_bytes(Encoding.PEM))
+    write_new(folder / "subject", subject.encode() + b"\n")
+    write_new(folder / "ca.pem", root.public_bytes(Encoding.PEM))
+    write_new(folder / "tsa.pem", b"".join(item.public_bytes(Encoding.PEM) for item in stampers))
+    for name, private in (("ct", certificate_log.key), ("log", log.key), ("tsa", stamper)):
+        write_key(folder / f"{name}.key", private)
+    write_new(
         folder / "trusted_root.json",
         trusted_root(
-            authority=root,
-            certificate_log=certificate_log.public_key(),
-            log=log.public_key(),
-            time_stamper=chain,
-            issuer=local_issuer(authority.public_key()),
+            authority=chain,
+            certificate_log=certificate_log,
+            log=log,
+            time_stamper=stampers,
+            issuer=issuer,
             start=now,
         ),
     )
-    MerkleLog.create(folder / "ct-log")
-    MerkleLog.create(folder / "log")
-    _flush(folder)
+    MerkleLog.create(folder / "ct-log", certificate_log)
+    MerkleLog.create(folder / "log", log)
+    flush_folder(folder)
 
 
-def _write(path: Path, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    """Write a private key for this user alone, as PKCS#8 PEM without a password."""
+    write_new(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 
 def _publish(fresh: Path, folder: Path) -> None:
@@ -105,12 +131,4 @@ def _publish(fresh: Path, folder: Path) -> None:
         # A folder that isn't empty is never replaced by a rename: somebody else was first, and theirs holds.
         if not (folder / "trusted_root.json").exists():
             raise
-    _flush(folder.parent)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_folder(folder.parent)

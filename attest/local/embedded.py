@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from attest.identity import Identity
+from attest.local.generations import folder_in_force
 from attest.local.home import FOLDER_NAME, data_home
 from attest.trust import TrustRoot
 from dbom.errors import DbomError, PathError
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
 
     from attest.local.signer import LocalSigner
 
-__all__ = ["LocalSigstore", "find_local", "open_local"]
+__all__ = ["LocalSigstore", "find_local", "load_local", "open_local"]
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSigstore:
     """A whole Sigstore in a folder: certificate authority, certificate log, transparency log, time stamps.
 
-    `identity` is the one signer it vouches for; it is only as good as the machine that holds the folder.
+    `folder` holds the keys in force (each rotation makes one). `identity` is the one signer it vouches for; it is only
+    as good as the machine that holds the folder.
     """
 
     folder: Path
@@ -56,7 +58,7 @@ def open_local(home: Path | None = None, *, now: Callable[[], datetime] | None =
 
     folder = _folder(home)
     create(folder, subject=machine_subject(), now=datetime.now(UTC) if now is None else now())
-    return _loaded(folder)
+    return load_local(folder)
 
 
 def find_local(home: Path | None = None) -> LocalSigstore | None:
@@ -73,14 +75,16 @@ def find_local(home: Path | None = None) -> LocalSigstore | None:
             where=printable(str(folder)),
             hint="give this user the right to look into that folder, or set DBOM_HOME to one of their own",
         ) from error
-    return _loaded(folder)
+    return load_local(folder)
 
 
 def _folder(home: Path | None) -> Path:
     return (data_home() if home is None else home) / FOLDER_NAME
 
 
-def _loaded(folder: Path) -> LocalSigstore:
+def load_local(base: Path) -> LocalSigstore:
+    """Read the local Sigstore whose folder is `base`, with the keys in force. Raises `PathError`."""
+    folder = folder_in_force(base)
     where = str(folder)
     try:
         subject = (folder / "subject").read_text(encoding="ascii").strip()

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from attest.local.certificates import spki
+from attest.local.ecdsa import signed
 from dbom.canonical import canonical_json
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from attest.local.checkpoints import LogSigner
     from attest.local.log import Inclusion
     from dbom.canonical import JsonObject
 
-__all__ = ["checkpoint", "dsse_entry", "log_entry"]
-
-_HINT_BYTES = 4
-_TREE_NUMBER_BYTES = 7  # below 2^63, which is what the clients read
+__all__ = ["dsse_entry", "hashedrekord_entry", "hashedrekord_v2_entry", "log_entry"]
 
 
 def dsse_entry(envelope: JsonObject, payload: bytes, signature: bytes, certificate_pem: bytes) -> bytes:
@@ -39,52 +35,74 @@ def dsse_entry(envelope: JsonObject, payload: bytes, signature: bytes, certifica
     )
 
 
-def checkpoint(origin: str, inclusion: Inclusion, key: ec.EllipticCurvePrivateKey) -> str:
-    """Return the signed checkpoint of the log at this size (C2SP tlog-checkpoint, signed with ECDSA as by Rekor 1).
+def hashedrekord_entry(digest: bytes, signature: bytes, verifier_pem: bytes) -> bytes:
+    """Return the canonical body of a log entry of kind `hashedrekord` 0.0.1: a signature over bytes by their sha256.
 
-    Behind the origin stands a number for the tree, ` - N`: sigstore-go takes a checkpoint without one for Rekor 2's,
-    and then refuses entries of kind `dsse`.
+    `verifier_pem` is the signer's certificate or public key.
     """
-    log_id = _log_id(key)
-    tree = int.from_bytes(log_id[:_TREE_NUMBER_BYTES], "big")
-    note = f"{origin} - {tree}\n{inclusion.size}\n{_base64(inclusion.root)}\n"
-    signature = key.sign(note.encode(), ec.ECDSA(hashes.SHA256()))
-    hint = log_id[:_HINT_BYTES]
-    return f"{note}\n\u2014 {origin} {_base64(hint + signature)}\n"
-
-
-def log_entry(
-    body: bytes, inclusion: Inclusion, *, origin: str, key: ec.EllipticCurvePrivateKey, now: datetime
-) -> JsonObject:
-    """Return the bundle's `tlogEntries` item: index, time, signed promise, inclusion proof and checkpoint."""
-    log_id, seconds = _log_id(key), int(now.timestamp())
-    promise = canonical_json(
+    return canonical_json(
         {
-            "body": _base64(body),
-            "integratedTime": seconds,
-            "logID": log_id.hex(),
-            "logIndex": inclusion.index,
+            "apiVersion": "0.0.1",
+            "kind": "hashedrekord",
+            "spec": {
+                "data": {"hash": {"algorithm": "sha256", "value": digest.hex()}},
+                "signature": {"content": _base64(signature), "publicKey": {"content": _base64(verifier_pem)}},
+            },
         }
     )
+
+
+def hashedrekord_v2_entry(digest: bytes, signature: bytes, verifier: JsonObject) -> bytes:
+    """Return the canonical body of a log entry of kind `hashedrekord` 0.0.2, the one of Rekor 2.
+
+    `verifier` is Rekor's: `keyDetails`, and `x509Certificate` or `publicKey` with its `rawBytes`.
+    """
+    return canonical_json(
+        {
+            "apiVersion": "0.0.2",
+            "kind": "hashedrekord",
+            "spec": {
+                "hashedRekordV002": {
+                    "data": {"algorithm": "SHA2_256", "digest": _base64(digest)},
+                    "signature": {"content": _base64(signature), "verifier": verifier},
+                }
+            },
+        }
+    )
+
+
+def log_entry(body: bytes, inclusion: Inclusion, *, signer: LogSigner, now: datetime | None) -> JsonObject:
+    """Return the bundle's `tlogEntries` item: index, time, signed promise, inclusion proof and checkpoint.
+
+    `now` of None leaves out the time and the promise, which Rekor 2 doesn't give.
+    """
+    said = json.loads(body)
+    promise: JsonObject = {} if now is None else _promise(body, inclusion.index, signer, now)
     return {
         "logIndex": str(inclusion.index),
-        "logId": {"keyId": _base64(log_id)},
-        "kindVersion": {"kind": "dsse", "version": "0.0.1"},
-        "integratedTime": str(seconds),
-        "inclusionPromise": {"signedEntryTimestamp": _base64(key.sign(promise, ec.ECDSA(hashes.SHA256())))},
+        "logId": {"keyId": _base64(signer.log_id)},
+        "kindVersion": {"kind": said["kind"], "version": said["apiVersion"]},
+        **promise,
         "inclusionProof": {
             "logIndex": str(inclusion.index),
             "rootHash": _base64(inclusion.root),
             "treeSize": str(inclusion.size),
             "hashes": [_base64(item) for item in inclusion.path],
-            "checkpoint": {"envelope": checkpoint(origin, inclusion, key)},
+            "checkpoint": {"envelope": inclusion.checkpoint},
         },
         "canonicalizedBody": _base64(body),
     }
 
 
-def _log_id(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return hashlib.sha256(spki(key.public_key())).digest()
+def _promise(body: bytes, index: int, signer: LogSigner, now: datetime) -> JsonObject:
+    seconds = int(now.timestamp())
+    promise = canonical_json(
+        {"body": _base64(body), "integratedTime": seconds, "logID": signer.log_id.hex(), "logIndex": index}
+    )
+    return {
+        "integratedTime": str(seconds),
+        "inclusionPromise": {"signedEntryTimestamp": _base64(signed(promise, signer.key))},
+    }
 
 
 def _sha256(data: bytes) -> JsonObject:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from attest.local.certificates import spki
-from dbom.canonical import canonical_json
+from attest.local.ecdsa import spki
+from dbom.canonical import canonical_json, json_object
 from dbom.names import LOCAL_CA_ORGANIZATION, TRUSTED_ROOT_V01
 
 if TYPE_CHECKING:
@@ -18,39 +17,83 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
 
-    from dbom.canonical import JsonObject
+    from attest.local.checkpoints import LogSigner
+    from dbom.canonical import Json, JsonObject
 
-__all__ = ["log_origin", "trusted_root"]
+__all__ = ["log_origin", "succeeded_root", "trusted_root"]
+
+_LISTS: Final = ("certificateAuthorities", "ctlogs", "tlogs", "timestampAuthorities")
 
 
-def log_origin(issuer: str) -> str:
-    """Return the name of the transparency log that belongs to this issuer: the host of its (never contacted) URL."""
+def log_origin(issuer: str, generation: int = 0) -> str:
+    """Return the name of the transparency log that belongs to this issuer: the host of its (never contacted) URL.
+
+    Each rotation of the keys begins a new log, whose name has its number in front.
+    """
     parts = urlsplit(issuer)
-    return f"{parts.path.strip('/')}.{parts.hostname}"
+    name = f"{parts.path.strip('/')}.{parts.hostname}"
+    return f"{generation}.{name}" if generation else name
 
 
 def trusted_root(
     *,
-    authority: x509.Certificate,
-    certificate_log: ec.EllipticCurvePublicKey,
-    log: ec.EllipticCurvePublicKey,
+    authority: Sequence[x509.Certificate],
+    certificate_log: LogSigner,
+    log: LogSigner,
     time_stamper: Sequence[x509.Certificate],
     issuer: str,
     start: datetime,
 ) -> bytes:
-    """Return `trusted_root.json` (protobuf-specs, TrustedRoot 0.1): four authorities, each valid from `start` on."""
-    origin = log_origin(issuer)
-    valid: JsonObject = {"start": start.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    """Return `trusted_root.json` (protobuf-specs, TrustedRoot 0.1): four authorities, each valid from `start` on.
+
+    Both chains end with their root.
+    """
+    valid: JsonObject = {"start": _shown(start)}
     document: JsonObject = {
         "mediaType": TRUSTED_ROOT_V01,
-        "certificateAuthorities": [_authority([authority], issuer, issuer, valid)],
-        "ctlogs": [_log(certificate_log, f"https://ct.{origin}", valid)],
-        "tlogs": [_log(log, f"https://{origin}", valid)],
-        "timestampAuthorities": [_authority(time_stamper, "time stamper", f"https://tsa.{origin}", valid)],
+        "certificateAuthorities": [_authority(authority, issuer, issuer, valid)],
+        "ctlogs": [_log(certificate_log, valid)],
+        "tlogs": [_log(log, valid)],
+        "timestampAuthorities": [_authority(time_stamper, "time stamper", f"https://tsa.{log.name}", valid)],
     }
     return canonical_json(document) + b"\n"
+
+
+def succeeded_root(old: bytes, new: bytes, moment: datetime) -> bytes:
+    """Return the trusted root that holds on to `old` and goes on with `new`, which begins at `moment`.
+
+    What was in force until then ends there (`validFor.end`), so it vouches for what it did and for nothing later. An
+    authority that both name with the same certificates goes on.
+    """
+    before, after = (json_object(raw, where="the trust root") for raw in (old, new))
+    document: JsonObject = {"mediaType": TRUSTED_ROOT_V01}
+    for key in _LISTS:
+        ended, begun = _items(before, key), _items(after, key)
+        same = [item for item in ended if any(_keys_of(item) == _keys_of(other) for other in begun)]
+        document[key] = [
+            *(item if item in same else _ended(item, moment) for item in ended),
+            *(item for item in begun if not any(_keys_of(item) == _keys_of(other) for other in same)),
+        ]
+    return canonical_json(document) + b"\n"
+
+
+def _items(document: JsonObject, key: str) -> list[JsonObject]:
+    found = document.get(key)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _keys_of(item: JsonObject) -> Json:
+    return item.get("certChain") or item.get("logId")
+
+
+def _ended(item: JsonObject, moment: datetime) -> JsonObject:
+    key = item.get("publicKey")
+    if isinstance(key, dict):
+        return {**item, "publicKey": _ended(key, moment)}
+    valid = item.get("validFor")
+    window: JsonObject = valid if isinstance(valid, dict) else {}
+    return {**item, "validFor": {"end": _shown(moment), **window}}
 
 
 def _authority(chain: Sequence[x509.Certificate], name: str, uri: str, valid: JsonObject) -> JsonObject:
@@ -62,18 +105,21 @@ def _authority(chain: Sequence[x509.Certificate], name: str, uri: str, valid: Js
     }
 
 
-def _log(key: ec.EllipticCurvePublicKey, url: str, valid: JsonObject) -> JsonObject:
-    encoded = spki(key)
+def _log(signer: LogSigner, valid: JsonObject) -> JsonObject:
     return {
-        "baseUrl": url,
+        "baseUrl": f"https://{signer.name}",
         "hashAlgorithm": "SHA2_256",
         "publicKey": {
-            "rawBytes": _base64(encoded),
+            "rawBytes": _base64(spki(signer.key.public_key())),
             "keyDetails": "PKIX_ECDSA_P256_SHA_256",
             "validFor": valid,
         },
-        "logId": {"keyId": _base64(hashlib.sha256(encoded).digest())},
+        "logId": {"keyId": _base64(signer.log_id)},
     }
+
+
+def _shown(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _base64(data: bytes) -> str:

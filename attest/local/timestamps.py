@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from attest.local import der
+from attest.local.ecdsa import signed
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 __all__ = ["time_stamp"]
 
@@ -58,7 +58,7 @@ def _signed_data(info: bytes, key: ec.EllipticCurvePrivateKey, certificate: x509
     encoded = certificate.public_bytes(Encoding.DER)
     attributes = _signed_attributes(info, encoded, now)
     # What is signed is the SET OF itself; in the SignerInfo it stands under an implicit tag (RFC 5652, section 5.4).
-    signature = key.sign(der.set_of(*attributes), ec.ECDSA(hashes.SHA256()))
+    signature = signed(der.set_of(*attributes), key)
     signer = der.sequence(
         _CMS_VERSION,
         der.sequence(certificate.issuer.public_bytes(), der.integer(certificate.serial_number)),

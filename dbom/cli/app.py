@@ -36,7 +36,7 @@ class Group:
     """A command that holds commands."""
 
     line: str
-    commands: Mapping[str, Leaf]
+    commands: Mapping[str, Leaf | Group]
     panel: str = "Commands"
 
 
@@ -54,14 +54,8 @@ COMMANDS: Mapping[str, Leaf | Group] = {
     ),
     "run": Leaf("run:run", "Run a command and record its inputs and outputs as signed provenance.", _PIPELINE),
     "attest": Group(
-        "Make, look at and move signed statements.",
-        {
-            "attach": Leaf("attest_stores:attach", "Attach a bundle to the artifact that it is about."),
-            "list": Leaf("attest_stores:list_", "List the bundles of a sidecar, a store or a registry."),
-            "pull": Leaf("attest_stores:pull", "Pull evidence from a registry or a store."),
-            "push": Leaf("attest_stores:push", "Push evidence to a registry or a store."),
-            "show": Leaf("attest:show", "Say who signed what and when, before anyone trusts it."),
-        },
+        "Look at signed statements.",
+        {"show": Leaf("attest:show", "Say who signed what and when, before anyone trusts it.")},
         _PIPELINE,
     ),
     "keys": Group(
@@ -73,8 +67,20 @@ COMMANDS: Mapping[str, Leaf | Group] = {
         _PIPELINE,
     ),
     "trust": Group(
-        "What others need to verify what you signed.",
-        {"export": Leaf("trust:export", "Write the trust root that verifies what this machine signs.")},
+        "Trust roots, and the keys and logs of this machine's own identity.",
+        {
+            "export": Leaf("trust:export", "Write the trust root that verifies what this machine signs."),
+            "show": Leaf("trust:show", "Say who vouches in a trust root, and when."),
+            "rotate": Leaf("trust:rotate", "Give this machine's local identity new keys."),
+            "update": Leaf("trust:update", "Fetch a Sigstore's trust root from its TUF repository."),
+            "log": Group(
+                "Look into this machine's own transparency logs.",
+                {
+                    "verify": Leaf("trust_log:verify", "Check the whole of this machine's logs."),
+                    "entries": Leaf("trust_log:entries", "List what this machine's logs hold."),
+                },
+            ),
+        },
         _PIPELINE,
     ),
     "lineage": Group(
@@ -122,12 +128,16 @@ COMMANDS: Mapping[str, Leaf | Group] = {
 
 def leaves() -> list[tuple[tuple[str, ...], Leaf]]:
     """Return every command with the words that call it."""
+    return _leaves(COMMANDS)
+
+
+def _leaves(table: Mapping[str, Leaf | Group]) -> list[tuple[tuple[str, ...], Leaf]]:
     found: list[tuple[tuple[str, ...], Leaf]] = []
-    for name, entry in COMMANDS.items():
+    for name, entry in table.items():
         if isinstance(entry, Leaf):
             found.append(((name,), entry))
         else:
-            found.extend(((name, word), leaf) for word, leaf in entry.commands.items())
+            found.extend(((name, *words), leaf) for words, leaf in _leaves(entry.commands))
     return found
 
 
