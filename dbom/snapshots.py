@@ -75,14 +75,20 @@ def find_pins(source: str | os.PathLike[str], fingerprint: Fingerprint, *, offli
     pins: list[TablePin] = []
     findings: list[Finding] = []
     with open_sources():
-        reader = KnownTable(open_table(text, offline=offline), {entry.path: entry for entry in fingerprint.entries})
+        try:
+            reader = KnownTable(open_table(text, offline=offline), {entry.path: entry for entry in fingerprint.entries})
+        except DbomError as error:
+            return Pins(findings=(_without_pin("a folder of metadata that can't be read again", error),))
         for layout in _layouts(reader):
             try:
                 pins.append(_pin(layout, reader, None))
             except DbomError as error:
-                message = f"{layout} table without a pin: {error}"
-                findings.append(Finding(error.rule.id, Severity.WARNING, printable(message, limit=1000)))
+                findings.append(_without_pin(f"{layout} table without a pin", error))
     return Pins(tuple(pins), tuple(findings))
+
+
+def _without_pin(what: str, error: DbomError) -> Finding:
+    return Finding(error.rule.id, Severity.WARNING, printable(f"{what}: {error}", limit=1000))
 
 
 def fingerprint_snapshot(

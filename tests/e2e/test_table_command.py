@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from table_samples import DELTA_PROTOCOL, IcebergSample, add, commit
+
+from dbom.cli.app import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -25,11 +31,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _run(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "dbom"), "fingerprint", "--no-cache", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-    assert code == done.returncode, done.stderr
-    return done
+@dataclass(frozen=True)
+class Done:
+    """What a command wrote."""
+
+    stdout: str
+    stderr: str
+
+
+def _run(folder: Path, *arguments: str, code: int = 0) -> Done:
+    out, err = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        ended = run(["fingerprint", "--no-cache", *arguments])
+    assert code == ended, err.getvalue()
+    out.seek(0)
+    return Done(out.read(), err.getvalue())
 
 
 def _result(folder: Path, *arguments: str) -> dict[str, Any]:

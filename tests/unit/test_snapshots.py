@@ -317,3 +317,10 @@ def test_names_that_are_a_file_or_too_long_are_clear_errors(iceberg: Path) -> No
         reader.read("x" * 5000)
     with pytest.raises(PathError):
         reader.read("data/a.parquet/x")
+
+
+def test_a_table_that_went_away_is_a_finding(iceberg: Path) -> None:
+    found = fingerprint(iceberg)
+    shutil.rmtree(iceberg)
+
+    assert ["DBOM-101"] == [finding.rule for finding in find_pins(iceberg, found).findings]
