@@ -203,6 +203,13 @@ class _WebHandler(BaseHTTPRequestHandler):
             self._give(404, {}, b"nothing")
         self.state.after_each()
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.do_GET()
+
     def _file(self, data: bytes) -> None:
         tag = self.state.tag(data) if self.state.tag else f'"{hash(data) & 0xFFFFFFFF:x}"'
         named = {"ETag": tag} if tag else {}
@@ -229,7 +236,7 @@ class _WebHandler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.end_headers()
         with contextlib.suppress(OSError):
-            self.wfile.write(body)
+            self.wfile.write(b"" if self.command == "HEAD" else body)
         if drop or headers:
             self.close_connection = True
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from dbom.errors import PathError, StoreError
 from dbom.model import Unknown
 from dbom.printable import printable
-from dbom.rules.artifacts import PATH_MISSING, STORE_UNREACHABLE
+from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE, STORE_UNREACHABLE
 from dbom.storage.filesystems import close_filesystem, open_own_filesystem, service_errors
 from dbom.storage.objects import RemoteObject
 from dbom.storage.ranges import demand_range, pieces, whole
@@ -71,7 +71,7 @@ class GcsSource:
             try:
                 told, data = self._filesystem.call("GET", address, headers={"Range": f"bytes={first}-{after - 1}"})
             except _errors() as error:
-                raise judged(error, self.shown(item.key)) from error
+                raise _judged(error, self.shown(item.key)) from error
             demand_range(told.get("Content-Range"), first, after, item.size)
             yield whole(data, after - first)
 
@@ -109,7 +109,7 @@ class GcsSource:
             except JSONDecodeError as error:
                 raise TransientError("sent no JSON") from error
             except _errors() as error:
-                raise judged(error, self.shown(key)) from error
+                raise _judged(error, self.shown(key)) from error
             return found
 
         return retrying(once, self.shown(key))
@@ -118,6 +118,13 @@ class GcsSource:
 def _object(found: Mapping[str, Any]) -> RemoteObject:
     generation = str(found.get("generation", ""))
     return RemoteObject(str(found["name"]), int(found.get("size", 0)), generation, generation)
+
+
+def _judged(error: BaseException, where: str) -> Exception:
+    # gcsfs makes an OSError of a 403, without its number.
+    if isinstance(error, OSError) and str(error).startswith("Forbidden"):
+        return PathError(PATH_UNREADABLE, "the store answers 403", where=where)
+    return judged(error, where)
 
 
 def _errors() -> tuple[type[BaseException], ...]:

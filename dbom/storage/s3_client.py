@@ -20,12 +20,12 @@ __all__ = ["ClientOptions", "client_options", "open_client"]
 _CONNECTIONS = 64
 """More than the requests that are under way at once: eight objects, or the ranges of one."""
 
-# One way of asking again, ours; and no checksum beside the sha256 that we compute of every byte.
+# No checksum beside the sha256 that we compute of every byte. (One way of asking again, ours, is set below: botocore
+# writes into what it is given for that.)
 _QUIET: dict[str, object] = {
     "connect_timeout": 10,
     "max_pool_connections": _CONNECTIONS,
     "response_checksum_validation": "when_required",
-    "retries": {"total_max_attempts": 1},
 }
 
 _CREDENTIALS = {
@@ -90,7 +90,7 @@ def client_options(settings: Mapping[str, object]) -> ClientOptions:
         profile=None if profile is None else str(profile),
         anonymous=_is_set(settings.get("anon")),
         arguments=arguments | _table(settings, "client_kwargs"),
-        config=_table(settings, "config_kwargs") | _QUIET,
+        config=_table(settings, "config_kwargs") | _QUIET | {"retries": {"total_max_attempts": 1}},
         calls={"RequestPayer": "requester"} if _is_set(settings.get("requester_pays")) else {},
     )
 
