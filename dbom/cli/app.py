@@ -54,8 +54,14 @@ COMMANDS: Mapping[str, Leaf | Group] = {
     ),
     "run": Leaf("run:run", "Run a command and record its inputs and outputs as signed provenance.", _PIPELINE),
     "attest": Group(
-        "Look at signed statements.",
-        {"show": Leaf("attest:show", "Say who signed what and when, before anyone trusts it.")},
+        "Make, look at and move signed statements.",
+        {
+            "attach": Leaf("attest_stores:attach", "Attach a bundle to the artifact that it is about."),
+            "list": Leaf("attest_stores:list_", "List the bundles of a sidecar, a store or a registry."),
+            "pull": Leaf("attest_stores:pull", "Pull evidence from a registry or a store."),
+            "push": Leaf("attest_stores:push", "Push evidence to a registry or a store."),
+            "show": Leaf("attest:show", "Say who signed what and when, before anyone trusts it."),
+        },
         _PIPELINE,
     ),
     "keys": Group(
