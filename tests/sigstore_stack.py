@@ -156,7 +156,7 @@ def private_sigstore(folder: Path) -> Iterator[PrivateSigstore]:
             "rekor": f"http://127.0.0.1:{network.outside(_REKOR)}",
             "tsa": f"http://127.0.0.1:{network.outside(_TSA)}/api/v1/timestamp",
             "ctlog": f"http://127.0.0.1:{network.outside(_CT)}/LOG",
-            "oidc": ISSUER,
+            "oidc": f"http://127.0.0.1:{network.outside(_ISSUER_PORT)}",
         }
         _write_trust_files(program("cosign"), folder, keys, urls)
         yield PrivateSigstore(network, keys, folder, urls, _signing=signing)
