@@ -27,7 +27,6 @@ from dbom.names import (
     POLICY_KIND,
     PREDICATE_BREAK_GLASS,
     PREDICATE_LOCATION,
-    PREDICATE_OMS,
     PREDICATE_REVOCATION,
     PREDICATE_VSA,
 )
@@ -50,7 +49,6 @@ _LOCATION_PATTERN = re.compile(
 )
 _UNSUPPORTED_PREDICATES: Final = {
     PREDICATE_LOCATION: "say who may bind places in spec.locations",
-    PREDICATE_OMS: "its root digest names no bytes that a pod could be compared with",
     PREDICATE_VSA: "nothing here reads it yet",
     PREDICATE_REVOCATION: "nothing here reads it yet",
     PREDICATE_BREAK_GLASS: "nothing here reads it yet",

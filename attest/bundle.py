@@ -237,7 +237,8 @@ def _signer(material: JsonObject) -> tuple[bytes | None, str]:
         every = [_bytes(_keys(item, "a certificate", {"rawBytes"}), "rawBytes") for item in certificates]
         return every[0], ""
     if present == ["publicKey"]:
-        key = _keys(_object(material, "publicKey"), "publicKey", {"hint"})
+        # Early releases of model-signing put the key itself there, which is nobody's word for it: it isn't looked at.
+        key = _keys(_object(material, "publicKey"), "publicKey", {"hint", "rawBytes", "keyDetails"})
         return None, _text(key, "hint", default="")
     raise _FaultError("it must name its signer by exactly one of certificate, certificate chain and public key")
 

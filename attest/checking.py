@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.judging import Asked, judge
+from attest.modelling import bind_models
+from attest.reading_once import ReadingOnce
 from attest.sidecar import Sidecar
 from attest.store import UnreadBundle
 from attest.verification import Answer, Source, Verification
@@ -17,6 +20,7 @@ from attest.verifying import verify_bundle
 from dbom.errors import PathError, UsageError
 from dbom.model import FROM_CACHE, Finding, Kind, Severity
 from dbom.printable import printable
+from dbom.reading import digest_files
 from dbom.rules.artifacts import BYTES_FROM_CACHE, EMPTY_TREE
 from dbom.rules.attestations import BYTES_NOT_CHECKED, NOBODY_EXPECTED
 from dbom.tree import fingerprint_path
@@ -67,15 +71,17 @@ def verify_artifact(
     sidecar = Sidecar.of(place) if Path(os.path.realpath(place)).name else None
     beside = sidecar.bundles() if sidecar is not None else iter(())
     answers = _answers(_gathered(beside, bundles, stores), authorities, now)
-
-    def fingerprint(ignores: tuple[str, ...] | None) -> Fingerprint:
-        return fingerprint_path(
-            path, ignores=ignores, follow_links=follow_links, jobs=jobs, progress=progress, cache=cache
-        )
-
-    fingerprints = _fingerprints(
-        signed_ignores(answer.result for answer in answers) if _is_folder(place) else [], fingerprint
+    answers, unlike = bind_models(path, answers, follow_links=follow_links, progress=progress)
+    lists = signed_ignores(answer.result for answer in answers) if _is_folder(place) else []
+    read = partial(digest_files, jobs=jobs, progress=progress)
+    fingerprint = partial(
+        fingerprint_path,
+        path,
+        follow_links=follow_links,
+        cache=cache,
+        read=ReadingOnce(read) if len(lists) > 1 else read,
     )
+    fingerprints = _fingerprints(lists, lambda ignores: fingerprint(ignores=ignores))
     first = next(iter(fingerprints.values()))
     asked = Asked(
         printable(str(path)),
@@ -85,6 +91,7 @@ def verify_artifact(
         sidecar.bom() if sidecar is not None else None,
         sidecar.manifest() if sidecar is not None else None,
         tuple(requirements),
+        unlike,
     )
     return _saying_cached(judge(asked, answers), fingerprints.values())
 

@@ -15,8 +15,8 @@ from attest.signed_files import proven_files
 from attest.verification import Answer, Source, Uncounted, Verdict, Verification
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from dbom.difference import compare
-from dbom.model import Digest, Finding, Kind, Severity
-from dbom.names import PREDICATE_BOM, PREDICATE_OMS, PREDICATE_PROVENANCE
+from dbom.model import Digest, Finding, Kind, Severity, Unknown
+from dbom.names import OMS_PREDICATES, PREDICATE_BOM, PREDICATE_PROVENANCE
 from dbom.printable import printable
 from dbom.rules.attestations import (
     BYTES_CHANGED,
@@ -27,6 +27,7 @@ from dbom.rules.attestations import (
     STORED_BUNDLE_BROKEN,
     SUBJECT_UNUSABLE,
 )
+from dbom.rules.oms import OMS_OTHER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTENT_PREDICATES", "Asked", "Requirement", "judge"]
 
-CONTENT_PREDICATES: Final = frozenset({PREDICATE_BOM, PREDICATE_PROVENANCE, PREDICATE_OMS})
+CONTENT_PREDICATES: Final = frozenset({PREDICATE_BOM, PREDICATE_PROVENANCE, *OMS_PREDICATES})
 """Predicate types that say what an artifact is, and not just where it can be had."""
 
 
@@ -66,7 +67,8 @@ class Asked:
     `fingerprints` holds one fingerprint for each ignore list that a statement was signed with (for a file, and for a
     tree that no statement speaks of, there is one and its key doesn't matter); it is empty where only `digest` is
     known. `bom` and `manifest` are the files of the sidecar, `requirements` what a
-    policy wants to be attested, all of it.
+    policy wants to be attested, all of it. `unlike` is a path that differs from what a signed model says in digests of
+    its own, by its bundle's sha256.
     """
 
     where: str
@@ -76,6 +78,7 @@ class Asked:
     bom: bytes | None = None
     manifest: bytes | None = None
     requirements: tuple[Requirement, ...] = ()
+    unlike: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self, subject: Subject) -> Fingerprint | None:
         """Return the fingerprint under the ignore list that a subject was signed with, or None where there is none."""
@@ -209,15 +212,22 @@ def _why_not(asked: Asked, answer: Answer) -> tuple[str, str]:
     subjects = answer.result.statement.subjects
     stated = [subject.digest for subject in subjects if subject.digest is not None]
     if not stated:
-        oms = answer.result.statement.predicate_type == PREDICATE_OMS
-        reason = "the root digest of Open Model Signing names no bytes" if oms else "no subject has a usable sha256"
-        return SUBJECT_UNUSABLE.id, reason
+        return _unusable(asked, answer.result)
     digits = {digest.hex: digest for digest in asked.digests()}
     for digest in stated:
         if digest.hex in digits and digest.kind is not digits[digest.hex].kind:
             return KINDS_DIFFER.id, f"it is about the {digest.kind} {digest}, got the {digits[digest.hex].kind}"
     more = f" and {len(stated) - 1} more" if len(stated) > 1 else ""
     return NOT_ABOUT_THESE_BYTES.id, f"it is about {stated[0]}{more}"
+
+
+def _unusable(asked: Asked, result: VerifiedStatement) -> tuple[str, str]:
+    model = result.statement.model
+    if model is None or not isinstance(model.digest, Unknown):
+        return SUBJECT_UNUSABLE.id, "no subject has a usable sha256"
+    if (path := asked.unlike.get(result.bundle_sha256)) is not None:
+        return OMS_OTHER_BYTES.id, f"{printable(path)} isn't as it was signed"
+    return SUBJECT_UNUSABLE.id, model.digest.reason
 
 
 def _broken(uncounted: Sequence[Uncounted]) -> list[Finding]:

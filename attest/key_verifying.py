@@ -66,29 +66,33 @@ class VerifyingKey:
         return cls(KeyIdentity(hashlib.sha256(spki).hexdigest()), spki, key)
 
     def is_hinted(self, bundle: Bundle) -> bool:
-        """Return whether the bundle claims to be signed by this key, by the hint that dbom and cosign write.
+        """Return whether the bundle claims to be signed by this key, by the hint of dbom, cosign or model-signing.
 
         A hint is nobody's word: it only tells a bundle of this key that was changed from one of another key.
         """
         digest = bytes.fromhex(self.identity.spki_sha256)
-        return bundle.key_hint in (base64.b64encode(digest).decode(), digest.hex())
+        body = base64.encodebytes(self.spki).replace(b"\n", b"")
+        lines = b"\n".join(body[start : start + 64] for start in range(0, len(body), 64))
+        pem = b"-----BEGIN PUBLIC KEY-----\n%b\n-----END PUBLIC KEY-----\n" % lines
+        return bundle.key_hint in (base64.b64encode(digest).decode(), digest.hex(), hashlib.sha256(pem).hexdigest())
 
     def signed(self, content: SignedContent) -> bool:
         """Return whether the signature is this key's, over what it must be one of.
 
         ECDSA takes the hash of its curve's strength (SHA-256, 384, 512), RSA is PKCS #1 v1.5 with SHA-256, Ed25519
-        is the pure scheme (sigstore/architecture-docs, algorithm registry).
+        is the pure scheme (sigstore/architecture-docs, algorithm registry). Release 0.2 of model-signing took SHA-256.
         """
         from cryptography.hazmat.primitives.asymmetric.utils import Prehashed  # noqa: PLC0415  heavy
+        from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415  heavy
 
         algorithm = _hash_of(self._key)
         if algorithm is None:
             message = content.message()
             return message is not None and signature_holds(self._key, content.signature, message)
-        digest = content.digest(algorithm.name)
-        return digest is not None and signature_holds(
-            self._key, content.signature, digest, algorithm=Prehashed(algorithm)
-        )
+        digest, early = content.digest(algorithm.name), content.early_sha256
+        return (
+            digest is not None and signature_holds(self._key, content.signature, digest, algorithm=Prehashed(algorithm))
+        ) or (early is not None and signature_holds(self._key, content.signature, early, algorithm=Prehashed(SHA256())))
 
 
 def signature_holds(

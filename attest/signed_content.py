@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Self
 
-from attest.dsse import pre_authentication_prefix
+from attest.dsse import early_model_encoding, pre_authentication_prefix
+from dbom.names import EARLY_MODEL_PREDICATES
 
 __all__ = ["SignedContent"]
 
@@ -16,7 +17,8 @@ class SignedContent:
     """A signature, and the bytes that it must be one of.
 
     `parts` are those bytes, in pieces so that a large payload needn't be copied; None where only their `sha256` is
-    known. `payload_type` and `payload_sha256` are those of a DSSE payload, None for a bare message.
+    known. `payload_type` and `payload_sha256` are those of a DSSE payload, None for a bare message. `early_sha256` is
+    that of what release 0.2 of model-signing signed in its place, where the payload is one of its kinds.
     """
 
     signature: bytes = field(repr=False)
@@ -24,12 +26,16 @@ class SignedContent:
     parts: tuple[bytes, ...] | None = field(repr=False)
     payload_type: str | None = None
     payload_sha256: bytes | None = None
+    early_sha256: bytes | None = None
 
     @classmethod
     def of_envelope(cls, payload_type: str, payload: bytes, signature: bytes) -> Self:
         """Return the content of a DSSE envelope with one signature."""
         parts = (pre_authentication_prefix(payload_type, payload), payload)
-        return cls(signature, _digest("sha256", parts), parts, payload_type, hashlib.sha256(payload).digest())
+        early = None
+        if any(name.encode() in payload for name in EARLY_MODEL_PREDICATES):
+            early = hashlib.sha256(early_model_encoding(payload_type, payload)).digest()
+        return cls(signature, _digest("sha256", parts), parts, payload_type, hashlib.sha256(payload).digest(), early)
 
     @classmethod
     def of_message(cls, message: bytes, signature: bytes) -> Self:

@@ -6,12 +6,13 @@ version 1 and 0.1, our own and anybody else's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from attest.oms import OmsManifest, oms_parts
 from dbom.canonical import JsonObject, canonical_json, json_object
 from dbom.errors import DocumentError, EvidenceError
-from dbom.model import Digest, Kind
+from dbom.model import Digest, Kind, Unknown
 from dbom.names import ANNOTATION_IGNORE, PREDICATE_OMS, STATEMENT_V01, STATEMENT_V1, TREE_MEDIA_TYPE
 from dbom.rules.attestations import STATEMENT_MALFORMED
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dbom.canonical import Json
+    from dbom.model import Fingerprint
 
 __all__ = ["Statement", "Subject"]
 
@@ -28,8 +30,9 @@ class Subject:
     """One thing a statement is about.
 
     `digest` is the artifact's identity by kind and sha256, or None where the subject has no usable sha256 (other
-    algorithms alone identify nothing here, and neither does a name; nor does the root digest of Open Model Signing,
-    which is no artifact's but that of a crafted file of digests). `annotations` are the descriptor's own.
+    algorithms alone identify nothing here, and neither does a name). The root digest of OpenSSF Model Signing is none
+    (it is no artifact's but that of a crafted file of digests): there it is the digest that follows from the resources,
+    or None where none does. `annotations` are the descriptor's own.
     """
 
     name: str
@@ -54,12 +57,32 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An in-toto statement: its subjects, its predicate and the exact bytes that were or will be signed."""
+    """An in-toto statement: its subjects, its predicate and the exact bytes that were or will be signed.
+
+    `model` is what a statement of OpenSSF Model Signing lists; its one subject is then the artifact that follows.
+    """
 
     subjects: tuple[Subject, ...]
     predicate_type: str
     predicate: JsonObject
     payload: bytes = field(repr=False)
+    model: OmsManifest | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of_model(cls, fingerprint: Fingerprint) -> Self:
+        """Return the statement with which OpenSSF Model Signing signs this artifact (its specification, version 1.0).
+
+        Git's files at the root of a folder are left out, as model-signing does, so the statement may be about less than
+        the fingerprint: what it is about is its subject's digest. Raises `UsageError` where nothing else is there.
+        """
+        root, predicate = oms_parts(fingerprint)
+        document: JsonObject = {
+            "_type": STATEMENT_V1,
+            "subject": [{"name": fingerprint.name, "digest": {"sha256": root}}],
+            "predicateType": PREDICATE_OMS,
+            "predicate": predicate,
+        }
+        return cls.parse(canonical_json(document), where="the statement to be signed")
 
     @classmethod
     def build(cls, subject: Subject, predicate_type: str, predicate: JsonObject) -> Self:
@@ -104,14 +127,20 @@ class Statement:
             raise EvidenceError(STATEMENT_MALFORMED, "no subject", where=where)
         if not isinstance(predicate, dict):
             raise EvidenceError(STATEMENT_MALFORMED, "the predicate is not an object", where=where)
-        read = tuple(_subject(item, where) for item in subjects)
-        if predicate_type == PREDICATE_OMS:
-            read = tuple(replace(subject, digest=None) for subject in read)
-        return cls(read, predicate_type, predicate, payload)
+        model = OmsManifest.read(document, where=where)
+        read = tuple(_subject(item, where) for item in subjects) if model is None else (_model_subject(model),)
+        return cls(read, predicate_type, predicate, payload, model)
 
     def about(self, digest: Digest) -> Subject | None:
         """Return the first subject that is this artifact, by kind and sha256, or None."""
         return next((subject for subject in self.subjects if subject.digest == digest), None)
+
+
+def _model_subject(model: OmsManifest) -> Subject:
+    digest, ignores = model.digest, model.ignores
+    if isinstance(digest, Unknown) or isinstance(ignores, Unknown):
+        return Subject(model.name, None)
+    return Subject.of(model.name, digest, ignores=ignores)
 
 
 def _subject(item: Json, where: str) -> Subject:

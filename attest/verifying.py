@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from attest import vouching
@@ -16,7 +16,7 @@ from attest.certificates import UNKNOWN_AUTHORITY, identity_of, load_certificate
 from attest.issuing import issuing_chains
 from attest.key_verifying import VerifyingKey
 from attest.signed_content import SignedContent
-from attest.statement import Statement
+from attest.statement import Statement, Subject
 from attest.verified import Rejection, RejectionKind, SignedTime, TimeBasis, VerifiedStatement
 from dbom.errors import DocumentError, EvidenceError, TrustError
 from dbom.names import BUNDLE_SUFFIX, DSSE_PAYLOAD_TYPE
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from attest.identity import Identity, KeyIdentity
     from attest.trust import TrustRoot
     from attest.vouching import Vouched
+    from dbom.model import Fingerprint
     from dbom.rules import Rule
 
-__all__ = ["verify_bundle"]
+__all__ = ["bind_model", "verify_bundle"]
 
 _NAMED_BY_DIGEST: Final = re.compile(rf"-(?P<digits>[0-9a-f]{{16}}|[0-9a-f]{{64}}){re.escape(BUNDLE_SUFFIX)}$")
 
@@ -123,6 +124,16 @@ def verify_bundle(
     if not rejections:
         return case.unexpected(" or ".join(authority.expects for authority in authorities) or "nobody")
     return min(rejections, key=lambda rejection: _WEIGHT.index(rejection.kind))
+
+
+def bind_model(verified: VerifiedStatement, fingerprint: Fingerprint) -> VerifiedStatement:
+    """Return a signed model's statement as one about the artifact of this fingerprint.
+
+    It is for models that were signed by digests from which no identity follows, and for whoever has read the files to
+    both in one read and found the digests to be those that were signed (`attest.modelling`).
+    """
+    subject = Subject.of(fingerprint.name, fingerprint.digest, ignores=fingerprint.ignores)
+    return replace(verified, statement=replace(verified.statement, subjects=(subject,)))
 
 
 def _read(raw: bytes, sha256: str, where: str, now: datetime) -> _Case:

@@ -24,6 +24,7 @@ __all__ = [
     "CRD_GROUP",
     "DEFAULT_IGNORES",
     "DSSE_PAYLOAD_TYPE",
+    "EARLY_MODEL_PREDICATES",
     "LOCAL_CA_ORGANIZATION",
     "LOCAL_ISSUER_PREFIX",
     "OMS_PREDICATES",
@@ -80,6 +81,7 @@ OMS_PREDICATES: Final[Mapping[str, str | None]] = {
     "https://model_signing/ShardDigests/v0.1": None,
 }
 """Predicates of OpenSSF Model Signing, and under which key each lists its resources (None: as the subjects)."""
+EARLY_MODEL_PREDICATES: Final = tuple(name for name in OMS_PREDICATES if name != PREDICATE_OMS)
 PREDICATE_VSA: Final = "https://slsa.dev/verification_summary/v1"
 PREDICATE_LOCATION: Final = "https://dbom.dev/location/v1"
 PREDICATE_REVOCATION: Final = "https://dbom.dev/revocation/v1"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from dbom.errors import DbomError
 from dbom.model import Digest, Finding, Severity, Unknown
-from dbom.names import PREDICATE_BOM, PREDICATE_OMS, PREDICATE_PROVENANCE
+from dbom.names import PREDICATE_BOM, PREDICATE_PROVENANCE
 from dbom.printable import printable
 from dbom.rules.lineage import (
     CYCLE,
@@ -136,8 +136,6 @@ class _Work:
 
     def take(self, source: _Source) -> None:
         """Add what one statement says."""
-        if source.statement.predicate_type == PREDICATE_OMS:
-            return  # the root digest of Open Model Signing names no bytes: it gives neither a node nor an edge
         said = self._said(source)
         for subject in source.statement.subjects:
             if subject.digest is not None:

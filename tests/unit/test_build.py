@@ -12,11 +12,14 @@ from attest.location import Location
 from attest.statement import Statement, Subject
 from attest.verified import RejectionKind
 from dbom.model import COMPUTED, Kind
-from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, PREDICATE_OMS, PREDICATE_PROVENANCE
+from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, PREDICATE_PROVENANCE
+from dbom.tree import fingerprint_path
 from lineage.build import build_graph
 from lineage.graph import EdgeStatus, Inputs, LineageGraph, Named
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dbom.canonical import Json
 
 
@@ -116,9 +119,11 @@ def test_a_location_adds_a_place_and_neither_edges_nor_evidence_of_content() -> 
     )
 
 
-def test_an_oms_root_names_no_bytes_and_gives_no_node() -> None:
-    statement = Statement.build(Subject.of("model", digest_of("model")), PREDICATE_OMS, {})
-    assert () == build_graph([verified(statement)]).nodes
+def test_a_signed_model_is_the_tree_that_follows_and_never_its_root(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"1")
+    found = fingerprint_path(tmp_path)
+    (node,) = build_graph([verified(Statement.of_model(found))]).nodes
+    assert str(found.digest) == str(node.key)
 
 
 @pytest.mark.parametrize(

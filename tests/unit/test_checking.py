@@ -40,7 +40,7 @@ from attest.verification import Verdict, Verification
 from dbom.cache import Cache
 from dbom.errors import PathError, UsageError
 from dbom.model import Digest, Kind, Severity
-from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, PREDICATE_OMS, PREDICATE_PROVENANCE, TREE_MEDIA_TYPE
+from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, PREDICATE_PROVENANCE, TREE_MEDIA_TYPE
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
@@ -354,12 +354,16 @@ def test_a_location_alone_is_not_enough(tmp_path: Path, local: LocalSigstore) ->
 
 def test_a_file_of_digests_is_not_the_model_whose_oms_root_it_hashes_to(tmp_path: Path, local: LocalSigstore) -> None:
     """That root is the sha256 of its files' digests one behind the other, which anybody can write into a file."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "a").write_bytes(b"weights")
+    (model / "b").write_bytes(b"config")
+    statement = Statement.of_model(fingerprint_path(model))
     path = tmp_path / "crafted"
     path.write_bytes(hashlib.sha256(b"weights").digest() + hashlib.sha256(b"config").digest())
-    statement = statement_of(fingerprint_path(path), predicate_type=PREDICATE_OMS)
     Sidecar.of(path).add_bundle(local.signer(now=clock).sign(statement), statement)
     result = checked(path, authority_of(local))
-    assert (result.exit_code, rules(result)) == (1, {"DBOM-322"})
+    assert (result.exit_code, rules(result)) == (1, {"DBOM-315"})
     by_digest = verify_digest(
         fingerprint_path(path).digest, [authority_of(local)], now=clock(), bundles=list(Sidecar.of(path).bundles())
     )

@@ -243,7 +243,6 @@ def test_a_broken_key_is_a_fault(pem: str, tmp_path: Path) -> None:
         {"authorities": [{"name": "signer", "key": {"kms": "awskms://x"}}]},
         {"authorities": [{"name": "signer", "key": {"secretRef": {"name": "x"}}}]},
         {"attestations": [{"predicateType": "https://dbom.dev/location/v1", "authorities": ["signer"]}]},
-        {"attestations": [{"predicateType": "https://model_signing/signature/v1.0", "authorities": ["signer"]}]},
         {"attestations": [{"predicateType": "https://slsa.dev/verification_summary/v1", "authorities": ["signer"]}]},
         {"revokers": []},
         {"rules": [{"cel": "true"}]},
