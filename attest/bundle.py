@@ -307,9 +307,7 @@ def _object(holder: JsonObject, key: str) -> JsonObject:
 
 
 def _list(holder: JsonObject, key: str, *, limit: int = _MAX_CERTIFICATES) -> list[Json]:
-    value = holder.get(key)
-    if value is None:
-        return []
+    value = holder.get(key, [])
     if not isinstance(value, list):
         raise _FaultError(f"{key} is not a list")
     if len(value) > limit:

@@ -95,14 +95,18 @@ class _Lifetime(TypedDict):
 
 @dataclass(frozen=True)
 class MadeSigstore:
-    """A whole Sigstore of one name; two of different names share nothing."""
+    """A whole Sigstore of one name; two of different names share nothing.
+
+    With a `secret` it is a forger's: all the names are the same, and every key is another.
+    """
 
     name: str = "made"
+    secret: str = ""
     start: datetime = field(default=datetime(2026, 1, 1, tzinfo=UTC))
 
     def key(self, role: str) -> Key:
         """Return the key of a role: `root`, `ca`, `ct`, `log`, `tsa-root`, `tsa`, `leaf`."""
-        return fixed_key(f"{self.name} {role}")
+        return fixed_key(f"{self.name}{self.secret} {role}")
 
     @property
     def log_id(self) -> bytes:
