@@ -19,6 +19,7 @@ ROWS = {
     "key": "a bare key",
     "key + log": "a key, with an entry in a transparency log",
     "certificate": "a certificate of one's own authority, with a time stamp",
+    "OMS": "a statement of OpenSSF Model Signing about a model, by a key",
 }
 """The ways to sign, and what each is."""
 
@@ -38,6 +39,7 @@ YES = None
 _ONLY_OMS = No("it reads OMS statements alone; see the OMS row", r"Predicate type mismatch")
 _NEEDS_CERTIFICATE = No("it reads no bundle without a certificate", "expected certificate in bundle")
 _KEYLESS_ONLY = No("it signs keyless alone", "unrecognized arguments: --key")
+_SLSA_ONLY = No("its command line makes statements of SLSA provenance alone", "argument --predicate-type: invalid")
 _DSSE_ENTRY = No(
     "version 5.0 logs a statement as a `dsse` entry, and Rekor v2 takes `hashedrekord` alone",
     r"invalid type, must be hashedrekord",
@@ -95,6 +97,10 @@ THEY_WRITE: dict[tuple[str, str], No | None] = {
         "DBOM-334",
         says_dbom=True,
     ),
+    ("OMS", "cosign"): YES,
+    ("OMS", "sigstore-python"): _SLSA_ONLY,
+    ("OMS", "sigstore-js"): YES,
+    ("OMS", "model_signing"): YES,
 }
 """Whether the peer signs so, and dbom takes it."""
 

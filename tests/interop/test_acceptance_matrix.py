@@ -273,8 +273,9 @@ def _cosign_key(place: _Place) -> tuple[Path, Path]:
     return place.folder / "cosign.key", public
 
 
-def _cosign_attests(place: _Place, *words: str) -> None:
-    command = [program("cosign"), "attest-blob", f"--statement={place.statement()}", f"--bundle={place.bundle}"]
+def _cosign_attests(place: _Place, *words: str, statement: Path | None = None) -> None:
+    given = f"--statement={statement or place.statement()}"
+    command = [program("cosign"), "attest-blob", given, f"--bundle={place.bundle}"]
     run_client([*command, "--yes", *words, str(place.artifact)], place.folder, environment={"COSIGN_PASSWORD": ""})
 
 
@@ -373,6 +374,36 @@ def _model_signing_by_certificate(place: _Place) -> Evidence:
     return place.evidence(PREDICATE_OMS, own.trust)
 
 
+def _oms_statement(place: _Place) -> Path:
+    """Return an OMS statement about the file, such as model_signing makes."""
+    signed = place.folder / "model.sig"
+    words = ["sign", "key", f"--private_key={_key_pair(place)[0]}", f"--signature={signed}", str(place.artifact)]
+    run_client([program("model_signing"), *words], place.folder)
+    payload = json.loads(signed.read_bytes())["dsseEnvelope"]["payload"]
+    return place.write("oms.json", base64.b64decode(payload))
+
+
+def _cosign_oms(place: _Place) -> Evidence:
+    statement = _oms_statement(place)
+    key, public = _cosign_key(place)
+    _cosign_attests(place, f"--key={key}", f"--signing-config={_signing_config(place)}", statement=statement)
+    return place.evidence(PREDICATE_OMS, Trust(key=public, log=False, sct=False))
+
+
+def _python_oms(place: _Place) -> Evidence:
+    sigstore_python_attests(
+        place.artifact, _oms_statement(place), place.stack.token(email=_SIGNER), place.stack, place.bundle
+    )
+    return place.evidence(PREDICATE_OMS, _keyless(place.stack))
+
+
+def _js_oms(place: _Place) -> Evidence:
+    statement = _oms_statement(place)
+    private, public = _key_pair(place)
+    _js(place, key=private.read_text(), payload=base64.b64encode(statement.read_bytes()).decode())
+    return place.evidence(PREDICATE_OMS, Trust(key=public, log=False, sct=False))
+
+
 _THEIRS: dict[tuple[str, str], Callable[[_Place], Evidence]] = {
     ("keyless, private", "cosign"): _keyless_by(cosign_attests),
     ("keyless, private", "sigstore-python"): _keyless_by(sigstore_python_attests),
@@ -390,6 +421,10 @@ _THEIRS: dict[tuple[str, str], Callable[[_Place], Evidence]] = {
     ("certificate", "sigstore-python"): _python_by_key,
     ("certificate", "sigstore-js"): _js_by_certificate,
     ("certificate", "model_signing"): _model_signing_by_certificate,
+    ("OMS", "cosign"): _cosign_oms,
+    ("OMS", "sigstore-python"): _python_oms,
+    ("OMS", "sigstore-js"): _js_oms,
+    ("OMS", "model_signing"): _model_signing_by_key,
 }
 
 
@@ -413,8 +448,9 @@ def test_what_others_sign_is_read_by_dbom(
 
 
 def test_every_cell_of_the_table_is_tested() -> None:
-    assert set(THEY_READ) == {(row, peer) for row in ROWS for peer in PEERS}
-    assert (set(_OURS), set(_THEIRS)) == (set(ROWS), set(THEY_WRITE))
+    assert set(THEY_READ) == {(row, peer) for row in _OURS for peer in PEERS}
+    assert set(THEY_WRITE) == set(_THEIRS)
+    assert set(ROWS) == {row for row, _ in (*THEY_READ, *THEY_WRITE)}
 
 
 def test_the_page_shows_what_is_tested() -> None:
