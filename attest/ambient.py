@@ -130,4 +130,7 @@ class BrowserTokens:
         from sigstore.oidc import Issuer  # noqa: PLC0415  heavy
 
         with ForeignFaults(REMOTE_SIGNING, "the sign-in did not end with a token", _PACKAGES):
-            return within(self.deadline, lambda: str(Issuer(self.issuer_url()).identity_token()))
+            try:
+                return within(self.deadline, lambda: str(Issuer(self.issuer_url()).identity_token()))
+            except KeyError as error:  # sigstore's, of an answer in which something is missing
+                raise ValueError(f"the issuer's answer has no {error}") from error
