@@ -35,8 +35,10 @@ __all__ = [
     "Evidence",
     "Said",
     "Trust",
+    "conformance_reads",
     "cosign_attests",
     "cosign_reads",
+    "cosign_signs",
     "dbom",
     "dbom_reads",
     "model_signing_reads",
@@ -44,8 +46,10 @@ __all__ = [
     "sigstore_js",
     "sigstore_js_attests",
     "sigstore_js_reads",
+    "sigstore_js_signs",
     "sigstore_python_attests",
     "sigstore_python_reads",
+    "sigstore_python_signs",
 ]
 
 _JS = Path(__file__).with_name("peers") / "clients" / "sigstore_js.cjs"
@@ -301,3 +305,36 @@ def sigstore_js_attests(artifact: Path, statement: Path, token: str, stack: Priv
     }
     bundle.write_bytes(sigstore_js("sign", request, bundle.parent))
     assert json.loads(bundle.read_bytes())["mediaType"] == BUNDLE_V03
+
+
+def cosign_signs(artifact: Path, token: str, stack: PrivateSigstore, bundle: Path) -> None:
+    """Have cosign sign a file itself, keyless, without a statement."""
+    (bundle.parent / "token").write_text(token)
+    words = [f"--bundle={bundle}", f"--signing-config={stack.signing_config}", "--yes"]
+    words += [f"--trusted-root={stack.trusted_root}", f"--identity-token={bundle.parent / 'token'}"]
+    run_client([program("cosign"), "sign-blob", *words, str(artifact)], bundle.parent)
+
+
+def sigstore_python_signs(artifact: Path, token: str, stack: PrivateSigstore, bundle: Path) -> None:
+    """Have sigstore-python sign a file itself, keyless, without a statement."""
+    words = [f"--trust-config={stack.client_trust_config}", "sign", f"--bundle={bundle}", f"--identity-token={token}"]
+    run_client([program("sigstore"), *words, str(artifact)], bundle.parent)
+
+
+def sigstore_js_signs(artifact: Path, token: str, stack: PrivateSigstore, bundle: Path) -> None:
+    """Have sigstore-js sign a file itself, keyless, without a statement."""
+    request = {
+        "payload": base64.b64encode(artifact.read_bytes()).decode(),
+        "signingConfig": json.loads(stack.signing_config.read_bytes()),
+        "token": token,
+    }
+    bundle.write_bytes(sigstore_js("sign", request, bundle.parent))
+
+
+def conformance_reads(evidence: Evidence) -> Said:
+    """Return what our door for sigstore-conformance says of a bundle that holds the bare signature of a file."""
+    trust = evidence.trust
+    words = ["verify-bundle", f"--bundle={evidence.bundle}", f"--trusted-root={trust.trusted_root}"]
+    words += [f"--certificate-identity={trust.identity}", f"--certificate-oidc-issuer={trust.issuer}"]
+    command = [sys.executable, "-P", "-m", "attest.conformance", *words, str(evidence.artifact)]
+    return _asked(command, evidence)

@@ -16,10 +16,14 @@ from peer_clients import (
     Evidence,
     Said,
     Trust,
+    conformance_reads,
     cosign_attests,
+    cosign_signs,
     dbom,
     sigstore_js_attests,
+    sigstore_js_signs,
     sigstore_python_attests,
+    sigstore_python_signs,
 )
 
 from attest.statement import Statement, Subject
@@ -143,6 +147,30 @@ def test_what_sigstore_js_would_sign_there_the_log_refuses(
     artifact, statement, bundle = _to_be_signed(tmp_path)
     with pytest.raises(RuntimeError, match="invalid type, must be hashedrekord"):
         sigstore_js_attests(artifact, statement, who.token(), private_sigstore, bundle)
+
+
+_FILE_SIGNERS = {
+    "cosign": cosign_signs,
+    "sigstore-python": sigstore_python_signs,
+    "sigstore-js": sigstore_js_signs,
+}
+
+
+@pytest.mark.parametrize("client", _FILE_SIGNERS)
+def test_a_file_that_others_sign_there_our_conformance_door_verifies(
+    who: _Who, private_sigstore: PrivateSigstore, client: str, peer: Callable[[str], str], tmp_path: Path
+) -> None:
+    """The bare signature of a file says nothing about it, and so is no evidence; that it is one can be verified."""
+    peer(_PROGRAMS[client])
+    artifact, _, bundle = _to_be_signed(tmp_path)
+    _FILE_SIGNERS[client](artifact, who.token(), private_sigstore, bundle)
+    trust = Trust(trusted_root=private_sigstore.trusted_root, identity=who.identity, issuer=who.issuer)
+    evidence = Evidence(artifact, bundle, "", trust)
+    said = conformance_reads(evidence)
+    assert said.accepted, said.words
+    assert not READERS["dbom"](evidence).accepted
+    artifact.write_bytes(b"Weights")
+    assert not conformance_reads(evidence).accepted
 
 
 _SWAPPED = {"fulcio": "DBOM-326", "ctlog": "DBOM-328", "rekor": "DBOM-338", "tsa": "DBOM-335"}

@@ -3,7 +3,8 @@
 //   node sigstore_js.cjs FOLDER/node_modules verify|sign < REQUEST.json
 //
 // verify: {bundle, trustedRoot?, key?, identity?, issuer?, log, sct, time} prints {payloadType, payload} in base64.
-// sign: {payload, payloadType} with {signingConfig, token}, or with {key, certificate?, log?, stamps?}, prints a bundle.
+// sign: {payload, payloadType} with {signingConfig, token}, or with {key, certificate?, log?, stamps?}, prints a bundle;
+// without a payloadType, keyless, it is the bare signature of the payload.
 // A refusal is one line on stderr, and status 1.
 "use strict";
 const crypto = require("node:crypto");
@@ -53,7 +54,7 @@ async function sign(request) {
     const builder = bundleBuilderFromSigningConfig({
       signingConfig: SigningConfig.fromJSON(request.signingConfig),
       identityProvider: { getToken: async () => request.token },
-      bundleType: "dsseEnvelope",
+      bundleType: request.payloadType ? "dsseEnvelope" : "messageSignature",
     });
     return bundleToJSON(await builder.create(artifact));
   }
