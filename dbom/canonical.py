@@ -58,7 +58,8 @@ def load_json(data: bytes, *, where: str, limit: int = MAX_DOCUMENT_BYTES) -> Js
         value: Json = json.loads(
             text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant, parse_float=_finite
         )
-        if _SURROGATE.search(text) is not None:
+        # The plain search first: it is many times as fast, and most documents have no escapes.
+        if "\\u" in text and _SURROGATE.search(text) is not None:
             json.dumps(value, ensure_ascii=False).encode()
     except ValueError as error:
         raise DocumentError(JSON_MALFORMED, f"not JSON: {printable(str(error))}", where=where) from error
