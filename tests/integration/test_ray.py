@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from made_items import MadeItem, reads, until
+import servers
+from made_items import Bar, MadeItem, reads, until
 
 import dbom
 from dbom.engine import Journal, RenewingExecutor, batches, digest_items, local_parts, open_engine, reduce_tree
@@ -25,6 +26,8 @@ from dbom.engine.ray_engine import LostWorkerError, RayExecutor, _settle, _trans
 from dbom.errors import ChangedError, StoreError
 from dbom.hashing import FileState, LocalItem
 from dbom.model import tree_digest
+from dbom.remote import fingerprint_url
+from dbom.storage.objects import RemoteItem, source_of
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
@@ -75,14 +78,59 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+LARGE = 51 * 1024 * 1024  # a batch of its own
+
+# A driver over the cluster that is killed as soon as a batch is in its journal.
+KILLED = """
+import os, signal, sys
+from dbom.engine import Journal, open_engine
+from dbom.remote import fingerprint_url
+
+class Killer:
+    def expect(self, size): pass
+    def advance(self, size): os.kill(os.getpid(), signal.SIGKILL)
+
+address, path, url = sys.argv[1:]
+with open_engine("ray", ray_address=address) as executor, Journal.open(path, tree=url, ignores=()) as journal:
+    fingerprint_url(url, ignores=(), executor=executor, journal=journal, progress=Killer())
+"""
+
+
 @pytest.fixture(scope="module")
-def facts(home: Path) -> Iterator[dict[str, str]]:
+def bucket() -> Iterator[dict[str, str]]:
+    """Run an S3 server that has a tree in a bucket, and tell what its clients have in their environment."""
+    with servers.moto() as endpoint:
+        call = servers.s3_call(endpoint)
+        call("create_bucket", Bucket="bkt")
+        for path, data in objects().items():
+            call("put_object", Bucket="bkt", Key=f"data/{path}", Body=data)
+        yield {**servers.S3_ENVIRONMENT, "AWS_ENDPOINT_URL": endpoint}
+
+
+def objects() -> dict[str, bytes]:
+    return {"a/large": b"l" * LARGE, **{f"d{number % 3}/f{number}": bytes([number]) * number for number in range(20)}}
+
+
+@pytest.fixture
+def here(bucket: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let this process be a client of the S3 server, and return the same tree on a disk."""
+    for name, value in bucket.items():
+        monkeypatch.setenv(name, value)
+    for path, data in objects().items():
+        (tmp_path / "data" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / path).write_bytes(data)
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def facts(home: Path, bucket: dict[str, str]) -> Iterator[dict[str, str]]:
     """Start a Ray of two workers from a process of its own, as anybody's cluster is, and tell where it is."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     owner = subprocess.Popen(
         [sys.executable, "-P", "-c", OWN],
         env={
             **environment,
+            **bucket,
             "HOME": str(home),
             "RAY_TMPDIR": str(home),
             "RAY_AUTH_TOKEN": RAY["RAY_AUTH_TOKEN"],
@@ -123,6 +171,53 @@ class WaitingItem(MadeItem):
             Path(self.pipe).write_text(str(os.getpid()), encoding="ascii")
             signal.pause()
         return entry
+
+
+class WaitingProgress:
+    """Says in a pipe which process reads, in the middle of the reading, and waits to be ended."""
+
+    def __init__(self, pipe: str) -> None:
+        self.pipe = pipe
+
+    def expect(self, size: int) -> None:
+        """Say nothing."""
+
+    def advance(self, size: int) -> None:
+        """Be in the middle."""
+        assert 0 < size < LARGE
+        Path(self.pipe).write_text(str(os.getpid()), encoding="ascii")
+        signal.pause()
+
+
+@dataclass(frozen=True)
+class WaitingObject:
+    """A remote item whose first reading is ended in its middle."""
+
+    inner: RemoteItem
+    pipe: str
+    log: str
+
+    @property
+    def path(self) -> str:
+        """The object's."""
+        return self.inner.path
+
+    @property
+    def size(self) -> int:
+        """The object's."""
+        return self.inner.size
+
+    @property
+    def state(self) -> str:
+        """The object's."""
+        return self.inner.state
+
+    def digest(self, progress: Progress | None = None) -> Entry:
+        """Read it, the second time."""
+        first = not reads(self.log)
+        with Path(self.log).open("a", encoding="utf-8") as log:
+            log.write(f"{self.path}\n")
+        return self.inner.digest(WaitingProgress(self.pipe) if first else progress)
 
 
 def tree(root: Path) -> Path:
@@ -173,6 +268,58 @@ def test_the_digest_is_the_same_where_a_worker_is_killed_midway(
     killer.join()
     assert tree_digest(tuple(MadeItem(item.path, item.content).digest() for item in items)) == tree_digest(found)
     assert ["f7", "f7"] == reads(log, "f7")
+
+
+def test_objects_of_a_bucket_have_the_same_digest_on_a_cluster(cluster: RayExecutor, here: Path) -> None:
+    found = fingerprint_url("s3://bkt/data", executor=cluster)
+    assert fingerprint_path(here) == found
+
+
+def test_an_object_whose_worker_is_killed_in_the_middle_of_it_is_read_again(
+    cluster: RayExecutor, here: Path, home: Path, tmp_path: Path
+) -> None:
+    log, pipe = str(tmp_path / "log"), str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    listed = list(source_of("s3://bkt").below("data/"))
+    items: list[RemoteItem | WaitingObject] = [
+        RemoteItem(found.key.removeprefix("data/"), "s3://bkt", found) for found in listed
+    ]
+    (place,) = (number for number, item in enumerate(items) if item.path == "a/large")
+    large = items[place]
+    assert isinstance(large, RemoteItem)
+    items[place] = WaitingObject(large, pipe, log)
+
+    def kill() -> None:
+        pid = int(Path(pipe).read_text(encoding="ascii"))
+        demand_worker_of(pid, home)
+        os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    found = tuple(digest_items(items, cluster, batch_items=4))
+    killer.join()
+    assert fingerprint_path(here).digest == tree_digest(found)
+    assert ["a/large", "a/large"] == reads(log)
+
+
+def test_a_driver_that_was_killed_goes_on_over_a_bucket_where_it_was(
+    cluster: RayExecutor, here: Path, facts: dict[str, str], home: Path, tmp_path: Path
+) -> None:
+    journal, url = tmp_path / "journal", "s3://bkt/data"
+    killed = subprocess.run(
+        [sys.executable, "-P", "-c", KILLED, facts["address"], str(journal), url],
+        env={**os.environ, **RAY, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert -signal.SIGKILL == killed.returncode, killed.stderr
+    bar = Bar()
+    with Journal.open(journal, tree=url, ignores=()) as opened:
+        assert 0 < len(opened) < len(objects())
+        found = fingerprint_url(url, ignores=(), executor=cluster, journal=opened, progress=bar)
+    assert fingerprint_path(here, ignores=()) == found
+    assert bar.advanced == bar.expected < sum(map(len, objects().values()))
 
 
 def test_a_subtree_whose_worker_dies_is_read_again(cluster: RayExecutor, tmp_path: Path) -> None:
