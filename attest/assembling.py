@@ -33,13 +33,22 @@ def certificate_bundle(envelope: JsonObject, *, certificate: bytes, log_entry: J
 
 
 def own_certificate_bundle(
-    envelope: JsonObject, *, certificate: bytes, log_entries: Sequence[JsonObject], time_stamps: Sequence[bytes]
+    envelope: JsonObject,
+    *,
+    certificate: bytes,
+    log_entries: Sequence[JsonObject],
+    time_stamps: Sequence[bytes],
+    issuers: Sequence[bytes] | None = None,
 ) -> bytes:
     """Return the bundle of a signer known by a certificate (DER), with what is there of a log and of time stamps.
 
-    Version 0.3 holds the signer's certificate alone: the others of its chain belong to the verifier's trust root.
+    Version 0.3 holds the signer's certificate alone: the others of its chain belong to the verifier's trust root. With
+    `issuers`, those between it and the root, it is a chain all the same, since model-signing reads nothing else.
     """
     named: JsonObject = {"certificate": {"rawBytes": _base64(certificate)}}
+    if issuers is not None:
+        chain: list[Json] = [{"rawBytes": _base64(der)} for der in (certificate, *issuers)]
+        named = {"x509CertificateChain": {"certificates": chain}}
     return _bundle(envelope, {**named, **_recorded(log_entries, time_stamps)})
 
 

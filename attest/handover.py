@@ -38,20 +38,25 @@ class Trust:
     """Whom a verifier expects, the file it rests on, and the command that writes that file.
 
     `file` is empty where the verifier has it already (the public Sigstore's root), `export` where the file is there.
+    `config` is the client trust configuration of the Sigstore that signed, where there is one.
     """
 
     signer: Identity | KeyIdentity
     file: str
     export: str = ""
+    config: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """One signed artifact: the `dbom verify` line, and a `cosign` line for each bundle that lies beside it."""
+    """One signed artifact: the `dbom verify` line, and a line of cosign or model-signing for each bundle beside it.
+
+    A line is empty where that program can't be told whom to trust.
+    """
 
     published: Published
     verify: str
-    cosign: tuple[str, ...]
+    others: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def _trust(
     if trust_config is None:
         return Trust(_certified(published), "")
     export = shell_line("dbom", "trust", "export", "--trust-config", str(trust_config), "-o", root)
-    return Trust(_certified(published), root, export)
+    return Trust(_certified(published), root, export, str(trust_config))
 
 
 def _root_file(published: Sequence[Published], here: Path) -> str:
@@ -132,7 +137,9 @@ def _handover(item: Published, trust: Trust, here: Path) -> Handover:
         item,
         verify_command(trust, artifact, *stores),
         tuple(
-            _cosign(trust, _seen(file, here), signed.statement.predicate_type, _blob(item, artifact, here))
+            _model_signing(trust, _seen(file, here), artifact)
+            if signed.statement.model is not None
+            else _cosign(trust, _seen(file, here), signed.statement.predicate_type, _blob(item, artifact, here))
             for file, signed in zip(item.files, item.prepared.signed, strict=False)
         ),
     )
@@ -153,6 +160,18 @@ def _cosign(trust: Trust, bundle: str, predicate_type: str, blob: str) -> str:
     else:
         words = ["--key", trust.file, "--insecure-ignore-tlog"]
     return shell_line("cosign", "verify-blob-attestation", "--bundle", bundle, *words, "--type", predicate_type, blob)
+
+
+def _model_signing(trust: Trust, bundle: str, artifact: str) -> str:
+    """Return the line for model-signing; a private Sigstore it takes by a client trust configuration alone."""
+    words = ["model_signing", "verify"]
+    if isinstance(trust.signer, KeyIdentity):
+        return shell_line(*words, "key", artifact, "--signature", bundle, "--public_key", trust.file)
+    if trust.file and not trust.config:
+        return ""
+    config = ["--trust_config", trust.config] if trust.config else []
+    who = ["--identity", trust.signer.subject, "--identity_provider", trust.signer.issuer]
+    return shell_line(*words, "sigstore", artifact, "--signature", bundle, *config, *who)
 
 
 def _seen(path: Path, here: Path) -> str:

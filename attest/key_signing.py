@@ -41,11 +41,11 @@ class KeySigner:
 
     def sign(self, statement: Statement) -> bytes:
         """Return the bundle: a DSSE envelope and a hint at the key."""
-        from attest.keys import key_hint, sign_bytes  # noqa: PLC0415  heavy
+        from attest.keys import sign_bytes  # noqa: PLC0415  heavy
 
         encoded = pre_authentication_encoding(DSSE_PAYLOAD_TYPE, statement.payload)
         envelope = dsse_envelope(statement.payload, sign_bytes(self.key, encoded))
-        return key_bundle(envelope, hint=key_hint(self.key))
+        return key_bundle(envelope, hint=_hint(self.key, statement))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class RecordedKeySigner:
         Raises `SigningError` where a record can't be had, is about something else or doesn't verify, `DocumentError`
         where the certificate isn't valid now.
         """
-        from attest.keys import key_hint, sign_bytes  # noqa: PLC0415  heavy
+        from attest.keys import sign_bytes  # noqa: PLC0415  heavy
         from attest.records import Signed  # noqa: PLC0415  heavy
 
         if self.certificate is not None:
@@ -90,10 +90,16 @@ class RecordedKeySigner:
             Signed(statement.payload, envelope, signature, self.key.public_key(), certificate)
         )
         entries, stamps = record.log_entries, record.time_stamps
-        if certificate is None:
-            raw = key_bundle(envelope, hint=key_hint(self.key), log_entries=entries, time_stamps=stamps)
+        if self.certificate is None:
+            raw = key_bundle(envelope, hint=_hint(self.key, statement), log_entries=entries, time_stamps=stamps)
         else:
-            raw = own_certificate_bundle(envelope, certificate=certificate, log_entries=entries, time_stamps=stamps)
+            raw = own_certificate_bundle(
+                envelope,
+                certificate=self.certificate.der,
+                log_entries=entries,
+                time_stamps=stamps,
+                issuers=None if statement.model is None else self.certificate.authority.certificates[:-1],
+            )
         self._check(raw, statement)
         return raw
 
@@ -120,3 +126,10 @@ class RecordedKeySigner:
             pattern = IdentityPattern.exact(certificate.identity.subject, certificate.identity.issuer)
             authority = Authority("signer", (pattern,), certificate.root(known), demands=demands)
         check_accepted(raw, statement.payload, authority, now=self._now())
+
+
+def _hint(key: SigningKey, statement: Statement) -> str:
+    """Return the hint at the key. To others it is opaque; model-signing refuses any but its own."""
+    from attest.keys import key_hint, model_key_hint  # noqa: PLC0415  heavy
+
+    return key_hint(key) if statement.model is None else model_key_hint(key)

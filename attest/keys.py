@@ -42,6 +42,7 @@ __all__ = [
     "key_identity",
     "kind_of",
     "load_key",
+    "model_key_hint",
     "private_pem",
     "public_der",
     "public_pem",
@@ -177,6 +178,11 @@ def key_identity(key: SigningKey) -> KeyIdentity:
 def key_hint(key: SigningKey) -> str:
     """Return the hint that a bundle carries for this key: the base64 sha256 of the public key, as cosign writes it."""
     return base64.b64encode(hashlib.sha256(public_der(key)).digest()).decode()
+
+
+def model_key_hint(key: SigningKey) -> str:
+    """Return the hint that model-signing demands of a bundle: the sha256 of the public key's PEM, in hex."""
+    return hashlib.sha256(public_pem(key)).hexdigest()
 
 
 def public_der(key: SigningKey) -> bytes:

@@ -130,6 +130,7 @@ def sign_artifact(
     supplier: str = "",
     locations: Sequence[Location] = (),
     stores: Sequence[Store] = (),
+    oms: bool | None = None,
     ignores: Sequence[str] | None = None,
     follow_links: bool = False,
     jobs: int = 0,
@@ -147,6 +148,7 @@ def sign_artifact(
         licenses=licenses,
         supplier=supplier,
         locations=locations,
+        oms=oms,
         ignores=ignores,
         follow_links=follow_links,
         jobs=jobs,
@@ -165,6 +167,7 @@ def prepare_artifact(
     supplier: str = "",
     locations: Sequence[Location] = (),
     locate: Locate | None = None,
+    oms: bool | None = None,
     ignores: Sequence[str] | None = None,
     follow_links: bool = False,
     jobs: int = 0,
@@ -175,7 +178,8 @@ def prepare_artifact(
     Without `bom`, the sidecar's is taken where it is about these bytes; else one is generated, of a dataset or a model
     as `type_` insists or the content tells; it states `licenses` and `supplier` where they are given. `ignores` are
     the patterns of what to leave out of a tree (None: the default ones). `locate` says how it is known that a location
-    holds the artifact; without it, that is declared.
+    holds the artifact; without it, that is declared. `oms` asks for OpenSSF Model Signing's statement as well; None
+    is: of a model.
 
     Raises `MismatchError` for a given BOM about other bytes, `NoEvidenceError` for one that doesn't say which bytes it
     is about, `DocumentError` for a malformed one, `UsageError` where something is in the sidecar's place,
@@ -199,6 +203,7 @@ def prepare_artifact(
     known = [(place, Known(Basis.DECLARED) if locate is None else locate(place, found)) for place in locations]
     statements = [
         Statement.build(subject, PREDICATE_BOM, parsed.document),
+        *([Statement.of_model(found)] if oms or (oms is None and parsed.kind_word == "model") else []),
         *(Statement.build(subject, PREDICATE_LOCATION, place.predicate(how)) for place, how in known),
     ]
     signed = tuple(SignedStatement(statement, signer.sign(statement)) for statement in statements)

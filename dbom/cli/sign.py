@@ -18,7 +18,7 @@ from dbom.cli.options import (
     StoreOption,
     TextOrJson,
 )
-from dbom.cli.output import json_result, say, write_result
+from dbom.cli.output import demand_outside, json_result, say, write_file, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.session import current_session, current_settings
 from dbom.cli.signers import (
@@ -41,8 +41,10 @@ from dbom.printable import printable
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attest.locating import LocationReader
-    from attest.publishing import GivenBom
+    from attest.publishing import GivenBom, Prepared
     from dbom.items import Progress
 
 __all__ = ["sign"]
@@ -61,6 +63,17 @@ def sign(
         list[str] | None,
         typer.Option("--location", metavar="URL@PIN", help="Sign, too, that the same bytes are found here."),
     ] = None,
+    oms: Annotated[
+        Path | None,
+        typer.Option(
+            "--oms",
+            metavar="FILE",
+            help="Sign it as OpenSSF Model Signing does, whatever it is, and write that here too.",
+        ),
+    ] = None,
+    no_oms: Annotated[
+        bool, typer.Option("--no-oms", help="Leave a model's OpenSSF Model Signing statement out.")
+    ] = False,
     computed: Annotated[
         bool, typer.Option("--computed", help="Read each --location in full before it is signed, and say so in it.")
     ] = False,
@@ -86,8 +99,9 @@ def sign(
     """Sign what an artifact is, and put the evidence beside it.
 
     Reads the bytes, signs the BOM that is about them (given, beside the artifact, or generated), and writes
-    ARTIFACT.dbom/. On a person's own machine the local identity signs; in CI or a pod the signer must be named.
-    Nothing goes to a public log without --public. The result ends with the commands with which somebody else verifies.
+    ARTIFACT.dbom/; a model is signed as OpenSSF Model Signing does, too, without git's files. On a person's own machine
+    the local identity signs; in CI or a pod the signer must be named. Nothing goes to a public log without --public.
+    The result ends with the commands with which somebody else verifies.
 
     Example: dbom sign model/ --location hf://org/model@0123456789abcdef0123456789abcdef01234567
     """
@@ -99,8 +113,8 @@ def sign(
 
     paths, here = artifact_paths(artifacts), Path.cwd()  # where there is none, that is said before anything is signed
     locations = [Location.parse(text) for text in location or ()]
-    if len(artifacts) > 1 and (bom is not None or locations):
-        raise UsageError(USAGE, "--bom and --location take one ARTIFACT", got=f"{len(artifacts)} artifacts")
+    _demand_one(paths, about_one=bom is not None or oms is not None or bool(locations))
+    demand_outside(oms, map(str, paths))
     if computed and not locations:
         raise UsageError(USAGE, "--computed is about a --location, and none is given")
     given = _given(bom)
@@ -134,6 +148,7 @@ def sign(
                     supplier=settings.supplier or "",
                     locations=locations,
                     locate=None if not computed else _reader(settings.jobs, progress),
+                    oms=_wanted(oms, no_oms=no_oms),
                     ignores=ignores,
                     follow_links=follow_links,
                     jobs=settings.jobs,
@@ -141,6 +156,8 @@ def sign(
                 )
             )
     published = [publish(item, stores=stores) for item in prepared]
+    if oms is not None:
+        _write_model_signature(oms, prepared[0])
     if any(item.bom_source is BomSource.GENERATED for item in prepared):
         say_license(settings)
     for item in prepared:
@@ -151,6 +168,23 @@ def sign(
         json_result("sign", signed_document(shown), output)
     else:
         write_result(signed_text(shown), output)
+
+
+def _demand_one(paths: Sequence[Path], *, about_one: bool) -> None:
+    if len(paths) > 1 and about_one:
+        raise UsageError(USAGE, "--bom, --oms and --location take one ARTIFACT", got=f"{len(paths)} artifacts")
+
+
+def _wanted(oms: Path | None, *, no_oms: bool) -> bool | None:
+    if oms is not None and no_oms:
+        raise UsageError(USAGE, "--oms and --no-oms are opposites")
+    return False if no_oms else True if oms is not None else None
+
+
+def _write_model_signature(path: Path, prepared: Prepared) -> None:
+    """Write the bundle that model-signing reads to a file of its own, whole or not at all."""
+    (bundle,) = [item.bundle for item in prepared.signed if item.statement.model is not None]
+    write_file(path, bundle)
 
 
 def _reader(jobs: int, progress: Progress | None) -> LocationReader:

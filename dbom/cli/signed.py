@@ -33,7 +33,7 @@ def signed_text(shown: HandedOver) -> str:
     elif shown.trust.file:
         lines.append(f"  # hand them {printable(shown.trust.file)}")
     for item in shown.artifacts:
-        lines += [f"  {line}" for line in (item.verify, *item.cosign)]
+        lines += [f"  {line}" for line in (item.verify, *item.others) if line]
     return "\n".join(lines)
 
 
@@ -95,8 +95,8 @@ def _statement_document(item: Handover, number: int) -> JsonObject:
     place = _location(signed)
     if place:
         document["location"] = place
-    if item.cosign:
-        document["cosign"] = item.cosign[number]
+    if item.others and item.others[number]:
+        document["cosign" if signed.statement.model is None else "modelSigning"] = item.others[number]
     return document
 
 

@@ -65,7 +65,7 @@ def test_it_leaves_a_report_a_picture_and_evidence(played: tuple[Path, str]) -> 
     assert f"The report:  {folder}/report.html" in told
     assert (folder / "report.html").read_text().startswith("<!doctype html>")
     assert "<svg" in (folder / "lineage.svg").read_text()
-    assert len(list(folder.rglob("*.sigstore.json"))) == 4
+    assert len(list(folder.rglob("*.sigstore.json"))) == 5
 
 
 def test_the_commands_that_it_prints_do_each_step(played: tuple[Path, str], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -254,3 +255,61 @@ def test_what_the_content_does_not_tell_can_be_insisted_on(tmp_path: Path, capsy
     assert "--as dataset or --as model" in capsys.readouterr().err
     assert 0 == run(["sign", str(thing), "--as", "dataset", "--local"])
     assert 0 == run(["verify", str(thing)])
+
+
+def _statements(result: dict[str, Any]) -> list[str]:
+    return [item["predicateType"] for item in result["results"][0]["statements"]]
+
+
+_OMS = "https://model_signing/signature/v1.0"
+
+
+def test_a_model_is_signed_as_model_signing_does_and_a_dataset_is_not(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, model = _json(capsys, "sign", "tree", "--as", "model")
+    _, dataset = _json(capsys, "sign", "data.csv")
+    assert ([True], [False]) == ([_OMS in _statements(model)], [_OMS in _statements(dataset)])
+    (here / "tree" / ".gitattributes").write_text("* text\n")
+    code, checked = _json(capsys, "verify", "tree")
+    assert (1, "refused") == (code, checked["results"][0]["verdict"])
+
+
+@pytest.mark.usefixtures("here")
+def test_no_oms_leaves_it_out(capsys: pytest.CaptureFixture[str]) -> None:
+    _, result = _json(capsys, "sign", "tree", "--as", "model", "--no-oms")
+    assert _OMS not in _statements(result)
+
+
+def test_oms_insists_and_writes_the_bundle_where_it_is_told_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, result = _json(capsys, "sign", "data.csv", "--oms", "data.sig")
+    (statement,) = [item for item in result["results"][0]["statements"] if item["predicateType"] == _OMS]
+    assert (0, statement["sha256"]) == (code, hashlib.sha256((here / "data.sig").read_bytes()).hexdigest())
+    shutil.rmtree(here / "data.csv.dbom")
+    code, checked = _json(capsys, "verify", "data.csv", "--bundle", "data.sig")
+    assert (0, "verified") == (code, checked["results"][0]["verdict"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tree", "--oms", "tree/model.sig"),
+        ("tree", "--oms", "model.sig", "--no-oms"),
+        ("tree", "data.csv", "--oms", "model.sig"),
+    ],
+)
+def test_a_place_for_the_model_signature_that_can_t_be_is_refused_before_anything_is_signed(
+    words: tuple[str, ...], here: Path
+) -> None:
+    assert 2 == run(["sign", *words])
+    assert not (here / "tree.dbom").exists()
+
+
+def test_git_s_files_are_signed_in_the_bom_and_left_out_of_the_model_statement(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "tree" / ".gitattributes").write_text("* text\n")
+    run(["sign", "tree", "--as", "model"])
+    capsys.readouterr()
+    code, result = _json(capsys, "verify", "tree")
+    assert (0, 2) == (code, len(_statements(result)))

@@ -76,11 +76,11 @@ def _of_key(path: Path, here: Path, **more: object) -> HandedOver:
 
 def test_a_path_is_shown_from_here_and_never_as_a_flag(table: Path, tmp_path: Path) -> None:
     shown = _of_key(table, tmp_path).artifacts[0]
-    words = shlex.split(shown.cosign[0])
+    words = shlex.split(shown.others[0])
     assert "./-data.csv" == words[-1] == shlex.split(shown.verify)[2]
     assert ["--key", "k.pub", "--insecure-ignore-tlog"] == words[4:7]
     elsewhere = _of_key(table, tmp_path / "elsewhere").artifacts[0]
-    assert str(table) == shlex.split(elsewhere.cosign[0])[-1]
+    assert str(table) == shlex.split(elsewhere.others[0])[-1]
 
 
 def test_the_trust_root_is_never_written_into_the_artifact(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_cosign_is_given_a_tree_s_manifest(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "data.csv").write_text("a,b\n1,2\n")
     shown = _of_key(tmp_path / "tree", tmp_path).artifacts[0]
-    assert "tree.dbom/manifest.sha256" == shlex.split(shown.cosign[0])[-1]
+    assert "tree.dbom/manifest.sha256" == shlex.split(shown.others[0])[-1]
 
 
 def test_evidence_that_lies_in_a_store_alone_is_looked_for_there(
@@ -106,7 +106,7 @@ def test_evidence_that_lies_in_a_store_alone_is_looked_for_there(
 ) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     shown: Handover = _of_key(table, tmp_path, stores=True).artifacts[0]
-    assert (True, ()) == ("--store" in shown.verify, shown.cosign)
+    assert (True, ()) == ("--store" in shown.verify, shown.others)
 
 
 def test_a_signer_that_names_itself_by_its_certificate_alone_is_read_from_the_bundle(
