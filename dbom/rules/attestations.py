@@ -311,7 +311,8 @@ SELF_CHECK = Rule(
 SIGNING_KEY_UNUSABLE = Rule(
     "DBOM-345",
     "key not usable",
-    "A signing key is a PKCS#8 PEM file with an ECDSA key on P-256, P-384 or P-521, or an Ed25519 key.",
+    "A signing key is a PKCS#8 PEM file with an ECDSA key on P-256, P-384 or P-521, or an Ed25519 key; or a URI of one"
+    " in a device or a service.",
     "make one with `dbom keys generate`",
 )
 KEY_PASSWORD = Rule(
@@ -337,7 +338,8 @@ SIGNER_UNNAMED = Rule(
 SIGNER_AMBIGUOUS = Rule(
     "DBOM-349",
     "several signers named",
-    "Of --signing-key, --trust-config and --local at most one can be meant.",
+    "One signer signs: a key, an identity with one token, or this machine's. Beside a key, --trust-config, --local or"
+    " --timestamp-url may say who logs or dates what it signs, one of them.",
     "keep one of them",
 )
 REMOTE_SIGNING = Rule(
