@@ -8,6 +8,7 @@ Behind them stand the parts of the embedded local Sigstore, whose answers unmodi
 | a number | this HTTP status |
 | `silent` | no answer, ever |
 | `drip` | a byte now and then |
+| a JSON object | this answer |
 | `garbage` | an answer that isn't one |
 | `again` | (log) the entry is there already, as it is; a GET gives it |
 | `elsewhere` | a redirect to another address, which is then asked for (`Services.asked_elsewhere`) |
@@ -220,6 +221,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer wrongly, and return whether there was an answer at all."""
         if how.isdigit():
             self._give(int(how), b"no")
+        elif how.startswith("{"):
+            self._give(201, how.encode())
         elif how == "echo":
             self._give(400, b"", reason=self.headers["Authorization"])
         elif how == "again":

@@ -25,7 +25,7 @@ from attest.keyfiles import write_key_pair
 from attest.keys import KEY_KINDS, generate_key, public_pem
 from attest.local import open_local
 from attest.recording import RemoteRecorder
-from attest.remote import RemoteSigner
+from attest.remote import RemoteSigner, oidc_url
 from attest.services import Services as Named
 from attest.statement import Statement, Subject
 from attest.tokens import GivenToken
@@ -34,7 +34,7 @@ from attest.trust import TrustRoot
 from attest.verified import VerifiedStatement
 from attest.verifying import verify_bundle
 from dbom.cli.app import run
-from dbom.errors import SigningError
+from dbom.errors import DocumentError, SigningError
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_BOM
 
@@ -217,6 +217,79 @@ def test_an_entry_that_is_there_already_is_read_where_the_log_says(services: Ser
     services.wrong = ("log", "409")
     with pytest.raises(SigningError, match="and not where"):
         _key_signer(services).sign(_STATEMENT)
+
+
+def _entry(**changed: object) -> str:
+    """Return an answer in Rekor 1's shape, in which something is amiss."""
+    proof = {"logIndex": 0, "rootHash": "ab", "treeSize": 1, "hashes": [], "checkpoint": "c"}
+    verification = {"signedEntryTimestamp": "AAAA", "inclusionProof": proof}
+    body = "eyJraW5kIjoiZHNzZSIsImFwaVZlcnNpb24iOiIwLjAuMSJ9"
+    entry = {"body": body, "logID": "ab", "logIndex": 0, "integratedTime": 1, "verification": verification}
+    for name, value in changed.items():
+        (proof if name in proof else entry)[name] = value
+    return json.dumps({"ab" * 32: entry})
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ('{"a":{},"b":{}}', "isn't one entry"),
+        (_entry(verification=3), "verification is missing"),
+        (_entry(body=""), "body is missing"),
+        (_entry(body="!"), "won't do"),
+        (_entry(body="W10="), "not a JSON object"),
+        (_entry(hashes="x"), "hashes is not a list"),
+        (_entry(hashes=[3]), "hashes holds something"),
+        (_entry(logIndex=True), "logIndex is not a number"),
+        (_entry(treeSize="-1"), "treeSize is not a number"),
+        (_entry(rootHash="xy"), "won't do"),
+        (_entry(), "log entry"),
+    ],
+)
+def test_an_answer_of_a_log_that_can_not_be_read_is_refused_as_that(services: Services, answer: str, said: str) -> None:
+    services.wrong = ("log", answer)
+    with pytest.raises(SigningError, match=said) as caught:
+        _key_signer(services).sign(_STATEMENT)
+    assert "DBOM-359" == caught.value.rule.id
+
+
+def test_a_rekor_2_answer_that_can_not_be_read_is_refused_as_that(services: Services) -> None:
+    config = services.config()
+    config["signingConfig"]["rekorTlogUrls"][0]["majorApiVersion"] = 2
+    named = Named.of_trust_config(json.dumps(config).encode(), where="config", now=_now())
+    signer = RecordedKeySigner(generate_key(), RemoteRecorder(named, _now), None, _now)
+    with pytest.raises(SigningError) as caught:
+        signer.sign(_STATEMENT)
+    assert "DBOM-359" == caught.value.rule.id
+
+
+def test_without_the_bytes_of_a_root_sigstore_python_checks_the_bundle(services: Services, tmp_path: Path) -> None:
+    """As with --public: only sigstore-python holds that root."""
+    config = services.config()
+    signer = RemoteSigner.of(json.dumps(config).encode(), GivenToken(services.token(), "here"), where="c", now=_now)
+    assert replace(signer, _services=None).sign(_STATEMENT)
+    config["trustedRoot"]["tlogs"] = json.loads(open_local(tmp_path / "other").trusted_root())["tlogs"]
+    signer = RemoteSigner.of(json.dumps(config).encode(), GivenToken(services.token(), "here"), where="c", now=_now)
+    with pytest.raises(SigningError, match="doesn't verify") as caught:
+        replace(signer, _services=None).sign(_STATEMENT)
+    assert "DBOM-344" == caught.value.rule.id
+
+
+def test_the_address_to_sign_in_at_is_the_configuration_s(services: Services) -> None:
+    config = services.config()
+    assert services.url == oidc_url(json.dumps(config).encode(), where="c")
+    del config["signingConfig"]["oidcUrls"]
+    with pytest.raises(DocumentError, match="no OIDC issuer"):
+        oidc_url(json.dumps(config).encode(), where="c")
+
+
+def test_a_browser_is_opened_only_where_there_is_a_terminal(
+    services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 2 == run(["sign", "data.csv", "--trust-config", "config.json", "--browser", "-f", "json"])
+    document = json.loads(capsys.readouterr().out)
+    assert ("DBOM-351", True) == (document["rule"], "terminal" in document["error"])
+    assert [] == services.asked
 
 
 def test_the_public_sigstore_out_of_reach_is_could_not_tell_and_nobody_else_steps_in(tmp_path: Path) -> None:
