@@ -27,16 +27,17 @@ class LogSigner:
     """Who a log is: the name that its heads are signed under, and its key.
 
     Behind the name stands a number for the tree in a head's first line, ` - N`: sigstore-go takes a head without one
-    for Rekor 2's, and then refuses entries of kind `dsse`.
+    for Rekor 2's, and then refuses entries of kind `dsse`. `log_id` is the sha256 of its SubjectPublicKeyInfo.
     """
 
     name: str
     key: ec.EllipticCurvePrivateKey = field(repr=False)
+    public_key: ec.EllipticCurvePublicKey = field(init=False, repr=False)
+    log_id: bytes = field(init=False)
 
-    @property
-    def log_id(self) -> bytes:
-        """The log's id: the sha256 of its SubjectPublicKeyInfo."""
-        return key_id(self.key.public_key())
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "public_key", self.key.public_key())
+        object.__setattr__(self, "log_id", key_id(self.public_key))
 
     def checkpoint(self, size: int, root: bytes) -> str:
         """Return the signed head of the log at this size, signed with ECDSA as by Rekor 1."""

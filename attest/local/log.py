@@ -60,6 +60,7 @@ class LogReader:
     def __init__(self, folder: Path, *, patience: float = PATIENCE) -> None:
         self._folder = folder
         self._patience = patience
+        self._head, self._index = folder / "checkpoint", folder / "index"
 
     @property
     def folder(self) -> Path:
@@ -69,7 +70,7 @@ class LogReader:
     @property
     def is_old(self) -> bool:
         """Whether it is kept as an older dbom did: without a stored tree and a signed head, until the next writer."""
-        return not (self._folder / "checkpoint").exists() and (self._folder / "index").exists()
+        return not self._head.exists() and self._index.exists()
 
     def head(self) -> Checkpoint:
         """Return the signed head. Raises `SigningError` where it is missing, malformed, or from an older dbom."""
@@ -152,7 +153,7 @@ class LogReader:
     def _read_head(self) -> Checkpoint | str:
         """Return the head, or what is wrong with it."""
         try:
-            with (self._folder / "checkpoint").open("rb") as file:
+            with self._head.open("rb") as file:
                 return Checkpoint.parse(file.read(MAX_CHECKPOINT_BYTES + 1))
         except FileNotFoundError:
             return "its head is missing" if not self.is_old else "it has no signed head yet"
@@ -186,6 +187,8 @@ class MerkleLog(LogReader):
     def __init__(self, folder: Path, signer: LogSigner, *, patience: float = PATIENCE) -> None:
         super().__init__(folder, patience=patience)
         self._signer = signer
+        self._last = ""
+        self._lock, self._entries, self._records = folder / "lock", folder / "entries", folder / "tree"
 
     @property
     def signer(self) -> LogSigner:
@@ -211,10 +214,11 @@ class MerkleLog(LogReader):
             path, index = frontier.path, frontier.size
             completed = frontier.add(leaf_hash(entry))
             record = (end + len(entry)).to_bytes(END_BYTES, "big") + b"".join(completed)
-            write_at(self._folder / "entries", end, entry)
-            write_at(self._folder / "tree", record_offset(index), record)
+            write_at(self._entries, end, entry)
+            write_at(self._records, record_offset(index), record)
             text = self._signer.checkpoint(frontier.size, frontier.root)
-            replace_file(self._folder / "checkpoint", text.encode())
+            replace_file(self._head, text.encode())
+            self._last = text
         return Inclusion(index, frontier.size, frontier.root, path, text)
 
     def migrate(self) -> None:
@@ -225,7 +229,7 @@ class MerkleLog(LogReader):
     @contextmanager
     def _writing(self) -> Iterator[tuple[Frontier, int]]:
         """Hold the log: locked, in today's form, and recovered."""
-        with locked(self._folder / "lock", patience=self._patience):
+        with locked(self._lock, patience=self._patience):
             old_log.migrate(self._folder, self._signer)
             yield self._recovered()
 
@@ -236,7 +240,10 @@ class MerkleLog(LogReader):
         Raises `SigningError` where the log no longer contains what its head says.
         """
         head = self.head()
-        if head.name != self._signer.name or not head.is_signed_by(self._signer.key.public_key()):
+        # The head that this writer signed last needn't be verified again.
+        if head.text != self._last and not (
+            head.name == self._signer.name and head.is_signed_by(self._signer.public_key)
+        ):
             raise self._damaged("its head isn't signed by this log's key")
         with self._tree() as tree:
             if tree.size < record_offset(head.size):

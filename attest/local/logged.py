@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from attest.local.checkpoints import Checkpoint
 from dbom.canonical import json_object
-from dbom.errors import EvidenceError
+from dbom.errors import DocumentError, EvidenceError
 from dbom.rules.attestations import BUNDLE_MALFORMED
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read_logged(raw: bytes, *, where: str) -> LoggedBundle:
         certificate = _certificate(material)
         signatures = _signatures(document)
         foreign = [entry.index for entry in entries if not signatures & _recorded(entry.body)]
-    except (KeyError, IndexError, ValueError, binascii.Error) as error:
+    except (DocumentError, KeyError, IndexError, ValueError, binascii.Error) as error:
         raise EvidenceError(BUNDLE_MALFORMED, "a bundle whose log entry can't be read", where=where) from error
     if foreign:
         raise EvidenceError(

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from attest.assembling import certificate_bundle, dsse_envelope
 from attest.dsse import pre_authentication_encoding
-from attest.local.ecdsa import signed
+from attest.local.ecdsa import is_signed, signed
 from attest.local.entries import dsse_entry, log_entry
 from attest.local.generations import base_of, folder_in_force, held
 from attest.local.services import Services
@@ -20,7 +20,7 @@ from attest.selfcheck import check_bundle
 from attest.trust import TrustRoot
 from dbom.errors import SigningError
 from dbom.names import DSSE_PAYLOAD_TYPE
-from dbom.rules.attestations import CLOCK_BEFORE_AUTHORITY
+from dbom.rules.attestations import CLOCK_BEFORE_AUTHORITY, SELF_CHECK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,10 +61,11 @@ class LocalSigner:
         return f"local identity {self.identity}, only as good as this machine"
 
     def sign(self, statement: Statement) -> bytes:
-        """Return the bundle of `statement`: certificate, log entry and time stamp, verified before it is returned.
+        """Return the bundle of `statement`: certificate, log entry and time stamp.
 
-        Every signature is verified as it is made, with the keys that the trust root names. The first bundle is also
-        read back and verified as a stranger would, by sigstore-python and by our verifier.
+        The first bundle of each signer is read back and verified as a stranger would, by sigstore-python and by our
+        verifier; of each later one, the signature of the statement, whose key is fresh, is verified. All other keys
+        are the same, and were compared with the trust root when they were loaded.
 
         Raises `SigningError` where the clock is outside the authority's lifetime, where a log is busy or damaged, or
         where the bundle doesn't verify; `PathError` where a log can't be written.
@@ -102,7 +103,10 @@ class LocalSigner:
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.RFC822Name(self.identity.subject)
         certificate = self._services.authority.issue(name, self.identity.issuer, key=key.public_key(), now=now)
-        signature = signed(pre_authentication_encoding(DSSE_PAYLOAD_TYPE, statement.payload), key)
+        encoded = pre_authentication_encoding(DSSE_PAYLOAD_TYPE, statement.payload)
+        signature = signed(encoded, key)
+        if not is_signed(encoded, signature, key.public_key()):
+            raise SigningError(SELF_CHECK, "the new signature doesn't verify")
         envelope = dsse_envelope(statement.payload, signature)
         pem = certificate.public_bytes(Encoding.PEM)
         entry, stamp = self._recorded(envelope, statement.payload, signature, pem, now)

@@ -31,7 +31,9 @@ def write_at(path: Path, offset: int, data: bytes) -> None:
     with _unwritable(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            os.ftruncate(descriptor, offset)
+            # Cutting nothing off would still cost the disk some work.
+            if os.fstat(descriptor).st_size != offset:
+                os.ftruncate(descriptor, offset)
             _write_all(descriptor, offset, data)
             os.fsync(descriptor)
         finally:
@@ -55,12 +57,22 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises `PathError`. Not for two writers at once.
     """
     temporary = path.with_name(f"{path.name}.new")
-    with _unwritable(path):
-        temporary.unlink(missing_ok=True)
-    write_new(temporary, data)
+    _write_over(temporary, data)
     with _unwritable(path):
         temporary.replace(path)
     flush_folder(path.parent)
+
+
+def _write_over(path: Path, data: bytes) -> None:
+    """Write a new file; one that a crash left in its place holds nothing that counts."""
+    try:
+        write_new(path, data)
+    except PathError as error:
+        if not isinstance(error.__cause__, FileExistsError):
+            raise
+        with _unwritable(path):
+            path.unlink()
+        write_new(path, data)
 
 
 def flush_folder(folder: Path) -> None:

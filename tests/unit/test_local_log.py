@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,9 +18,6 @@ from attest.local.checkpoints import Checkpoint, LogSigner
 from attest.local.log import LogReader, MerkleLog
 from attest.local.merkle import check_consistency, leaf_hash, root_from_proof
 from dbom.errors import DbomError, PathError, SigningError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -345,3 +342,13 @@ def test_a_checkpoint_counts_only_with_a_signature_by_the_log_s_key_under_its_na
     )
     assert not Checkpoint.parse(text.encode()).is_signed_by(ec.generate_private_key(ec.SECP256R1()).public_key())
     assert "log.example" == Checkpoint.parse(text.encode()).name
+
+
+def test_the_files_are_those_that_the_specification_shows(log: MerkleLog) -> None:
+    """docs/formats/local-log.md: the tree over nothing, a zero byte and 10 (hex)."""
+    page = (Path(__file__).parents[2] / "docs" / "formats" / "local-log.md").read_text(encoding="utf-8")
+    shown = page.split("```text\n")[1].split("```")[0]
+    for entry in (b"", b"\x00", b"\x10"):
+        log.append(entry)
+    assert bytes.fromhex("".join(shown.split())) == (log.folder / "tree").read_bytes()
+    assert log.head().root.hex() in page
