@@ -101,7 +101,7 @@ _BY_NAME = {key.name: key for key in KEYS}
 
 # Variables that are no settings: places, test peers, secrets, and what Kubernetes adds for services called dbom….
 _OTHER_VARIABLES = re.compile(
-    r"DBOM_(HOME|CONFIG_HOME|CACHE_HOME|IDENTITY_TOKEN_FILE|PKCS11_PIN|(TEST|REQUIRE|GOLDEN)_\w+|\w*PASSWORD|(\w+_)?SERVICE_(HOST|PORT\w*)|(\w+_)?PORT(_\d+_(TCP|UDP|SCTP)\w*)?)"
+    r"DBOM_(HOME|CONFIG_HOME|CACHE_HOME|PLAIN_HTTP|IDENTITY_TOKEN_FILE|PKCS11_PIN|(TEST|REQUIRE|GOLDEN)_\w+|\w*PASSWORD|(\w+_)?SERVICE_(HOST|PORT\w*)|(\w+_)?PORT(_\d+_(TCP|UDP|SCTP)\w*)?)"
 )
 
 

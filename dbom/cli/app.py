@@ -57,6 +57,7 @@ COMMANDS: Mapping[str, Leaf | Group] = {
         "Make, look at and move signed statements.",
         {
             "attach": Leaf("attest_stores:attach", "Attach a bundle to the artifact that it is about."),
+            "create": Leaf("attest_create:create", "Sign any predicate about an artifact."),
             "list": Leaf("attest_stores:list_", "List the bundles of a sidecar, a store or a registry."),
             "pull": Leaf("attest_stores:pull", "Pull evidence from a registry or a store."),
             "push": Leaf("attest_stores:push", "Push evidence to a registry or a store."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbom.cli.artifacts import artifact_paths
+from dbom.cli.artifacts import artifact_paths, stated_digest
 from dbom.cli.caching import TrustCacheOption, opened_cache
 from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.failure import is_result, worst_code
@@ -79,7 +79,7 @@ def verify(
     paths = artifact_paths(artifacts or ())
     results = _results(
         paths,
-        [_digest(text) for text in digest or []],
+        [stated_digest(text) for text in digest or []],
         _conditions(expected, policy),
         bundles=bundle or [],
         stores=current_settings(store=tuple(store or ())).store,
@@ -199,17 +199,6 @@ def _one(where: str, verified: Callable[[], Verification], *, several: bool) -> 
         if not several or not is_result(error):
             raise
         return Verification.failed(printable(where), error)
-
-
-def _digest(text: str) -> Digest:
-    from dbom.model import Digest
-
-    try:
-        return Digest.parse(text)
-    except ValueError as error:
-        raise UsageError(
-            USAGE, "not a digest", got=printable(text), expected="sha256:<64 lower-case hex> or tree:sha256:<…>"
-        ) from error
 
 
 def _bundle(path: Path) -> StoredBundle:
