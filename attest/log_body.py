@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Signer", "check_entry_body"]
 
 _MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-_SHOWN_BYTES: Final = 64
+_SHOWN_BYTES: Final = 160
 _HASHES: Final = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
 
 

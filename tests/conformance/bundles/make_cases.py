@@ -40,6 +40,7 @@ MANIFEST = f"{SHA256}  model.bin\n".encode()
 TREE = hashlib.sha256(MANIFEST).hexdigest()
 IDENTITY = {"identity": SUBJECT, "issuer": ISSUER, "trusted_root": "trusted_root.json"}
 BOM = {"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": {"component": {"type": "data", "name": "artifact"}}}
+ROOT: bytes = written(MADE.trusted_root())
 LATER = SIGNED_AT + timedelta(days=200)
 
 
@@ -63,9 +64,6 @@ class Case:
             said |= {"exit": 0}
         text = json.dumps(said, indent=2, ensure_ascii=False).encode() + b"\n"
         return {**self.files, "bundle.sigstore.json": self.bundle, "case.json": text}
-
-
-ROOT = written(MADE.trusted_root())
 
 
 def payload(*subjects: dict[str, Any], **more: Any) -> bytes:
@@ -154,7 +152,7 @@ def _accepted() -> Iterator[tuple[str, Case]]:
     yield "rekor2", Case("Rekor 2: hashedrekord 0.0.2 without a promise", signed(kind="hashedrekord 0.0.2", at=None))
     yield "rekor2_dsse", Case("Rekor 2: dsse 0.0.2 without a promise", signed(kind="dsse 0.0.2", at=None))
     yield "hashedrekord", Case("Rekor 1: hashedrekord 0.0.1 over the signed bytes", signed(kind="hashedrekord 0.0.1"))
-    old = {"kind": "intoto 0.0.2", "media_type": BUNDLE_V01}
+    old: dict[str, Any] = {"kind": "intoto 0.0.2", "media_type": BUNDLE_V01}
     yield "v01_intoto", Case("a bundle v0.1 with a chain and an intoto 0.0.2 entry", signed(**old))
     yield "v01_promise", Case("a bundle v0.1 with the log's promise alone", altered(_no_proof, **old))
     yield "two_subjects", Case("any subject that matches will do", signed(payload(subject("b" * 64), subject())))
@@ -282,7 +280,7 @@ def _logs() -> Iterator[tuple[str, Case]]:
     yield "proof_index_fail", _fail("the path is another index's", "DBOM-330", proof(logIndex="0"))
     unbound = altered(lambda d: (entry(d).pop("inclusionPromise"), entry(d).update(logIndex="7")))
     yield "log_index_fail", _fail("nothing binds the log index", "DBOM-330", unbound)
-    older = {"others": (b"an older entry", b"one more")}
+    older: dict[str, Any] = {"others": (b"an older entry", b"one more")}
     body = MADE.bundle(PAYLOAD)
     newer = MADE.log_entry(_body(body), "dsse 0.0.1", **older)
     checkpoint = newer["inclusionProof"]["checkpoint"]  # type: ignore[index,call-overload]  # made just now
@@ -345,7 +343,7 @@ def _times() -> Iterator[tuple[str, Case]]:
     early = (SIGNED_AT - timedelta(days=2)).isoformat()
     yield "future_fail", _fail("signed in the future", "DBOM-336", signed(), now=early)
     ended = {"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}
-    undecided = {"exit": 3}
+    undecided: dict[str, Any] = {"exit": 3}
     files = root(lambda d: d["timestampAuthorities"][0].update(validFor=ended))
     yield (
         "stamper_retired_fail",
