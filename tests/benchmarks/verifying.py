@@ -31,7 +31,7 @@ from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_BOM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dbom.canonical import Json
 
@@ -72,7 +72,7 @@ def _statement(size: int) -> bytes:
     return Statement.build(Subject.of("data", Digest(Kind.FILE, "a" * 64)), PREDICATE_BOM, bom).payload
 
 
-def _measured(calls: dict[str, Callable[[], object]], times: int) -> dict[str, float]:
+def _measured(calls: Mapping[str, Callable[[], object]], times: int) -> dict[str, float]:
     found: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
