@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.bundle import Bundle
-from attest.certificates import identity_of, load_certificate
+from attest.certificates import OWN_AUTHORITY_PREFIX, identity_of, load_certificate
 from attest.identity import Identity, KeyIdentity
 from dbom.model import Kind
 from dbom.names import SIDECAR_MANIFEST
@@ -29,6 +29,10 @@ ROOT_FILE: Final = "trusted_root.json"
 
 PUBLIC_FILE: Final = "signer.pub"
 """The name that the commands give to the exported public key of a device or service."""
+
+AUTHORITY_FILE: Final = "authority.pem"
+STAMPER_FILE: Final = "time-stamps.pem"
+"""The names that the commands give to the PEM chains of one's own authority and of the time-stamp authority."""
 
 _BUNDLE_NAME: Final = "the new bundle"
 
@@ -83,7 +87,10 @@ def handovers(
 
 def verify_command(trust: Trust, artifact: str, *stores: str) -> str:
     """Return the `dbom verify` line for somebody who has the artifact, its evidence and the trust file."""
-    if isinstance(trust.signer, Identity):
+    if isinstance(trust.signer, Identity) and _is_own(trust.signer):
+        who = ["--identity", trust.signer.subject, "--certificate-chain", trust.file]
+        who += ["--timestamp-certificate-chain", STAMPER_FILE]
+    elif isinstance(trust.signer, Identity):
         who = ["--identity", trust.signer.subject, "--issuer", trust.signer.issuer]
         who += ["--trusted-root", trust.file] if trust.file else []
     else:
@@ -110,8 +117,8 @@ def _trust(
         return Trust(known, PUBLIC_FILE, shell_line("dbom", "keys", "export", signing_key.text, "-o", PUBLIC_FILE))
     if known is not None and signing_key is None:
         return Trust(known, root, shell_line("dbom", "trust", "export", "-o", root))
-    if known is not None:  # whom one's own authority names: its root is for whoever runs it to hand out
-        return Trust(known, root)
+    if known is not None:
+        return Trust(known, AUTHORITY_FILE)
     if trust_config is None:
         return Trust(_certified(published), "")
     export = shell_line("dbom", "trust", "export", "--trust-config", str(trust_config), "-o", root)
@@ -141,8 +148,14 @@ def _handover(item: Published, trust: Trust, here: Path) -> Handover:
             if signed.statement.model is not None
             else _cosign(trust, _seen(file, here), signed.statement.predicate_type, _blob(item, artifact, here))
             for file, signed in zip(item.files, item.prepared.signed, strict=False)
+            if not _is_own(trust.signer)
         ),
     )
+
+
+def _is_own(signer: Identity | KeyIdentity) -> bool:
+    """Return whether one's own authority vouches for the signer, whom other clients name otherwise."""
+    return isinstance(signer, Identity) and signer.issuer.startswith(OWN_AUTHORITY_PREFIX)
 
 
 def _blob(item: Published, artifact: str, here: Path) -> str:
