@@ -71,6 +71,7 @@ def verify(
 
     The bytes are read again, the evidence comes from the sidecar (ARTIFACT.dbom/), --bundle and --store. Say whom to
     expect: --identity with --issuer, --key, or --policy. Without any it is this machine's own local identity.
+    A trust root beside a --key demands that its log or its time stamper vouches for the signature too.
 
     Example: dbom verify model/ --identity ci@example.org --issuer https://accounts.example.org --trusted-root root.json
     """
@@ -115,9 +116,9 @@ def _conditions(expected: Expected, policy: Path | None) -> list[_Condition]:
     chosen = current_settings(policy=None if policy is None else str(policy)).policy
     if not chosen:
         return [_Condition(expected.demanded())]
-    if expected.trusted_root or expected.trust_config:
+    if expected.names_root:
         raise UsageError(
-            USAGE, "a policy names its own trust roots: --trusted-root and --trust-config say nothing to it"
+            USAGE, "a policy names its own trust roots: --trusted-root, --trust-config and chains say nothing to it"
         )
     return _of_policy(Path(chosen))
 
