@@ -109,7 +109,15 @@ def fingerprint_remote(
         return RemoteFingerprint(found, Unknown("a disk keeps no pins"), {})
     if is_member(url):
         with open_sources():
-            found = fingerprint_members(url, patterns, progress=progress, offline=offline)
+            found = fingerprint_members(
+                url,
+                patterns,
+                progress=progress,
+                offline=offline,
+                executor=executor,
+                journal=journal,
+                jobs=jobs,
+            )
         return RemoteFingerprint(found, Unknown("a member of an archive has no place of its own"), {})
     demand_online(url, offline=offline)
     with open_sources():

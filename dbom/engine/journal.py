@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final, Self
 from dbom.canonical import load_json
 from dbom.engine.records import FileRecord, file_json, files_of, part_of, segment_json
 from dbom.engine.segments import item_key
-from dbom.engine.shared import SharedItem
 from dbom.errors import DbomError, DocumentError, PathError, UsageError
-from dbom.hashing import LocalItem
+from dbom.hashing import FileState
 from dbom.model import Entry
 from dbom.names import schema_name
 from dbom.printable import printable
@@ -112,7 +111,9 @@ class Journal:
             self._descriptor = -1
 
     def _is_settled(self, item: Item) -> bool:
-        return not isinstance(item, LocalItem | SharedItem) or item.listed.newest_ns < self._settled_ns
+        # The state of the file that it lies in, where that is on a disk: its own, or that of the archive around it.
+        listed = getattr(item, "listed", None)
+        return not isinstance(listed, FileState) or listed.newest_ns < self._settled_ns
 
     def _resume(self, header: JsonObject) -> None:
         first = _line(header)

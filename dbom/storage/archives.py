@@ -28,7 +28,19 @@ if TYPE_CHECKING:
 
     from dbom.storage.objects import Source
 
-__all__ = ["MALFORMED", "ForwardFile", "ObjectFile", "UnboundedError", "tar_members", "zip_members"]
+__all__ = [
+    "MALFORMED",
+    "BoundedFile",
+    "ForwardFile",
+    "ObjectFile",
+    "UnboundedError",
+    "demand_bounded",
+    "demand_single",
+    "is_packed",
+    "refused_member",
+    "tar_members",
+    "zip_members",
+]
 
 _CHUNK = 256 * 1024
 _MOST_MEMBERS = 1_000_000
@@ -46,10 +58,11 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 
 
 class ObjectFile(io.RawIOBase):
-    """One remote object as a file that can be read and sought in, fetched range by range."""
+    """One remote object as a file that can be read and sought in, fetched range by range, `ahead` bytes at once."""
 
-    def __init__(self, source: Source, item: RemoteObject) -> None:
+    def __init__(self, source: Source, item: RemoteObject, *, ahead: int = RANGE_BYTES) -> None:
         super().__init__()
+        self._ahead = ahead
         self._source = source
         self._item = item
         self._position = 0
@@ -87,7 +100,7 @@ class ObjectFile(io.RawIOBase):
         return len(data)
 
     def _hold(self) -> None:
-        stop = min(self._position + RANGE_BYTES, self._item.size)
+        stop = min(self._position + self._ahead, self._item.size)
         where = self._source.shown(self._item.key)
         self._held = whole_range(
             lambda start, stop: self._source.fetch(self._item, start, stop), self._position, stop, where
@@ -99,14 +112,14 @@ def zip_members(file: IO[bytes], where: str) -> Iterator[tuple[RemoteObject, str
     """Yield each file of a zip archive with its sha256 in hex. Raises `PathError` for one that can't be read."""
     size = file.seek(0, io.SEEK_END)
     try:
-        with zipfile.ZipFile(cast("IO[bytes]", _Bounded(file, size))) as archive:
+        with zipfile.ZipFile(cast("IO[bytes]", BoundedFile(file, size))) as archive:
             members = archive.infolist()
-            _demand_single([member.orig_filename for member in members], where)
-            _demand_bounded(len(members), sum(member.file_size for member in members), size, where)
+            demand_single([member.orig_filename for member in members], where)
+            demand_bounded(len(members), sum(member.file_size for member in members), size, where)
             for member in sorted(members, key=lambda member: member.header_offset):
                 yield from _zip_member(archive, member, where)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, UnboundedError, *MALFORMED) as error:
-        raise _refused(f"isn't a zip file that can be read: {error}", where) from error
+        raise refused_member(f"isn't a zip file that can be read: {error}", where) from error
 
 
 def tar_members(file: IO[bytes], where: str) -> Iterator[tuple[RemoteObject, str]]:
@@ -122,13 +135,13 @@ def tar_members(file: IO[bytes], where: str) -> Iterator[tuple[RemoteObject, str
                 archive.members = []  # type: ignore[attr-defined]  # documented nowhere, advised everywhere
                 if (found := _tar_member(archive, member, digests, where)) is not None:
                     if found[0].key in digests:
-                        raise _refused("stands in it twice", f"{where}/{found[0].key}")
+                        raise refused_member("stands in it twice", f"{where}/{found[0].key}")
                     digests[found[0].key] = (found[0].size, found[1])
-                    _demand_bounded(len(digests), 0, size, where)
+                    demand_bounded(len(digests), 0, size, where)
                     yield found
             forward.demand_end()
     except (tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, UnboundedError, *MALFORMED) as error:
-        raise _refused(f"isn't a tar file that can be read: {error}", where) from error
+        raise refused_member(f"isn't a tar file that can be read: {error}", where) from error
 
 
 def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> Iterator[tuple[RemoteObject, str]]:
@@ -136,17 +149,17 @@ def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -
     if member.is_dir() and member.file_size == 0:
         return
     if member.flag_bits & _ENCRYPTED:
-        raise _refused("is encrypted", name)
+        raise refused_member("is encrypted", name)
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        raise _refused("is a link or a special file", name)
+        raise refused_member("is a link or a special file", name)
     hasher, count = hashlib.sha256(), 0
     with archive.open(member) as content:
         while data := content.read(_CHUNK):
             hasher.update(data)
             count += len(data)
     if count != member.file_size:
-        raise _refused(f"holds {count} bytes where {member.file_size} are announced", name)
+        raise refused_member(f"holds {count} bytes where {member.file_size} are announced", name)
     # (The name as it stands there: zipfile turns some separators into slashes and cuts at a NUL.)
     yield RemoteObject(member.orig_filename, count), hasher.hexdigest()
 
@@ -161,19 +174,19 @@ def _tar_member(
     if member.islnk():
         target = known.get(member.linkname.removeprefix("./"))
         if target is None:
-            raise _refused("is a link to what isn't there", place)
+            raise refused_member("is a link to what isn't there", place)
         return RemoteObject(name, target[0]), target[1]
     if not member.isreg() or member.issparse():
-        raise _refused("is a link, a special file or a sparse one", place)
+        raise refused_member("is a link, a special file or a sparse one", place)
     content = archive.extractfile(member)
     if content is None:
-        raise _refused("has no content", place)
+        raise refused_member("has no content", place)
     hasher, count = hashlib.sha256(), 0
     while data := content.read(_CHUNK):
         hasher.update(data)
         count += len(data)
     if count != member.size:
-        raise _refused(f"holds {count} bytes where {member.size} are announced", place)
+        raise refused_member(f"holds {count} bytes where {member.size} are announced", place)
     return RemoteObject(name, count), hasher.hexdigest()
 
 
@@ -185,7 +198,7 @@ class UnboundedError(OSError):
     """More was asked for, or came, than an honest archive needs."""
 
 
-class _Bounded(io.RawIOBase):
+class BoundedFile(io.RawIOBase):
     """A file whose single reads are bounded: a zip's directory is read at once, at the length that it claims."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
@@ -194,15 +207,19 @@ class _Bounded(io.RawIOBase):
         self._size = size
 
     def seekable(self) -> bool:
+        """Return True."""
         return True
 
     def tell(self) -> int:
+        """Return the position."""
         return self._file.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position."""
         return self._file.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
+        """Read on, within bounds."""
         wanted = self._size - self._file.tell() if size < 0 else size
         if wanted > _LONGEST_DIRECTORY:
             raise UnboundedError("it has a directory longer than any honest one")
@@ -223,9 +240,11 @@ class ForwardFile(io.RawIOBase):
         self._ended = False
 
     def tell(self) -> int:
+        """Return the position."""
         return self._position - self._back
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go forward to a position."""
         if whence != io.SEEK_SET or offset < self._position - len(self._last):
             raise UnboundedError("it can't be read from its beginning to its end")
         self._back = offset < self._position
@@ -235,6 +254,7 @@ class ForwardFile(io.RawIOBase):
         return offset
 
     def read(self, size: int = -1) -> bytes:
+        """Read on."""
         if not 0 <= size <= _LONGEST_HEADER:
             raise UnboundedError("it has a header longer than any honest one")
         head = self._last if self._back and size else b""
@@ -265,10 +285,20 @@ class ForwardFile(io.RawIOBase):
         return data
 
 
-def _unpacked(file: IO[bytes]) -> _Reader:
+def is_packed(file: IO[bytes]) -> bool:
+    """Return whether a tar file is compressed as a whole, so that it can only be read from its beginning."""
+    return bool(_packing(file))
+
+
+def _packing(file: IO[bytes]) -> str:
+    file.seek(0)
     head = file.read(6)
     file.seek(0)
-    kind = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def _unpacked(file: IO[bytes]) -> _Reader:
+    kind = _packing(file)
     if kind == "gzip":
         return gzip.GzipFile(fileobj=file)
     if kind == "bzip2":
@@ -276,18 +306,21 @@ def _unpacked(file: IO[bytes]) -> _Reader:
     return lzma.LZMAFile(file) if kind == "xz" else file
 
 
-def _demand_single(names: list[str], where: str) -> None:
+def demand_single(names: list[str], where: str) -> None:
+    """Raise `PathError` where a name stands twice: an archive then has no single reading."""
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise _refused("stands in it twice", f"{where}/{twice}")
+        raise refused_member("stands in it twice", f"{where}/{twice}")
 
 
-def _demand_bounded(members: int, unpacked: int, size: int, where: str) -> None:
+def demand_bounded(members: int, unpacked: int, size: int, where: str) -> None:
+    """Raise `PathError` for more members or bytes than an honest archive of `size` bytes has."""
     if members > _MOST_MEMBERS:
-        raise _refused(f"has more than {_MOST_MEMBERS:,} members", where)
+        raise refused_member(f"has more than {_MOST_MEMBERS:,} members", where)
     if unpacked > size * _MOST_RATIO + _SLACK:
-        raise _refused("would unpack to far more than an honest archive could", where)
+        raise refused_member("would unpack to far more than an honest archive could", where)
 
 
-def _refused(what: str, where: str) -> PathError:
+def refused_member(what: str, where: str) -> PathError:
+    """Return the error that says what is wrong with an archive or a member of it."""
     return PathError(ARCHIVE_REFUSED, printable(what), where=printable(where))

@@ -245,6 +245,8 @@ def test_the_digest_is_the_same_on_a_cluster(cluster: RayExecutor, tmp_path: Pat
     with Journal.open(tmp_path / "j", tree=str(root), ignores=()) as journal:
         found = tuple(digest_items(items, cluster, batch_bytes=10_000, journal=journal))
     assert expected.digest == tree_digest(found)
+    shutil.make_archive(str(tmp_path / "packed"), "zip", root)
+    assert expected.digest == fingerprint_url(f"zip://::{tmp_path}/packed.zip", executor=cluster).digest
     spill = str(tmp_path / "spill")
     assert expected.digest == reduce_tree(local_parts(str(root), expected.ignores), cluster, spill=spill).digest
 

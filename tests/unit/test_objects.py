@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import fsspec
 import pytest
+from made_items import PlainExecutor
 
 from dbom.errors import ChangedError, NameRefusedError, PathError, StoreError
 from dbom.globs import glob_pattern
@@ -189,12 +190,17 @@ def test_members_with_names_that_lead_out_are_refused(tmp_path: Path, name: str)
         fingerprint_url(_zip(tmp_path / "a.zip", [(name, b"x")]))
     with pytest.raises(NameRefusedError):
         fingerprint_url(_tar(tmp_path / "a.tar", [_member(name)]))
+    for url in (f"zip://::{tmp_path}/a.zip", f"tar://::{tmp_path}/a.tar"):
+        with pytest.raises(NameRefusedError):
+            fingerprint_url(url, executor=PlainExecutor())
 
 
 def _refused(url: str, said: str) -> None:
-    with pytest.raises(PathError, match=said) as caught:
-        fingerprint_url(url)
-    assert ARCHIVE_REFUSED is caught.value.rule
+    """Refused where it is read from its beginning, and where its members are read each by itself."""
+    for executor in (None, PlainExecutor()):
+        with pytest.raises(PathError, match=said) as caught:
+            fingerprint_url(url, executor=executor)
+        assert ARCHIVE_REFUSED is caught.value.rule
 
 
 def test_archives_with_no_single_reading_are_refused(tmp_path: Path) -> None:
@@ -225,6 +231,7 @@ def test_a_hard_link_within_a_tar_is_the_file(tmp_path: Path) -> None:
     found = fingerprint_url(url)
     assert [hashlib.sha256(b"abc").hexdigest()] * 2 == [entry.sha256 for entry in found.entries]
     assert [3, 3] == [entry.size for entry in found.entries]
+    assert found == fingerprint_url(url, executor=PlainExecutor())
 
 
 def test_a_tar_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
