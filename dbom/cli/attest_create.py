@@ -81,10 +81,11 @@ def create(
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
 ) -> None:
-    """Sign any predicate about an artifact, and put the bundle beside it and into the stores.
+    """Sign any predicate about an artifact.
 
-    The bytes are read, and the statement names them by their digest. Predicates of types whose form is known
-    (CycloneDX, SLSA provenance and verification summaries, locations) are checked first; malformed ones aren't signed.
+    The bytes are read, the statement names them by their digest, and the bundle goes beside them and into the stores.
+    Predicates of types whose form is known (CycloneDX, SLSA provenance and verification summaries, locations) are
+    checked first; malformed ones aren't signed.
 
     Example: dbom attest create model/ --predicate eval.json --predicate-type https://example.org/evaluation/v1
     """

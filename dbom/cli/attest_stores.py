@@ -52,7 +52,7 @@ def list_(
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
 ) -> None:
-    """List the bundles of a sidecar, a store or an artifact in a registry, and what they claim.
+    """List the bundles of a sidecar, a store or a registry.
 
     Everything shown is what the bundles claim of themselves; nothing is verified. To know, use `dbom verify`.
 
@@ -62,7 +62,9 @@ def list_(
     from attest.showing import Claim
 
     entries = [_entries(place) for place in places or ()]
-    entries += [_opened(url).entries() for url in current_settings(store=tuple(store or ())).store]
+    # Stores of the settings are meant where nothing else is named.
+    stores = tuple(store or ()) if places else current_settings(store=tuple(store or ())).store
+    entries += [_opened(url).entries() for url in stores]
     if not entries:
         raise UsageError(USAGE, "no place to look", expected="ARTIFACT, oci://…, or --store URL")
     found = list(claims_in(chain.from_iterable(entries), about=frozenset(map(stated_digest, digest or ()))))
@@ -97,10 +99,11 @@ def push(
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
 ) -> None:
-    """Push an artifact's evidence to a registry, where it refers to the artifact there, or to another store.
+    """Push evidence to a registry or a store.
 
-    Taken are the bundles of the sidecar, of --bundle and of --store that are about the artifact; into a registry go
-    those that are about what the registry holds. They arrive byte for byte, as cosign and ORAS find them.
+    In a registry it refers to the artifact there. Taken are the bundles of the sidecar, of --bundle and of --store that
+    are about the artifact; into a registry go those that are about what the registry holds. They arrive byte for byte,
+    as cosign and ORAS find them.
 
     Example: dbom attest push model/ oci://registry.example.org/models/iris@sha256:0123…
     """
@@ -136,10 +139,10 @@ def pull(
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
 ) -> None:
-    """Pull evidence from a registry or a store, byte for byte.
+    """Pull evidence from a registry or a store.
 
-    Beside an artifact goes what is about its bytes; into a store goes everything. Nothing is verified: whoever could
-    write there could put anything there, and `dbom verify` decides what counts.
+    Byte for byte. Beside an artifact goes what is about its bytes; into a store goes everything. Nothing is verified:
+    whoever could write there could put anything there, and `dbom verify` decides what counts.
 
     Example: dbom attest pull oci://registry.example.org/models/iris:v1 model/
     """
@@ -175,7 +178,7 @@ def attach(
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
 ) -> None:
-    """Attach a bundle that somebody gave you to the artifact that it is about.
+    """Attach a bundle to the artifact that it is about.
 
     The artifact is read, and a bundle about anything else is refused. It goes beside the artifact, or refers to it in
     its registry; with --store, into those stores instead.

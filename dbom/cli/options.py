@@ -48,5 +48,5 @@ NoDefaultIgnoresOption = Annotated[
 ]
 StoreOption = Annotated[
     list[str] | None,
-    typer.Option("--store", metavar="URL", help="A store of attestations: a folder or any fsspec URL."),
+    typer.Option("--store", metavar="URL", help="A store of attestations: a folder, any fsspec URL, or oci://…."),
 ]

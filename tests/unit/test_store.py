@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,21 @@ def test_the_test_vector_of_the_format(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "formats" / "store.md").read_text()
     assert f"    {open_store(str(tmp_path)).add(b'{}', TREE)}\n" in text
     assert f"`{bundle_name(b'{}', TREE.predicate_type, digits=16)}`" in text
+
+
+def test_processes_that_add_to_one_folder_at_once_lose_nothing_and_leave_nothing_half(tmp_path: Path) -> None:
+    script = (
+        "import sys; from attest.statement import Statement, Subject; from attest.store import open_store\n"
+        "from dbom.model import Digest, Kind\n"
+        "for number in range(20):\n"
+        "    statement = Statement.build(Subject.of('x', Digest(Kind.FILE, 'a' * 64)), 'https://x/', {'n': number})\n"
+        "    open_store(sys.argv[1]).add(statement.payload, statement)\n"
+    )
+    top = str(Path(__file__).parents[2])
+    words = [sys.executable, "-P", "-c", script, str(tmp_path / "store")]
+    running = [subprocess.Popen(words, env={**os.environ, "PYTHONPATH": top}) for _ in range(3)]
+    assert [0, 0, 0] == [child.wait() for child in running]
+    found = list(open_store(str(tmp_path / "store")).bundles())
+    assert len(found) == 20
+    assert all(f"-{item.sha256}." in item.where for item in found)
+    assert {path.suffix for path in (tmp_path / "store").rglob("*") if path.is_file()} == {".json"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dbom.errors import MismatchError
+from dbom.printable import printable
 from dbom.rules.stores import REGISTRY_DIGEST
 from dbom.storage.objects import RemoteObject
 from dbom.storage.oci.reference import Reference
@@ -82,7 +83,7 @@ class OciSource:
 
     def shown(self, key: str) -> str:
         """Return the artifact's reference, and which of its files."""
-        return f"{self._reference}: {key}" if key else str(self._reference)
+        return f"{self._reference}: {printable(key)}" if key else str(self._reference)
 
     def location(self, item: RemoteObject) -> str:  # noqa: ARG002  the manifest's digest pins all files together
         """Return nothing: a file has no pin but its artifact's."""
