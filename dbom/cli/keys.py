@@ -72,8 +72,8 @@ def export(
 ) -> None:
     """Print the public half of a key, wherever the key is.
 
-    It is PEM, and what others verify with. A key in a device or service is asked for it: awskms:, gcpkms:, azurekms:, hv: (Vault), hsm: or pkcs11:. A PIN is
-    read from DBOM_PKCS11_PIN, or from you at the terminal.
+    It is PEM, and what others verify with. A key in a device or service is asked for it: awskms:, gcpkms:,
+    azurekms:, hv: (Vault), hsm: or pkcs11:. A PIN is read from DBOM_PKCS11_PIN, or from you at the terminal.
 
     Example: dbom keys export awskms:alias/release -o release.pub
     """

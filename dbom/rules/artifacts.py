@@ -297,7 +297,8 @@ TABLE_MALFORMED = Rule(
     "DBOM-190",
     "table metadata that can't be read",
     "An Iceberg or Delta table says in its metadata which files it is made of. This metadata isn't of the form that its"
-    " specification has, is larger than is read, or uses what isn't read here, so nobody can tell which files are meant.",
+    " specification has, is larger than is read, or uses what isn't read here, so nobody can tell which files are"
+    " meant.",
     "check the table with its own tools; without --snapshot, all files of the folder are fingerprinted",
 )
 TABLE_OUTSIDE = Rule(

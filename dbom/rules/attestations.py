@@ -207,15 +207,15 @@ LOG_ENTRY_MISSING = Rule(
 LOG_PROOF_INVALID = Rule(
     "DBOM-330",
     "log entry isn't proven to be in the log",
-    "An entry is proven to be in a log by a path of hashes to the log's root hash. This one leads elsewhere, or names an"
-    " index that nothing binds.",
+    "An entry is proven to be in a log by a path of hashes to the log's root hash. This one leads elsewhere, or names"
+    " an index that nothing binds.",
     "fetch the bundle again from whoever signed it, or sign again",
 )
 CHECKPOINT_INVALID = Rule(
     "DBOM-331",
     "the log's checkpoint does not hold",
-    "A checkpoint is the log's signed word on its size and root hash. This one isn't signed by a log that the trust root"
-    " names, or speaks of another size or root hash than the proof.",
+    "A checkpoint is the log's signed word on its size and root hash. This one isn't signed by a log that the trust"
+    " root names, or speaks of another size or root hash than the proof.",
     "check that the trust root is that of the signer's authority; fetch the bundle again",
 )
 PROMISE_INVALID = Rule(

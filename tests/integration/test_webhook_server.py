@@ -158,4 +158,4 @@ def test_a_bundle_by_somebody_else_in_the_store_counts_for_nothing(
     assert run(["admission", "review", "pod.yaml", "--policy", "policy.yaml", "--store", "store", "-v"]) == 1
     shown = capsys.readouterr()
     assert "DBOM-534" in shown.out
-    assert "2 of what is there count for no policy" in shown.err
+    assert "3 of what is there count for no policy" in shown.err

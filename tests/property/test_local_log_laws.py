@@ -45,12 +45,13 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def _reopened(folder: Path) -> list[bytes] | None:
     """Return the entries after one more was added, or None where the log is refused."""
+    refused = ""
     try:
         MerkleLog(folder, SIGNER).append(b"more")
     except SigningError as error:
-        assert "DBOM-341" == error.rule.id
-        return None
-    return list(LogReader(folder).entries())
+        refused = error.rule.id
+    assert refused in ("", "DBOM-341")
+    return None if refused else list(LogReader(folder).entries())
 
 
 def _lengths(path: Path) -> Iterator[int]:
