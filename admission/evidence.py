@@ -218,7 +218,7 @@ def _rejections(
 
 def _without(items: Sequence[Rejection], accepted: set[str]) -> tuple[Rejection, ...]:
     """Return the rejections of bundles that no authority of the policy accepts, one of each bundle."""
-    weight = (RejectionKind.BROKEN, RejectionKind.UNDECIDED, RejectionKind.UNTRUSTED)
+    weight = (RejectionKind.REVOKED, RejectionKind.BROKEN, RejectionKind.UNDECIDED, RejectionKind.UNTRUSTED)
     kept: dict[str, Rejection] = {}
     for item in sorted(items, key=lambda item: weight.index(item.kind)):
         if item.bundle_sha256 not in accepted:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 from attest.judging import Asked, judge
 from attest.modelling import bind_models
 from attest.reading_once import ReadingOnce
+from attest.revocation_reading import REVOCATION_PREDICATES
+from attest.revocation_status import RevocationEvidence
+from attest.revocation_verdict import NOT_ASKED, refuse_revoked, without_revoked
 from attest.sidecar import Sidecar
 from attest.store import UnreadBundle
 from attest.verification import Answer, Source, Verification
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from attest.authority import Authority
     from attest.judging import Requirement
+    from attest.revocation_verdict import RevocationCheck
     from attest.store import Store, StoredBundle
     from dbom.cache import Cache
     from dbom.items import Progress
@@ -49,6 +53,7 @@ def verify_artifact(
     bundles: Sequence[StoredBundle] = (),
     stores: Sequence[Store] = (),
     requirements: Sequence[Requirement] = (),
+    revocations: RevocationCheck = NOT_ASKED,
     follow_links: bool = False,
     jobs: int = 0,
     progress: Progress | None = None,
@@ -60,6 +65,9 @@ def verify_artifact(
     them must be met, and only who they name may say what the artifact is. Each tree is read with the ignore list
     that its statement was signed with, and no other.
 
+    `revocations` says whose revocations count and whether all of them must be known; an expected signer may always
+    revoke what it signed.
+
     `cache` is for those who trust one: files that haven't changed since they were read aren't read again, the bytes
     then count as not checked, and a finding says so.
 
@@ -70,7 +78,7 @@ def verify_artifact(
     place = Path(path)
     sidecar = Sidecar.of(place) if Path(os.path.realpath(place)).name else None
     beside = sidecar.bundles() if sidecar is not None else iter(())
-    answers = _answers(_gathered(beside, bundles, stores), authorities, now)
+    answers, listed = _answers(_gathered(beside, bundles, stores), authorities, revocations, now)
     answers, unlike = bind_models(path, answers, follow_links=follow_links, progress=progress)
     lists = signed_ignores(answer.result for answer in answers) if _is_folder(place) else []
     read = partial(digest_files, jobs=jobs, progress=progress)
@@ -93,7 +101,8 @@ def verify_artifact(
         tuple(requirements),
         unlike,
     )
-    return _saying_cached(judge(asked, answers), fingerprints.values())
+    result = _judged(asked, answers, revocations, listed, now)
+    return _saying_cached(result, fingerprints.values())
 
 
 def verify_digest(
@@ -104,25 +113,28 @@ def verify_digest(
     bundles: Sequence[StoredBundle] = (),
     stores: Sequence[Store] = (),
     requirements: Sequence[Requirement] = (),
+    revocations: RevocationCheck = NOT_ASKED,
 ) -> Verification:
     """Check that signed evidence by `authorities` speaks of `digest`; the bytes themselves are not looked at.
 
     Raises `UsageError` where nobody is expected, `StoreError` where a store can't be read.
     """
     _somebody(authorities)
-    answers = _answers(_gathered(iter(()), bundles, stores), authorities, now)
-    result = judge(Asked(str(digest), "", digest, requirements=tuple(requirements)), answers)
+    answers, listed = _answers(_gathered(iter(()), bundles, stores), authorities, revocations, now)
+    asked = Asked(str(digest), "", digest, requirements=tuple(requirements))
+    result = _judged(asked, answers, revocations, listed, now)
     note = Finding(BYTES_NOT_CHECKED.id, Severity.NOTE, "bytes not checked", str(digest))
-    return Verification(
-        result.where,
-        result.name,
-        result.digest,
-        bytes_checked=False,
-        verdict=result.verdict,
-        counted=result.counted,
-        uncounted=result.uncounted,
-        findings=(*result.findings, note),
-    )
+    return replace(result, bytes_checked=False, findings=(*result.findings, note))
+
+
+def _judged(
+    asked: Asked, answers: Sequence[Answer], check: RevocationCheck, listed: RevocationEvidence, now: datetime
+) -> Verification:
+    """Return the verdict by what isn't revoked, then by what revocations say of the artifact."""
+    revocations = check.settled((answer.result for answer in answers), listed, now=now)
+    digests = asked.digests()
+    result = judge(asked, without_revoked(answers, revocations, digests))
+    return refuse_revoked(result, revocations, digests, required=check.required)
 
 
 def _saying_cached(result: Verification, fingerprints: Iterable[Fingerprint]) -> Verification:
@@ -185,10 +197,20 @@ def _gathered(
 
 
 def _answers(
-    gathered: Iterator[tuple[StoredBundle | UnreadBundle, Source]], authorities: Sequence[Authority], now: datetime
-) -> list[Answer]:
+    gathered: Iterator[tuple[StoredBundle | UnreadBundle, Source]],
+    authorities: Sequence[Authority],
+    revocations: RevocationCheck,
+    now: datetime,
+) -> tuple[list[Answer], RevocationEvidence]:
+    """Return what the verifier makes of each bundle, and which of them are revocations by listed revokers."""
+    answers: list[Answer] = []
+    listed = RevocationEvidence()
     # One at a time: a bundle's bytes are let go before the next one's are read.
-    return [_answer(bundle, source, authorities, now) for bundle, source in gathered]
+    for bundle, source in gathered:
+        answers.append(_answer(bundle, source, authorities, now))
+        if revocations.revokers and not isinstance(bundle, UnreadBundle):
+            listed = listed.joined(revocations.look(bundle, now=now))
+    return answers, listed
 
 
 def _answer(
@@ -216,7 +238,7 @@ def signed_ignores(results: Iterable[VerifiedStatement | Rejection]) -> list[tup
     lists = [
         subject.ignores() or ()
         for result in results
-        if isinstance(result, VerifiedStatement)
+        if isinstance(result, VerifiedStatement) and result.statement.predicate_type not in REVOCATION_PREDICATES
         for subject in result.statement.subjects
         if subject.digest is not None and subject.digest.kind is Kind.TREE
     ]

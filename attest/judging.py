@@ -253,6 +253,11 @@ def _no_content(
     found = [item for item in uncounted if item.answer.statement is not None]
     if not found and not counted:
         return Verdict.UNDECIDED, [_error(NO_EVIDENCE, "nothing was found that speaks of this artifact", asked)]
+    revoked = [item for item in found if _is_revoked(item.answer.result) and _claims(asked, item)]
+    if revoked:
+        return Verdict.REFUSED, [
+            Finding(item.rule, Severity.ERROR, item.reason, item.answer.result.where) for item in revoked
+        ]
     undecided = [item for item in found if _undecided(item.answer.result)]
     elsewhere = [
         item
@@ -273,6 +278,10 @@ def _no_content(
 
 def _undecided(result: VerifiedStatement | Rejection) -> bool:
     return isinstance(result, Rejection) and result.kind is RejectionKind.UNDECIDED
+
+
+def _is_revoked(result: VerifiedStatement | Rejection) -> bool:
+    return isinstance(result, Rejection) and result.kind is RejectionKind.REVOKED
 
 
 def _claims(asked: Asked, item: Uncounted) -> bool:

@@ -20,6 +20,7 @@ from dbom.names import (
     PREDICATE_OMS,
     PREDICATE_PROVENANCE,
     PREDICATE_REVOCATION,
+    PREDICATE_REVOCATION_HEAD,
     PREDICATE_VSA,
 )
 from dbom.printable import printable
@@ -33,8 +34,17 @@ if TYPE_CHECKING:
 
 __all__ = ["demand_predicate", "predicate_faults"]
 
-_SCHEMAS: Final = {PREDICATE_PROVENANCE: "provenance-v1", PREDICATE_VSA: "verification-summary-v1"}
-_OWN_COMMANDS: Final = {PREDICATE_REVOCATION: "dbom attest revoke", PREDICATE_OMS: "dbom sign --oms"}
+_SCHEMAS: Final = {
+    PREDICATE_PROVENANCE: "provenance-v1",
+    PREDICATE_VSA: "verification-summary-v1",
+    PREDICATE_REVOCATION: "revocation-v1",
+    PREDICATE_REVOCATION_HEAD: "revocation-head-v1",
+}
+_OWN_COMMANDS: Final = {
+    PREDICATE_REVOCATION: "dbom attest revoke",
+    PREDICATE_REVOCATION_HEAD: "dbom attest revocations publish",
+    PREDICATE_OMS: "dbom sign --oms",
+}
 
 
 def demand_predicate(predicate_type: str, predicate: JsonObject, digest: Digest, *, where: str) -> None:

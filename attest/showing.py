@@ -15,6 +15,9 @@ from dbom.names import (
     PREDICATE_BOM,
     PREDICATE_LOCATION,
     PREDICATE_PROVENANCE,
+    PREDICATE_REVOCATION,
+    PREDICATE_REVOCATION_HEAD,
+    PREDICATE_VSA,
 )
 from dbom.printable import printable
 from dbom.rules.attestations import STATEMENT_MALFORMED
@@ -115,7 +118,27 @@ def _summary(statement: Statement) -> str:
         return _provenance_summary(predicate)
     if statement.predicate_type == PREDICATE_LOCATION:
         return f"can be had at {printable(str(predicate.get('location')))}"
+    if statement.predicate_type == PREDICATE_REVOCATION:
+        return _revocation_summary(predicate)
+    if statement.predicate_type == PREDICATE_REVOCATION_HEAD:
+        listed = predicate.get("revocations")
+        count = len(listed) if isinstance(listed, list) else 0
+        return printable(f"head {predicate.get('sequence')} of {count} revocations until {predicate.get('expires')}")
+    if statement.predicate_type == PREDICATE_VSA:
+        return _vsa_summary(predicate)
     return f"{len(predicate)} fields"
+
+
+def _revocation_summary(predicate: JsonObject) -> str:
+    selector = _object(predicate.get("selector"))
+    words = [f"{key} {selector[key]}" for key in ("identity", "issuer", "key", "from", "until") if key in selector]
+    what = f"the signer with {', '.join(words)}" if words else "the artifact"
+    return printable(f"revokes {what}: {predicate.get('reason')}")
+
+
+def _vsa_summary(predicate: JsonObject) -> str:
+    verifier, policy = _object(predicate.get("verifier")).get("id"), _object(predicate.get("policy")).get("uri")
+    return printable(f"{predicate.get('verificationResult')} by {verifier}, by the policy {policy}")
 
 
 def _bom_summary(bom: JsonObject) -> str:

@@ -80,7 +80,7 @@ class Verification:
     `bytes_checked` says whether the bytes were read. `difference` names the files that differ from what was signed,
     where a list of the signed files is proven. `uncovered` are the paths that are there and that no statement of
     content vouches for, since each was signed with an ignore list that leaves them out. `error` is what kept the
-    artifact from being checked at all.
+    artifact from being checked at all. `consulted` are the revocations and their heads that were looked at.
     """
 
     where: str
@@ -94,6 +94,7 @@ class Verification:
     findings: tuple[Finding, ...] = ()
     difference: Difference | None = None
     error: DbomError | None = None
+    consulted: tuple[VerifiedStatement, ...] = ()
 
     @classmethod
     def failed(cls, where: str, error: DbomError) -> Self:

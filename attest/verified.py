@@ -61,11 +61,12 @@ class VerifiedStatement:
 
 
 class RejectionKind(StrEnum):
-    """Why a bundle isn't a verified statement: broken, by somebody nobody asked for, or not decidable here."""
+    """Why a bundle isn't a verified statement: broken, by somebody nobody asked for, not decidable here, or revoked."""
 
     BROKEN = "broken"
     UNTRUSTED = "untrusted"
     UNDECIDED = "undecided"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ class Rejection:
 
     `statement` and `signer` are what the bundle claims, unverified, where they can be read. `UNTRUSTED` means that
     the bundle is well formed but that no given authority accepts its signer; `BROKEN` that something in it does not
-    hold; `UNDECIDED` that this can't be told (an expired or missing trust root).
+    hold; `UNDECIDED` that this can't be told (an expired or missing trust root); `REVOKED` that it was verified, and is
+    revoked: its statement and signer are known.
 
     `rule` is the typed and stable reason, `reason` says it in words, `got` and `expected` are the two sides where there
     are two; digests and ids are in hex.

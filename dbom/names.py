@@ -36,17 +36,25 @@ __all__ = [
     "PREDICATE_OMS",
     "PREDICATE_PROVENANCE",
     "PREDICATE_REVOCATION",
+    "PREDICATE_REVOCATION_HEAD",
     "PREDICATE_VSA",
     "PROPERTY_PREFIX",
+    "REVOCATION_LIST_MEDIA_TYPE",
+    "REVOCATION_SELECTOR_MEDIA_TYPE",
     "RUN_BUILDER_ID",
     "RUN_BUILD_TYPE",
+    "SERVED_CA_ORGANIZATION",
+    "SERVED_NAME_PREFIX",
     "SIDECAR_BOM",
     "SIDECAR_MANIFEST",
     "SIDECAR_SUFFIX",
+    "SIGNING_CONFIG_V02",
     "STATEMENT_V01",
     "STATEMENT_V1",
     "TREE_MEDIA_TYPE",
     "TRUSTED_ROOT_V01",
+    "VERIFIER_ID",
+    "VSA_EXPECTED_POLICY",
     "schema_name",
     "short_predicate",
 ]
@@ -67,6 +75,7 @@ BUNDLE_MEDIA_TYPES: Final = (
     BUNDLE_V03,
 )
 CLIENT_TRUST_CONFIG_V01: Final = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
+SIGNING_CONFIG_V02: Final = "application/vnd.dev.sigstore.signingconfig.v0.2+json"
 TRUSTED_ROOT_V01: Final = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 
 # Predicates: theirs, then ours
@@ -85,6 +94,7 @@ EARLY_MODEL_PREDICATES: Final = tuple(name for name in OMS_PREDICATES if name !=
 PREDICATE_VSA: Final = "https://slsa.dev/verification_summary/v1"
 PREDICATE_LOCATION: Final = "https://dbom.dev/location/v1"
 PREDICATE_REVOCATION: Final = "https://dbom.dev/revocation/v1"
+PREDICATE_REVOCATION_HEAD: Final = "https://dbom.dev/revocation-head/v1"
 PREDICATE_BREAK_GLASS: Final = "https://dbom.dev/break-glass/v1"
 
 _SHORT_PREDICATES: Final = {
@@ -94,6 +104,7 @@ _SHORT_PREDICATES: Final = {
     PREDICATE_VSA: "vsa",
     PREDICATE_LOCATION: "location",
     PREDICATE_REVOCATION: "revocation",
+    PREDICATE_REVOCATION_HEAD: "revocation-head",
     PREDICATE_BREAK_GLASS: "break-glass",
 }
 
@@ -103,6 +114,14 @@ ANNOTATION_IGNORE: Final = "dbom:ignore"
 ANNOTATION_RELATION: Final = "dbom:relation"
 PROPERTY_PREFIX: Final = "dbom:"
 DEFAULT_IGNORES: Final = ("/.cache/huggingface/", "/.git/", ".DS_Store", "*.dbom/")
+
+# Revocation: what the subjects of such statements are, where they are no artifacts
+REVOCATION_SELECTOR_MEDIA_TYPE: Final = "application/vnd.dbom.revocation-selector.v1+json"
+REVOCATION_LIST_MEDIA_TYPE: Final = "application/vnd.dbom.revocation-list.v1+json"
+
+# Verification summaries: who verifies, and the policy where no policy file says whom to expect
+VERIFIER_ID: Final = "https://dbom.dev/verify/v1"
+VSA_EXPECTED_POLICY: Final = "https://dbom.dev/expected/v1"
 
 # The sidecar of an artifact X is the folder X.dbom/
 SIDECAR_SUFFIX: Final = ".dbom"
@@ -118,6 +137,10 @@ RUN_BUILDER_ID: Final = "https://dbom.dev/run/v1/local"
 # they may vouch for, which is this prefix and the first 32 hex digits of the sha256 of the root's SubjectPublicKeyInfo.
 LOCAL_CA_ORGANIZATION: Final = "dbom embedded local Sigstore"
 LOCAL_ISSUER_PREFIX: Final = "https://local.dbom.dev/"
+
+# The Sigstore that `dbom trust serve` offers: the same, but its root vouches for every issuer whose tokens it checks.
+SERVED_CA_ORGANIZATION: Final = "dbom served Sigstore"
+SERVED_NAME_PREFIX: Final = "https://served.dbom.dev/"
 
 # Kubernetes
 CRD_GROUP: Final = "dbom.dev"

@@ -46,6 +46,7 @@ _STATUS_OF = {
     RejectionKind.BROKEN: EdgeStatus.INVALID,
     RejectionKind.UNTRUSTED: EdgeStatus.UNTRUSTED,
     RejectionKind.UNDECIDED: EdgeStatus.UNTRUSTED,
+    RejectionKind.REVOKED: EdgeStatus.REVOKED,
 }
 
 

@@ -61,6 +61,14 @@ COMMANDS: Mapping[str, Leaf | Group] = {
             "list": Leaf("attest_stores:list_", "List the bundles of a sidecar, a store or a registry."),
             "pull": Leaf("attest_stores:pull", "Pull evidence from a registry or a store."),
             "push": Leaf("attest_stores:push", "Push evidence to a registry or a store."),
+            "revoke": Leaf("revoke:revoke", "Sign that an artifact or a signer counts no more."),
+            "revocations": Group(
+                "Publish what is revoked, and see whether it is all.",
+                {
+                    "publish": Leaf("revoke:publish", "Sign a new head over your revocations in a store."),
+                    "status": Leaf("revoke:status", "Show what is revoked by whom, and whether that is all."),
+                },
+            ),
             "show": Leaf("attest:show", "Say who signed what and when, before anyone trusts it."),
         },
         _PIPELINE,

@@ -18,6 +18,7 @@ from dbom.cli.failure import is_result, worst_code
 from dbom.cli.options import FormatOption, JobsOption, OutputOption, StoreOption, TextOrJson
 from dbom.cli.output import json_result, say, write_result
 from dbom.cli.progress import progress_bar
+from dbom.cli.revokers import Revoking, with_revoker_flags
 from dbom.cli.session import current_session, current_settings
 from dbom.cli.verdicts import hint_lines, summary_line, verification_document, verification_text
 from dbom.errors import DbomError, UsageError
@@ -41,6 +42,7 @@ __all__ = ["verify"]
 _MAX_POLICY_BYTES = 4 * 1024 * 1024
 
 
+@with_revoker_flags
 @with_expected_flags
 def verify(
     artifacts: Annotated[
@@ -66,6 +68,7 @@ def verify(
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
     expected: Expected,
+    revoking: Revoking,
 ) -> None:
     """Check an artifact's bytes against signed evidence.
 
@@ -87,6 +90,7 @@ def verify(
         follow_links=follow_links,
         trust_cache=trust_cache,
         jobs=current_settings(jobs=jobs or None).jobs,
+        revoking=revoking,
     )
     if format_ is TextOrJson.JSON:
         json_result("verify", verification_document(results), output)
@@ -155,6 +159,7 @@ def _results(
     follow_links: bool,
     trust_cache: bool,
     jobs: int,
+    revoking: Revoking,
 ) -> list[Verification]:
     from attest.checking import verify_artifact, verify_digest
     from attest.store import open_store
@@ -162,6 +167,7 @@ def _results(
     given = [_bundle(path) for path in bundles]
     opened = [open_store(url, offline=current_session().offline) for url in stores]
     now = datetime.now(UTC)
+    revocations = revoking.check(stores, now=now)
 
     def artifact(path: Path, item: _Condition) -> Verification:
         with opened_cache(wanted=trust_cache) as cache, progress_bar(f"reading {printable(str(path))}") as progress:
@@ -172,6 +178,7 @@ def _results(
                 bundles=given,
                 stores=opened,
                 requirements=item.requirements,
+                revocations=revocations,
                 follow_links=follow_links,
                 jobs=jobs,
                 progress=progress,
@@ -183,7 +190,13 @@ def _results(
         *(_one(str(path), partial(artifact, path, item), several=several) for path, item in product(paths, expected)),
         *(
             verify_digest(
-                digest, item.authorities, now=now, bundles=given, stores=opened, requirements=item.requirements
+                digest,
+                item.authorities,
+                now=now,
+                bundles=given,
+                stores=opened,
+                requirements=item.requirements,
+                revocations=revocations,
             )
             for digest, item in product(digests, expected)
         ),

@@ -6,7 +6,7 @@ A rule's id never changes its meaning and is never given to another rule. The hu
 
 from __future__ import annotations
 
-from dbom.rules import admission, artifacts, attestations, documents, everyday, lineage, local, oms, stores
+from dbom.rules import admission, artifacts, attestations, documents, everyday, lineage, local, oms, revocations, stores
 from dbom.rules.rule import Rule
 
 __all__ = ["Rule", "all_rules", "rule_by_id"]
@@ -17,7 +17,7 @@ def all_rules() -> tuple[Rule, ...]:
 
     Raises `ValueError` where two rules share an id: a mistake of ours that a test must meet, never a user.
     """
-    areas = (artifacts, documents, attestations, local, oms, stores, lineage, admission, everyday)
+    areas = (artifacts, documents, attestations, local, oms, stores, revocations, lineage, admission, everyday)
     rules = sorted(
         (value for area in areas for value in vars(area).values() if isinstance(value, Rule)), key=lambda r: r.id
     )
