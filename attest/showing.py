@@ -23,6 +23,8 @@ from dbom.printable import printable
 from dbom.rules.attestations import STATEMENT_MALFORMED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from attest.identity import Identity
     from dbom.canonical import Json, JsonObject
 
@@ -111,22 +113,22 @@ def _times(bundle: Bundle) -> list[ClaimedTime]:
 
 def _summary(statement: Statement) -> str:
     """Return what the predicate says in a few words, fit to be shown."""
-    predicate = statement.predicate
-    if statement.predicate_type == PREDICATE_BOM:
-        return _bom_summary(predicate)
-    if statement.predicate_type == PREDICATE_PROVENANCE:
-        return _provenance_summary(predicate)
-    if statement.predicate_type == PREDICATE_LOCATION:
-        return f"can be had at {printable(str(predicate.get('location')))}"
-    if statement.predicate_type == PREDICATE_REVOCATION:
-        return _revocation_summary(predicate)
-    if statement.predicate_type == PREDICATE_REVOCATION_HEAD:
-        listed = predicate.get("revocations")
-        count = len(listed) if isinstance(listed, list) else 0
-        return printable(f"head {predicate.get('sequence')} of {count} revocations until {predicate.get('expires')}")
-    if statement.predicate_type == PREDICATE_VSA:
-        return _vsa_summary(predicate)
-    return f"{len(predicate)} fields"
+    summaries: Mapping[str, Callable[[JsonObject], str]] = {
+        PREDICATE_BOM: _bom_summary,
+        PREDICATE_PROVENANCE: _provenance_summary,
+        PREDICATE_LOCATION: lambda predicate: f"can be had at {printable(str(predicate.get('location')))}",
+        PREDICATE_REVOCATION: _revocation_summary,
+        PREDICATE_REVOCATION_HEAD: _head_summary,
+        PREDICATE_VSA: _vsa_summary,
+    }
+    summary = summaries.get(statement.predicate_type, lambda predicate: f"{len(predicate)} fields")
+    return summary(statement.predicate)
+
+
+def _head_summary(predicate: JsonObject) -> str:
+    listed = predicate.get("revocations")
+    count = len(listed) if isinstance(listed, list) else 0
+    return printable(f"head {predicate.get('sequence')} of {count} revocations until {predicate.get('expires')}")
 
 
 def _revocation_summary(predicate: JsonObject) -> str:

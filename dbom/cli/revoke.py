@@ -86,7 +86,7 @@ def revoke(
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
 ) -> None:
-    """Sign that an artifact, or what somebody signs, counts no more.
+    """Sign that an artifact or a signer counts no more.
 
     It counts for whoever lists you as a revoker, and for what you signed yourself. It goes into --store, and beside the
     artifact where that is at hand. Then make a new head with `dbom attest revocations publish`, so that nobody can
@@ -147,7 +147,9 @@ def publish(
     output: OutputOption = None,
     revoking: Revoking,
 ) -> None:
-    """Sign a new head: the list of all your revocations in a store, with a sequence and an expiry.
+    """Sign a new head over your revocations in a store.
+
+    It lists all of them, with a sequence and an expiry.
 
     Whoever asks for revocations can't tell without a current head, so publish one before the last one expires, also
     when nothing new is revoked. Keep --days short: until then, whoever keeps the store can hold back what is newer.
