@@ -28,7 +28,8 @@ class Authority:
       SCT and a time, unless `demands` says otherwise.
     - Certificate: the same with a `root` whose certificate authorities are one's own, and `demands` without log or
       SCT. Its certificates needn't name an issuer; who they name is then vouched for by the authority itself, and
-      the identity's issuer reads `ca:sha256:<hex of the root certificate's SubjectPublicKeyInfo>`.
+      the identity's issuer reads `ca:sha256:<hex of the root certificate's SubjectPublicKeyInfo>`. Where not even a
+      time is demanded, a certificate must be valid at the verifier's own now.
     - Key: `key_pem`, a public key in PEM. Without a `root` it must show nothing; with one, a log entry in a log that
       the root names, unless `demands` says otherwise.
 
@@ -83,5 +84,6 @@ class Authority:
                 (asked.time and not tells_time, "its trust root names nobody who vouches for times"),
             ]
         faults.insert(0, (is_key and asked.sct, "a key has no certificate, and so no SCT"))
-        faults.insert(0, (not is_key and not asked.time, "a certificate is judged at a time, and no time is demanded"))
+        is_timeless = not is_key and not asked.time and (asked.sct or asked.log)
+        faults.insert(0, (is_timeless, "a certificate is judged at a time, and no time is demanded"))
         return next((why for is_fault, why in faults if is_fault), "")

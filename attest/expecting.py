@@ -39,6 +39,7 @@ def expected_authorities(
     certificate_chain: Path | None = None,
     timestamp_certificate_chain: Path | None = None,
     use_signed_timestamps: bool = False,
+    valid_now: bool = False,
     local: bool = False,
     home: Path | None = None,
 ) -> tuple[Authority, ...]:
@@ -49,13 +50,21 @@ def expected_authorities(
     hand. With `certificate_chain` the identity is one that a certificate authority of one's own vouches for, and needs
     no issuer. A root says what can be shown, and all of it is then demanded: of a key a log entry where the root names
     logs, else a time; of an identity always a time, a log entry and an SCT where the root names such logs.
-    `use_signed_timestamps` demands a time of a key too. `home` is where the local Sigstore lives.
+    `use_signed_timestamps` demands a time of a key too; `valid_now` demands none of a certificate of one's own
+    authority, which must then be valid now, as those that model-signing writes. `home` is where the local Sigstore
+    lives.
 
     Raises `UsageError` where they don't go together or nobody is left to expect, `PathError` and `DocumentError` for
     files that can't be read.
     """
     own = certificate_chain is not None
     _check_together(identity, identity_regexp, issuer, own=own)
+    if valid_now and (not own or timestamp_certificate_chain is not None):
+        raise UsageError(
+            IDENTITY_MALFORMED,
+            "only a certificate of your own authority counts while it is valid, where nobody vouches for times",
+            hint="give --certificate-chain, and no --timestamp-certificate-chain",
+        )
     roots = (trusted_root, trust_config, certificate_chain, timestamp_certificate_chain)
     if any(roots) and not (key or issuer or own or local):
         raise UsageError(
@@ -63,7 +72,7 @@ def expected_authorities(
             "a trust root says who vouches, not whom to expect",
             hint="give --identity and --issuer too",
         )
-    root = _given_root(*roots)
+    root = _given_root(*roots, valid_now=valid_now)
     found: list[Authority] = []
     if key is not None:
         found.append(_key_authority(key, root, needs_time=use_signed_timestamps))
@@ -71,7 +80,7 @@ def expected_authorities(
         subject = Pattern(identity_regexp, is_expression=True) if identity_regexp else Pattern(identity or "")
         issuing = Pattern(issuer) if issuer is not None else Pattern(_own_authority(root))
         chosen = root or _own_root(issuer or "", home)
-        demands = None if chosen is None else _demands(chosen)
+        demands = None if chosen is None else _demands(chosen, time=not valid_now)
         found.append(Authority("expected identity", (IdentityPattern(subject, issuing),), chosen, demands=demands))
     if local or not found:
         found.append(local_authority(home))
@@ -124,13 +133,13 @@ def _key_authority(path: Path, root: TrustRoot | None, *, needs_time: bool) -> A
     return Authority(printable(path.name), key_pem=pem, root=root, demands=demands)
 
 
-def _demands(root: TrustRoot) -> Demands:
-    """Return what an identity must show under a root: a time always, and all that the root can tell."""
-    return Demands(log=bool(root.logs), sct=bool(root.certificate_logs), time=True)
+def _demands(root: TrustRoot, *, time: bool) -> Demands:
+    """Return what an identity must show under a root: a time but for a reason, and all that the root can tell."""
+    return Demands(log=bool(root.logs), sct=bool(root.certificate_logs), time=time)
 
 
 def _given_root(
-    trusted_root: Path | None, trust_config: Path | None, chain: Path | None, stamper: Path | None
+    trusted_root: Path | None, trust_config: Path | None, chain: Path | None, stamper: Path | None, *, valid_now: bool
 ) -> TrustRoot | None:
     """Return the one root that is given, in whichever form."""
     if sum((trusted_root is not None, trust_config is not None, chain is not None or stamper is not None)) > 1:
@@ -143,14 +152,16 @@ def _given_root(
         return TrustRoot.of_trust_config(raw, where=printable(str(trust_config)))
     if chain is None and stamper is None:
         return None
-    if stamper is None:
+    if stamper is None and not valid_now:
         raise UsageError(
             NOBODY_EXPECTED,
             "nobody is named who vouches for the time, and a certificate is judged at the time of the signature",
-            hint="give --timestamp-certificate-chain too",
+            hint="give --timestamp-certificate-chain too, or --valid-now for signatures that never had a time",
         )
     authority = None if chain is None else read_file(chain, limit=_MAX_FILE_BYTES, what="certificate chain")
-    stamps = read_file(stamper, limit=_MAX_FILE_BYTES, what="certificate chain of the time stamper")
+    stamps = None
+    if stamper is not None:
+        stamps = read_file(stamper, limit=_MAX_FILE_BYTES, what="certificate chain of the time stamper")
     where = printable(", ".join(str(path) for path in (chain, stamper) if path is not None))
     return TrustRoot.of_certificates(authority, stamps, where=where)
 

@@ -109,17 +109,17 @@ class TrustRoot:
         return cls.parse(canonical_json(inner), where=where)
 
     @classmethod
-    def of_certificates(cls, authority: bytes | None, time_stamper: bytes, *, where: str) -> Self:
+    def of_certificates(cls, authority: bytes | None, time_stamper: bytes | None, *, where: str) -> Self:
         """Return the root of a certificate authority of one's own and of a time-stamp authority, as PEM chains.
 
         Each chain ends in its root; the time stamper's begins with its own certificate. Without an `authority` it
-        vouches for times alone. `raw` is the trusted root in canonical JSON that says the same. Raises
-        `DocumentError` where one isn't a chain of certificates in PEM.
+        vouches for times alone, without a `time_stamper` for none. `raw` is the trusted root in canonical JSON that
+        says the same. Raises `DocumentError` where one isn't a chain of certificates in PEM.
         """
         document: JsonObject = {
             "mediaType": TRUSTED_ROOT_V01,
             "certificateAuthorities": [] if authority is None else [_written(authority, where)],
-            "timestampAuthorities": [_written(time_stamper, where)],
+            "timestampAuthorities": [] if time_stamper is None else [_written(time_stamper, where)],
         }
         return cls.parse(canonical_json(document), where=where)
 

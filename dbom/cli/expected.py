@@ -94,12 +94,20 @@ _FLAGS = {
             "--use-signed-timestamps", help="Demand a time of a --key's signature too.", rich_help_panel=_PANEL
         ),
     ],
+    "valid_now": Annotated[
+        bool,
+        typer.Option(
+            "--valid-now",
+            help="Take a --certificate-chain signature without a time while its certificate is valid.",
+            rich_help_panel=_PANEL,
+        ),
+    ],
     "local": Annotated[
         bool, typer.Option("--local", help="Expect this machine's own local identity.", rich_help_panel=_PANEL)
     ],
 }
 
-_SWITCHES = ("local", "use_signed_timestamps")
+_SWITCHES = ("local", "use_signed_timestamps", "valid_now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,7 @@ class Expected:
     certificate_chain: Path | None = None
     timestamp_certificate_chain: Path | None = None
     use_signed_timestamps: bool = False
+    valid_now: bool = False
     local: bool = False
 
     @property
@@ -126,7 +135,7 @@ class Expected:
     def names_root(self) -> bool:
         """Whether a flag names who vouches for signers, or what they must show."""
         roots = (self.trusted_root, self.trust_config, self.certificate_chain, self.timestamp_certificate_chain)
-        return any(roots) or self.use_signed_timestamps
+        return any(roots) or self.use_signed_timestamps or self.valid_now
 
     def settings(self) -> Settings:
         """Return the settings, with these flags over them."""
@@ -158,6 +167,7 @@ class Expected:
             certificate_chain=self.certificate_chain,
             timestamp_certificate_chain=self.timestamp_certificate_chain,
             use_signed_timestamps=self.use_signed_timestamps,
+            valid_now=self.valid_now,
             local=self.local,
         )
 

@@ -7,13 +7,16 @@ import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from attest.authority import Authority
 from attest.checking import verify_artifact, verify_digest
+from attest.expecting import expected_authorities
 from attest.store import StoredBundle
+from attest.verified import TimeBasis
+from dbom.errors import UsageError
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
@@ -113,6 +116,42 @@ def test_the_key_inside_an_early_bundle_is_nobody_s_word_for_it() -> None:
     other = Authority("other", key_pem=OTHER_KEY)
     bundles = [StoredBundle.of(bundle_of("0.2.0-digests"), where="model.sig")]
     assert verify_artifact(MODEL, [other], now=NOW, bundles=bundles).exit_code == 1
+
+
+def by_certificate(name: str, *, now: datetime, identity: str = "signer@example.org") -> Verification:
+    authorities = expected_authorities(identity=identity, certificate_chain=OMS / "keys" / "chain.pem", valid_now=True)
+    return verify_artifact(
+        MODEL, authorities, now=now, bundles=[StoredBundle.of(bundle_of(f"{name}-certificate"), where="model.sig")]
+    )
+
+
+@pytest.mark.parametrize("name", ["0.2.0-digests", "1.0.1-files", "1.1.1-files"])
+def test_a_certificate_without_a_time_counts_while_it_is_valid_and_only_on_request(name: str) -> None:
+    result = by_certificate(name, now=NOW)
+    assert (0, TimeBasis.NONE) == (result.exit_code, result.counted[0].time.basis)
+    expired = by_certificate(name, now=datetime(2054, 1, 2, tzinfo=UTC))
+    early = by_certificate(name, now=datetime(2023, 12, 31, tzinfo=UTC))
+    assert ("DBOM-309", "DBOM-327", 3, 1) == (
+        expired.uncounted[0].rule,
+        early.uncounted[0].rule,
+        expired.exit_code,
+        early.exit_code,
+    )
+    assert by_certificate(name, now=NOW, identity="other@example.org").exit_code == 1
+    with pytest.raises(UsageError, match="judged at the time of the signature"):
+        expected_authorities(identity="signer@example.org", certificate_chain=OMS / "keys" / "chain.pem")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"identity": "a", "issuer": "b"},
+        {"identity": "a", "certificate_chain": OMS / "keys" / "chain.pem", "timestamp_certificate_chain": OMS / "x"},
+    ],
+)
+def test_valid_now_is_about_one_s_own_authority_without_times(words: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="only a certificate of your own authority"):
+        expected_authorities(valid_now=True, **words)
 
 
 OTHER_KEY = b"""-----BEGIN PUBLIC KEY-----
