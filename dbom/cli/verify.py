@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +21,7 @@ from dbom.cli.output import json_result, say, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.revokers import Revoking, with_revoker_flags
 from dbom.cli.session import current_session, current_settings
+from dbom.cli.summaries import ResourceUriOption, SignVsaOption, Summary, VsaOption, VsaSigningKeyOption
 from dbom.cli.verdicts import hint_lines, summary_line, verification_document, verification_text
 from dbom.errors import DbomError, UsageError
 from dbom.printable import printable
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
     from attest.authority import Authority
     from attest.judging import Requirement
-    from attest.store import StoredBundle
+    from attest.revocation_verdict import RevocationCheck
+    from attest.store import Store, StoredBundle
     from attest.verification import Verification
+    from attest.vsa import Asking
     from dbom.model import Digest
 
 __all__ = ["verify"]
@@ -64,6 +68,10 @@ def verify(
         bool, typer.Option("--follow-links", help="Read links that lead out of a tree, and say so.")
     ] = False,
     trust_cache: TrustCacheOption = False,
+    vsa: VsaOption = None,
+    sign_vsa: SignVsaOption = False,
+    vsa_signing_key: VsaSigningKeyOption = None,
+    resource_uri: ResourceUriOption = None,
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
@@ -80,19 +88,30 @@ def verify(
     """
     if not artifacts and not digest:
         raise UsageError(USAGE, "nothing to verify", expected="ARTIFACT... or --digest")
-    paths = artifact_paths(artifacts or ())
+    paths, digests = artifact_paths(artifacts or ()), [stated_digest(text) for text in digest or []]
+    conditions, now = _conditions(expected, policy), datetime.now(UTC)
+    settings = current_settings(store=tuple(store or ()), jobs=jobs or None)
+    summary = Summary(vsa, sign_vsa, vsa_signing_key, resource_uri)
+    summary.demand_one((len(paths) + len(digests)) * len(conditions), paths)
+    revocations = revoking.check(settings.store, now=now)
     results = _results(
         paths,
-        [stated_digest(text) for text in digest or []],
-        _conditions(expected, policy),
+        digests,
+        conditions,
         bundles=bundle or [],
-        stores=current_settings(store=tuple(store or ())).store,
+        stores=settings.store,
         follow_links=follow_links,
         trust_cache=trust_cache,
-        jobs=current_settings(jobs=jobs or None).jobs,
-        revoking=revoking,
+        jobs=settings.jobs,
+        revocations=revocations,
+        now=now,
     )
-    if format_ is TextOrJson.JSON:
+    if summary.is_wanted:
+        asking = _asking(conditions[0], revocations)
+        summary.write(results[0], asking, path=next(iter(paths), None), stores=_opened(settings.store), now=now)
+    if summary.takes_stdout and output is None:
+        say(verification_text(results[0]))
+    elif format_ is TextOrJson.JSON:
         json_result("verify", verification_document(results), output)
     else:
         lines = [verification_text(result) for result in results]
@@ -109,6 +128,7 @@ class _Condition:
 
     authorities: tuple[Authority, ...]
     requirements: tuple[Requirement, ...] = ()
+    policy: str = ""
 
 
 def _conditions(expected: Expected, policy: Path | None) -> list[_Condition]:
@@ -142,7 +162,7 @@ def _of_policy(path: Path) -> list[_Condition]:
         requirements = tuple(Requirement(item.predicate_type, item.authorities) for item in policy.attestations)
         named = {name for requirement in requirements for name in requirement.authorities}
         authorities = tuple(authority for authority in policy.authorities if authority.name in named)
-        found.append(_Condition(authorities, requirements))
+        found.append(_Condition(authorities, requirements, hashlib.sha256(data).hexdigest()))
         say(f"policy {printable(policy.name)}: who attests content is checked; places, licences and ancestors are not")
     if not found:
         raise UsageError(NOBODY_EXPECTED, "the file holds no policy", where=printable(str(path)))
@@ -159,15 +179,13 @@ def _results(
     follow_links: bool,
     trust_cache: bool,
     jobs: int,
-    revoking: Revoking,
+    revocations: RevocationCheck,
+    now: datetime,
 ) -> list[Verification]:
     from attest.checking import verify_artifact, verify_digest
-    from attest.store import open_store
 
     given = [_bundle(path) for path in bundles]
-    opened = [open_store(url, offline=current_session().offline) for url in stores]
-    now = datetime.now(UTC)
-    revocations = revoking.check(stores, now=now)
+    opened = _opened(stores)
 
     def artifact(path: Path, item: _Condition) -> Verification:
         with opened_cache(wanted=trust_cache) as cache, progress_bar(f"reading {printable(str(path))}") as progress:
@@ -201,6 +219,18 @@ def _results(
             for digest, item in product(digests, expected)
         ),
     ]
+
+
+def _opened(urls: Sequence[str]) -> list[Store]:
+    from attest.store import open_store
+
+    return [open_store(url, offline=current_session().offline) for url in urls]
+
+
+def _asking(condition: _Condition, revocations: RevocationCheck) -> Asking:
+    from attest.vsa import Asking
+
+    return Asking(condition.authorities, condition.requirements, revocations, condition.policy)
 
 
 def _one(where: str, verified: Callable[[], Verification], *, several: bool) -> Verification:
