@@ -15,7 +15,8 @@ from dbom.errors import ChangedError, DbomError, DocumentError, PathError, Undec
 from dbom.formats import delta, iceberg
 from dbom.formats.table_snapshot import TableLayout, TablePin, TableSnapshot
 from dbom.members import is_member
-from dbom.model import Finding, Fingerprint, Kind, Severity, manifest_bytes, tree_digest
+from dbom.model import Finding, Fingerprint, Severity, manifest_bytes, tree_digest
+from dbom.pins import Pins, may_be_table
 from dbom.printable import printable
 from dbom.rules.artifacts import (
     CHANGED_WHILE_READ,
@@ -36,21 +37,13 @@ if TYPE_CHECKING:
     from dbom.items import Progress
     from dbom.model import Entry
 
-__all__ = ["CURRENT", "Pins", "SnapshotFingerprint", "find_pins", "fingerprint_snapshot"]
+__all__ = ["CURRENT", "SnapshotFingerprint", "find_pins", "fingerprint_snapshot"]
 
 CURRENT = "current"
 """The word for the newest snapshot, as far as the table's files tell it."""
 
 _READERS = 8
 _MAX_FAULTS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Pins:
-    """The pins of the table that a folder is (one for each format it is in), or why there is none."""
-
-    pins: tuple[TablePin, ...] = ()
-    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +61,8 @@ def find_pins(source: str | os.PathLike[str], fingerprint: Fingerprint, *, offli
     tree's digest is true all the same.
     """
     text = os.fspath(source)
-    names = {entry.path.partition("/")[0] for entry in fingerprint.entries}
     is_choice = any(finding.rule == CHOICE_OF_FILES.id for finding in fingerprint.findings)
-    if fingerprint.kind is not Kind.TREE or is_choice or is_member(text) or not names & {"metadata", "_delta_log"}:
+    if is_choice or is_member(text) or not may_be_table(fingerprint):
         return Pins()
     pins: list[TablePin] = []
     findings: list[Finding] = []

@@ -17,10 +17,10 @@ from dbom.content.tables import TableFormat
 from dbom.errors import UsageError
 from dbom.formats.recognition import FileFormat
 from dbom.model import Basis, Derivation, Kind, Known, Relation, Unknown
+from dbom.pins import Pins, may_be_table
 from dbom.printable import printable
 from dbom.rules.documents import KIND_UNKNOWN
 from dbom.rules.everyday import USAGE
-from dbom.snapshots import find_pins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,7 @@ def describe_path(
             expected=" or ".join(WRITTEN_SPEC_VERSIONS),
         )  # fmt: skip
     sight = look(Path(os.path.realpath(path)), fingerprint, glances)
-    pins = find_pins(path, fingerprint)
+    pins = _pins(path, fingerprint)
     artifact_type = options.type or _told_type(sight, pins.pins, where=printable(os.fspath(path)))
     licenses, by = _licenses(options, sight)
     facts = Facts(
@@ -138,6 +138,14 @@ def describe_path(
         )  # fmt: skip
     bom = describe(fingerprint, facts, spec_version=options.spec_version, timestamp=timestamp)
     return Description(bom, (*sight.findings, *pins.findings))
+
+
+def _pins(path: str | os.PathLike[str], fingerprint: Fingerprint) -> Pins:
+    if not may_be_table(fingerprint):
+        return Pins()
+    from dbom.snapshots import find_pins  # noqa: PLC0415  only tables pay for it
+
+    return find_pins(path, fingerprint)
 
 
 def _file_formats(sight: Sight) -> dict[str, str]:

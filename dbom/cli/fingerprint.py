@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from dbom.canonical import JsonObject
     from dbom.items import Progress
     from dbom.model import Entry, Fingerprint
-    from dbom.snapshots import Pins
+    from dbom.pins import Pins
 
 __all__ = ["fingerprint"]
 

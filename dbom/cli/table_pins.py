@@ -9,6 +9,7 @@ import typer
 from dbom.cli.output import say
 from dbom.cli.session import current_session
 from dbom.errors import UsageError
+from dbom.pins import Pins, may_be_table
 from dbom.printable import printable
 from dbom.rules.everyday import USAGE
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from dbom.canonical import JsonObject
     from dbom.items import Progress
     from dbom.model import Fingerprint
-    from dbom.snapshots import Pins
 
 __all__ = ["SnapshotOption", "demand_alone", "pins_document", "pins_of", "read_snapshot", "tell_pins"]
 
@@ -45,7 +45,7 @@ def read_snapshot(
     path: str, snapshot: str, *, computed: bool, jobs: int, progress: Progress | None
 ) -> tuple[Fingerprint, Pins]:
     """Return the fingerprint of the files of one snapshot, and its pin."""
-    from dbom.snapshots import Pins, fingerprint_snapshot
+    from dbom.snapshots import fingerprint_snapshot
 
     found = fingerprint_snapshot(
         path, snapshot, computed=computed, jobs=jobs, progress=progress, offline=current_session().offline
@@ -55,7 +55,7 @@ def read_snapshot(
 
 def pins_of(path: str, fingerprint: Fingerprint) -> Pins | None:
     """Return the pins of the table at `path`, None where its tree has nothing of a table."""
-    if not any(entry.path.startswith(("metadata/", "_delta_log/")) for entry in fingerprint.entries):
+    if not may_be_table(fingerprint):
         return None
     from dbom.snapshots import find_pins
 
