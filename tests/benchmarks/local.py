@@ -4,6 +4,10 @@ Two bounds, each of medians of one run in this process, warm. Appending to and p
 take at most 1.3 times as long as at 1,000. A signature may take at most twice the sum of the ECDSA signatures and the
 flushes to disk that it makes: the flushes are measured where they happen, the signatures made bare beside them. It
 prints a table with the machine's facts; the exit code says whether both bounds hold.
+
+What is left on an idle disk is about 0.9 ms of this process's own work (two certificates, a time stamp, JSON, most of
+all) and 0.4 ms for two renames and fifteen opened files, which replace each log's head whole. The faster a disk
+flushes, the nearer the ratio comes to its bound; where a flush takes less than some 0.15 ms, it passes it.
 """
 
 from __future__ import annotations

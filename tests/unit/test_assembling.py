@@ -7,6 +7,7 @@ import json
 
 from attest.assembling import certificate_bundle, dsse_envelope, key_bundle
 from attest.bundle import Bundle
+from dbom.canonical import canonical_json
 from dbom.names import BUNDLE_V03, DSSE_PAYLOAD_TYPE
 
 
@@ -31,3 +32,13 @@ def test_a_certificate_s_bundle_holds_all_three_proofs() -> None:
 def test_the_same_parts_give_the_same_bytes() -> None:
     envelope = dsse_envelope(b"payload", b"sig")
     assert key_bundle(envelope, hint="h") == key_bundle(dict(reversed(envelope.items())), hint="h")
+
+
+def test_a_bundle_is_canonical_json_with_every_sign_that_a_head_or_a_hint_can_hold() -> None:
+    signs = "".join(map(chr, (*range(0x20), 0x22, 0x5C, 0x7F, 0xE9, 0x2014, 0x2028, 0xFFFF, 0x1F600)))
+    envelope = dsse_envelope(b"payload", b"sig")
+    for raw in (
+        key_bundle(envelope, hint=signs),
+        certificate_bundle(envelope, certificate=b"c", log_entry={"logIndex": "3", "head": signs}, time_stamp=b"s"),
+    ):
+        assert canonical_json(json.loads(raw)) == raw
