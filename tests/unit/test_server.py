@@ -20,13 +20,14 @@ from admission.journal import Journal
 from admission.policy import LocationRule, Mode, Policy, RequiredAttestation
 from admission.server import Certificate, Limits, Server, parse_listen
 from admission.webhook import Webhook
+from attest.http_server import Request
 from dbom.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from admission.webhook import Answered
+    from attest.http_server import Response
     from dbom.canonical import Json, JsonObject
 
 IMAGE = "registry.example.com/m@sha256:" + "1" * 64
@@ -250,9 +251,10 @@ def test_the_time_that_reading_took_is_gone_for_deciding(tmp_path: Path) -> None
     hook = Webhook([policy(Mode.AUDIT)], Evidence(), slow_clock)
     server = Server(hook, Certificate(files.certificate, files.key, print), print)
 
-    async def decided_too_late() -> Answered:
+    async def decided_too_late() -> Response:
+        request = Request("POST", "/validate", headers={"content-type": "application/json"}, body=review())
         try:
-            return await server.decided(review(), asyncio.get_running_loop().time())
+            return await server.answered(request, asyncio.get_running_loop().time())
         finally:
             gate.set()
 
