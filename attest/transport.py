@@ -5,7 +5,7 @@ Redirects aren't followed: a service that a trust configuration names can't hand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from attest.deadlines import within
@@ -15,7 +15,8 @@ from dbom.printable import printable
 from dbom.rules.attestations import REMOTE_SIGNING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 __all__ = ["DEADLINE_SECONDS", "Answer", "Transport"]
 
@@ -39,9 +40,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """The way to the services. `deadline` are the seconds that one answer may take, its last byte included."""
+    """The way to the services. `deadline` are the seconds that one answer may take, its last byte included.
+
+    `ca_file` holds the certificates, in PEM, that servers are known by, where those of the system won't do. `bearer`
+    reads, for each request, the token that it is sent with.
+    """
 
     deadline: float = DEADLINE_SECONDS
+    ca_file: Path | None = None
+    bearer: Callable[[], str] | None = field(default=None, repr=False)
 
     def post(self, url: str, body: bytes, *, content_type: str, accepted: tuple[int, ...] = ()) -> Answer:
         """Send `body` and return the answer: success, or a status that is `accepted` too.
@@ -57,7 +64,7 @@ class Transport:
     def _ask(self, method: str, url: str, body: bytes | None, content_type: str, accepted: tuple[int, ...]) -> Answer:
         where = printable(url)
         with ForeignFaults(REMOTE_SIGNING, "the service can't be asked", ("requests", "urllib3"), where=where):
-            answer = within(self.deadline, lambda: _asked(method, url, body, content_type, self.deadline))
+            answer = within(self.deadline, lambda: _asked(self, method, url, body, content_type))
         if answer.status >= _REDIRECT and answer.status not in accepted:
             what = "the service refused" if answer.status >= _BAD else "the service points elsewhere"
             said = printable(answer.body[:300].decode(errors="replace").strip())
@@ -65,12 +72,22 @@ class Transport:
         return answer
 
 
-def _asked(method: str, url: str, body: bytes | None, content_type: str, deadline: float) -> Answer:
+def _asked(transport: Transport, method: str, url: str, body: bytes | None, content_type: str) -> Answer:
     import requests  # noqa: PLC0415  heavy
 
     headers = {"Content-Type": content_type, "Accept": "*/*"} if body is not None else {"Accept": "*/*"}
+    if transport.bearer is not None:
+        headers["Authorization"] = f"Bearer {transport.bearer()}"
+    verify = True if transport.ca_file is None else str(transport.ca_file)
     with requests.request(
-        method, url, data=body, headers=headers, timeout=deadline, allow_redirects=False, stream=True
+        method,
+        url,
+        data=body,
+        headers=headers,
+        timeout=transport.deadline,
+        allow_redirects=False,
+        stream=True,
+        verify=verify,
     ) as response:
         data = bytearray()
         for chunk in response.iter_content(_CHUNK):

@@ -7,6 +7,7 @@ certificate timestamp, and RFC 3161 section 2.3 for the time stamper.
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -23,11 +24,15 @@ from dbom.names import LOCAL_CA_ORGANIZATION
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
 __all__ = [
     "AUTHORITY_LIFETIME",
     "LEAF_LIFETIME",
+    "Party",
     "certificate_timestamp",
     "intermediate_certificate",
+    "party_of",
     "precertificate_entry",
     "root_certificate",
     "signing_certificate",
@@ -49,19 +54,38 @@ _SCT_LIST: Final = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
 _NAME_DIGITS: Final = 32
 
 
-def root_certificate(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
-    """Return the self-signed root; its common name is the issuer that it may vouch for.
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who a Sigstore is, as its root certificate names it: the organisation, and a URL made of the root's key."""
+
+    organization: str
+    name: str
+
+
+def root_certificate(key: ec.EllipticCurvePrivateKey, now: datetime, *, party: Party | None = None) -> x509.Certificate:
+    """Return the self-signed root of `party`; by default a local one, whose name is the issuer it may vouch for.
 
     Between it and a signer's certificate stands one other (path length 1).
     """
-    return _authority(key, local_issuer(key.public_key()), now, path_length=1)
+    return _authority(key, party or Party(LOCAL_CA_ORGANIZATION, local_issuer(key.public_key())), now, path_length=1)
+
+
+def party_of(root: x509.Certificate) -> Party:
+    """Return whose root this is. Raises `ValueError` where it doesn't say."""
+    names = [
+        [str(name.value) for name in root.subject.get_attributes_for_oid(oid)]
+        for oid in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
+    ]
+    if [len(found) for found in names] != [1, 1]:
+        raise ValueError("the root doesn't say whose it is")
+    return Party(names[0][0], names[1][0])
 
 
 def intermediate_certificate(
     root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey, key: ec.EllipticCurvePublicKey, now: datetime
 ) -> x509.Certificate:
     """Return the certificate of the key that signs signers' certificates, whose name is made of that key."""
-    name = _name(f"signing authority {key_id(key).hex()[:_NAME_DIGITS]}")
+    name = _name(Party(party_of(root).organization, f"signing authority {key_id(key).hex()[:_NAME_DIGITS]}"))
     return (
         _builder(name, root.subject, key, now, root.not_valid_after_utc)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -74,9 +98,9 @@ def intermediate_certificate(
 
 
 def _authority(
-    key: ec.EllipticCurvePrivateKey, common_name: str, now: datetime, *, path_length: int = 0
+    key: ec.EllipticCurvePrivateKey, party: Party, now: datetime, *, path_length: int = 0
 ) -> x509.Certificate:
-    name = _name(common_name)
+    name = _name(party)
     public = key.public_key()
     identifier = x509.SubjectKeyIdentifier.from_public_key(public)
     builder = _builder(name, name, public, now, now + AUTHORITY_LIFETIME)
@@ -90,12 +114,16 @@ def _authority(
 
 
 def time_stamper(
-    authority_key: ec.EllipticCurvePrivateKey, key: ec.EllipticCurvePublicKey, now: datetime
+    authority_key: ec.EllipticCurvePrivateKey,
+    key: ec.EllipticCurvePublicKey,
+    now: datetime,
+    *,
+    organization: str = LOCAL_CA_ORGANIZATION,
 ) -> tuple[x509.Certificate, x509.Certificate]:
     """Return the time stamper's certificate and the root that it rests on, leaf first."""
-    root = _authority(authority_key, "time stamps", now)
+    root = _authority(authority_key, Party(organization, "time stamps"), now)
     leaf = (
-        _builder(_name("time stamper"), root.subject, key, now, now + AUTHORITY_LIFETIME)
+        _builder(_name(Party(organization, "time stamper")), root.subject, key, now, now + AUTHORITY_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
@@ -107,7 +135,7 @@ def time_stamper(
 
 
 def signing_certificate(
-    name: x509.GeneralName, issuer: str, *, key: ec.EllipticCurvePublicKey, authority: x509.Certificate, now: datetime
+    name: x509.GeneralName, issuer: str, *, key: CertificatePublicKeyTypes, authority: x509.Certificate, now: datetime
 ) -> x509.CertificateBuilder:
     """Return what the authority will sign for a signer, as yet without a certificate timestamp.
 
@@ -158,17 +186,17 @@ def _milliseconds(at: datetime) -> int:
     return int(at.timestamp()) * 1000
 
 
-def _name(common_name: str) -> x509.Name:
+def _name(party: Party) -> x509.Name:
     return x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, LOCAL_CA_ORGANIZATION),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, party.organization),
+            x509.NameAttribute(NameOID.COMMON_NAME, party.name),
         ]
     )
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, start: datetime, end: datetime
+    subject: x509.Name, issuer: x509.Name, key: CertificatePublicKeyTypes, start: datetime, end: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

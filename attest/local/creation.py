@@ -15,25 +15,35 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from attest.local.certificates import intermediate_certificate, root_certificate, time_stamper
+from attest.local.certificates import intermediate_certificate, party_of, root_certificate, time_stamper
 from attest.local.checkpoints import LogSigner
 from attest.local.log import MerkleLog
 from attest.local.roots import log_origin, trusted_root
 from attest.local.stored import flush_folder, write_new
-from attest.trust import local_issuer
 from dbom.errors import PathError
 from dbom.rules.attestations import LOCAL_STATE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+
+    from attest.local.certificates import Party
 
 __all__ = ["create", "fill_generation", "machine_subject", "write_key"]
 
 _NAME_LIMIT = 64
 
 
-def create(folder: Path, *, subject: str, now: datetime) -> None:
+def create(
+    folder: Path,
+    *,
+    subject: str,
+    now: datetime,
+    party: Callable[[ec.EllipticCurvePublicKey], Party] | None = None,
+) -> None:
     """Make a local Sigstore in `folder`, for the signer `subject`, valid from `now` on.
+
+    `party` makes of the root's key whose Sigstore it is; by default it is this machine's, for its local identity.
 
     Everything is made in a folder beside it and then renamed: another first user at the same time either finds the
     whole or wins, and then ours is thrown away. Raises `PathError` where the place can't be written.
@@ -42,7 +52,7 @@ def create(folder: Path, *, subject: str, now: datetime) -> None:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
-            _fill(fresh, subject, now.replace(microsecond=0))
+            _fill(fresh, subject, now.replace(microsecond=0), party)
             _publish(fresh, folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -66,10 +76,13 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text.partition(".")[0])[:_NAME_LIMIT].strip("-") or "unknown"
 
 
-def _fill(folder: Path, subject: str, now: datetime) -> None:
+def _fill(
+    folder: Path, subject: str, now: datetime, party: Callable[[ec.EllipticCurvePublicKey], Party] | None
+) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     write_key(folder / "ca.key", key)
-    fill_generation(folder, subject=subject, root=root_certificate(key, now), root_key=key, now=now)
+    root = root_certificate(key, now, party=None if party is None else party(key.public_key()))
+    fill_generation(folder, subject=subject, root=root, root_key=key, now=now)
 
 
 def fill_generation(
@@ -85,13 +98,15 @@ def fill_generation(
 
     A root that may have nothing between it and a signer (as those of older versions) signs by itself.
     """
-    issuer = local_issuer(root_key.public_key())
-    origin = log_origin(issuer, number)
+    party = party_of(root)
+    origin = log_origin(party.name, number)
     certificate_log = LogSigner(f"ct.{origin}", ec.generate_private_key(ec.SECP256R1()))
     log = LogSigner(origin, ec.generate_private_key(ec.SECP256R1()))
     stamper = ec.generate_private_key(ec.SECP256R1())
     # The key behind the time stamper's root signs this once and is then forgotten.
-    stampers = time_stamper(ec.generate_private_key(ec.SECP256R1()), stamper.public_key(), now)
+    stampers = time_stamper(
+        ec.generate_private_key(ec.SECP256R1()), stamper.public_key(), now, organization=party.organization
+    )
     chain: tuple[x509.Certificate, ...] = (root,)
     if root.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length != 0:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -110,7 +125,7 @@ def fill_generation(
             certificate_log=certificate_log,
             log=log,
             time_stamper=stampers,
-            issuer=issuer,
+            party=party,
             start=now,
         ),
     )

@@ -16,26 +16,31 @@ if TYPE_CHECKING:
     from attest.local.log import Inclusion
     from dbom.canonical import JsonObject
 
-__all__ = ["dsse_entry", "hashedrekord_entry", "hashedrekord_v2_entry", "log_entry"]
+__all__ = ["dsse_entry", "dsse_entry_of", "hashedrekord_entry", "hashedrekord_v2_entry", "log_entry"]
 
 
 def dsse_entry(envelope: JsonObject, payload: bytes, signature: bytes, certificate_pem: bytes) -> bytes:
     """Return the canonical body of a log entry of kind `dsse` 0.0.1 (Rekor's schema of that name)."""
+    return dsse_entry_of(hashlib.sha256(_canonical(envelope)).digest(), payload, signature, certificate_pem)
+
+
+def dsse_entry_of(envelope_sha256: bytes, payload: bytes, signature: bytes, verifier_pem: bytes) -> bytes:
+    """Return the same of an envelope of which the sha256 is known, as it was sent."""
     return _canonical(
         {
             "apiVersion": "0.0.1",
             "kind": "dsse",
             "spec": {
-                "envelopeHash": _sha256(_canonical(envelope)),
+                "envelopeHash": {"algorithm": "sha256", "value": envelope_sha256.hex()},
                 "payloadHash": _sha256(payload),
-                "signatures": [{"signature": _base64(signature), "verifier": _base64(certificate_pem)}],
+                "signatures": [{"signature": _base64(signature), "verifier": _base64(verifier_pem)}],
             },
         }
     )
 
 
-def hashedrekord_entry(digest: bytes, signature: bytes, verifier_pem: bytes) -> bytes:
-    """Return the canonical body of a log entry of kind `hashedrekord` 0.0.1: a signature over bytes by their sha256.
+def hashedrekord_entry(digest: bytes, signature: bytes, verifier_pem: bytes, *, algorithm: str = "sha256") -> bytes:
+    """Return the canonical body of a log entry of kind `hashedrekord` 0.0.1: a signature over bytes by their digest.
 
     `verifier_pem` is the signer's certificate or public key.
     """
@@ -44,7 +49,7 @@ def hashedrekord_entry(digest: bytes, signature: bytes, verifier_pem: bytes) -> 
             "apiVersion": "0.0.1",
             "kind": "hashedrekord",
             "spec": {
-                "data": {"hash": {"algorithm": "sha256", "value": digest.hex()}},
+                "data": {"hash": {"algorithm": algorithm, "value": digest.hex()}},
                 "signature": {"content": _base64(signature), "publicKey": {"content": _base64(verifier_pem)}},
             },
         }

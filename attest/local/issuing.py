@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
     from attest.local.log import MerkleLog
 
@@ -38,7 +39,7 @@ class CertificateAuthority:
     log: MerkleLog = field(repr=False)
 
     def issue(
-        self, name: x509.GeneralName, issuer: str, *, key: ec.EllipticCurvePublicKey, now: datetime
+        self, name: x509.GeneralName, issuer: str, *, key: CertificatePublicKeyTypes, now: datetime
     ) -> x509.Certificate:
         """Return a certificate for `key`, which says that `issuer` knows its holder as `name`; it is logged first.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from attest.local.ecdsa import spki
 from dbom.canonical import canonical_json, json_object
-from dbom.names import LOCAL_CA_ORGANIZATION, TRUSTED_ROOT_V01
+from dbom.names import TRUSTED_ROOT_V01
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from attest.local.certificates import Party
     from attest.local.checkpoints import LogSigner
     from dbom.canonical import Json, JsonObject
 
@@ -42,7 +44,7 @@ def trusted_root(
     certificate_log: LogSigner,
     log: LogSigner,
     time_stamper: Sequence[x509.Certificate],
-    issuer: str,
+    party: Party,
     start: datetime,
 ) -> bytes:
     """Return `trusted_root.json` (protobuf-specs, TrustedRoot 0.1): four authorities, each valid from `start` on.
@@ -52,10 +54,12 @@ def trusted_root(
     valid: JsonObject = {"start": _shown(start)}
     document: JsonObject = {
         "mediaType": TRUSTED_ROOT_V01,
-        "certificateAuthorities": [_authority(authority, issuer, issuer, valid)],
+        "certificateAuthorities": [_authority(authority, party, party.name, valid)],
         "ctlogs": [_log(certificate_log, valid)],
         "tlogs": [_log(log, valid)],
-        "timestampAuthorities": [_authority(time_stamper, "time stamper", f"https://tsa.{log.name}", valid)],
+        "timestampAuthorities": [
+            _authority(time_stamper, replace(party, name="time stamper"), f"https://tsa.{log.name}", valid)
+        ],
     }
     return canonical_json(document) + b"\n"
 
@@ -96,9 +100,9 @@ def _ended(item: JsonObject, moment: datetime) -> JsonObject:
     return {**item, "validFor": {"end": _shown(moment), **window}}
 
 
-def _authority(chain: Sequence[x509.Certificate], name: str, uri: str, valid: JsonObject) -> JsonObject:
+def _authority(chain: Sequence[x509.Certificate], party: Party, uri: str, valid: JsonObject) -> JsonObject:
     return {
-        "subject": {"organization": LOCAL_CA_ORGANIZATION, "commonName": name},
+        "subject": {"organization": party.organization, "commonName": party.name},
         "uri": uri,
         "certChain": {"certificates": [{"rawBytes": _base64(item.public_bytes(Encoding.DER))} for item in chain]},
         "validFor": valid,

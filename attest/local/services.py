@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from attest.local.certificates import party_of
 from attest.local.checkpoints import LogSigner
 from attest.local.ecdsa import key_id
 from attest.local.generations import base_of, number_of
@@ -74,7 +75,7 @@ class Services:
     def _loaded(cls, folder: Path, root: TrustRoot) -> Self:
         chain, key = _authority(folder)
         stamper = TimeStamper(load_key(folder / "tsa.key"), _certificates(folder / "tsa.pem")[0])
-        origin = log_origin(root.issuer_scope or "", number_of(folder))
+        origin = log_origin(party_of(chain[-1]).name, number_of(folder))
         log = MerkleLog(folder / "log", LogSigner(origin, load_key(folder / "log.key")))
         certificate_log = MerkleLog(folder / "ct-log", LogSigner(f"ct.{origin}", load_key(folder / "ct.key")))
         authority = CertificateAuthority(chain, key, certificate_log)

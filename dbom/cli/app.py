@@ -88,6 +88,7 @@ COMMANDS: Mapping[str, Leaf | Group] = {
             "show": Leaf("trust:show", "Say who vouches in a trust root, and when."),
             "rotate": Leaf("trust:rotate", "Give this machine's local identity new keys."),
             "update": Leaf("trust:update", "Fetch a Sigstore's trust root from its TUF repository."),
+            "serve": Leaf("trust_serve:serve", "Serve a Sigstore of your own to unmodified clients."),
             "log": Group(
                 "Look into this machine's own transparency logs.",
                 {

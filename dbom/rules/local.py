@@ -1,4 +1,4 @@
-"""Rules about the local Sigstore's upkeep: logs, rotation, fetched trust roots (DBOM-365 to 374)."""
+"""Rules about the local Sigstore's upkeep and the one that is served: logs, rotation, tokens (DBOM-365 to 374)."""
 
 from __future__ import annotations
 
@@ -44,4 +44,34 @@ UPDATE_OFFLINE = Rule(
     "no update while offline",
     "A trust root is updated over the network, and --offline forbids that.",
     "leave --offline out, or go on with the trust root at hand",
+)
+TOKEN_REFUSED = Rule(
+    "DBOM-371",
+    "the identity token is not accepted",
+    "A certificate says who somebody is, so the token that shows it is checked: that a configured issuer signed it with"
+    " a key that it publishes, for this audience, for now, and about somebody whom that issuer may speak of. The answer"
+    " says which of these doesn't hold.",
+    "get a fresh token from a configured issuer, made for the audience that it is configured with",
+)
+POSSESSION_REFUSED = Rule(
+    "DBOM-372",
+    "the key was not shown to be the requester's",
+    "Whoever asks for a certificate shows by a signature that they hold its private key: of a certificate signing"
+    " request by that very key, or of the token's subject. Otherwise a key of somebody else could be certified.",
+    "send one of the two, signed with the key that is to be certified",
+)
+ENTRY_REFUSED = Rule(
+    "DBOM-373",
+    "the log doesn't take this entry",
+    "The log takes signatures that hold: of kind dsse or hashedrekord, by a public key, or by a certificate that this"
+    " Sigstore issued and that is valid now. Anything else is not logged.",
+    "sign anew, with a certificate that is valid now, and log that",
+)
+SERVE_SETUP = Rule(
+    "DBOM-374",
+    "the Sigstore can't be served like this",
+    "Which issuers' tokens are taken, where it listens, and with what certificate, has to be said, and must make sense:"
+    " tokens and certificates don't travel in the clear beyond this machine unless that is asked for, and nothing is"
+    " issued for the local identity.",
+    "see `dbom trust serve --help`",
 )
