@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -11,6 +12,9 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line on `sys.argv` and leave with its exit code."""
     _mend_streams()
+    # A tree of a million files makes millions of small values and hardly a cycle among them: looking for cycles at
+    # every 700 of them would take a tenth of the time.
+    gc.set_threshold(20_000, 50, 1_000)
     try:
         code = _code(sys.argv[1:])
         sys.stdout.flush()
