@@ -9,68 +9,90 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["PEERS", "ROWS", "THEY_READ", "THEY_WRITE", "YES", "No", "as_markdown"]
+__all__ = ["OMS", "PEERS", "ROWS", "THEY_READ", "THEY_WRITE", "YES", "No", "as_markdown"]
 
 PEERS = ("cosign", "sigstore-python", "sigstore-js", "model_signing")
 
-ROWS = {
+OMS = "OMS, "
+"""What a row begins with where it is a model that is signed, by a statement of OpenSSF Model Signing."""
+
+_WAYS = {
     "keyless, local": "the embedded local Sigstore",
     "keyless, private": "Fulcio, CT log, Rekor v2 and time stamps of one's own",
     "key": "a bare key",
     "key + log": "a key, with an entry in a transparency log",
     "certificate": "a certificate of one's own authority, with a time stamp",
-    "OMS": "a statement of OpenSSF Model Signing about a model, by a key",
 }
-"""The ways to sign, and what each is."""
+
+ROWS = (*_WAYS, *(f"{OMS}{way}" for way in _WAYS))
+"""What is signed, and how."""
 
 
 @dataclass(frozen=True, slots=True)
 class No:
-    """A peer can't, or dbom won't: why, and a regular expression of what whoever says no says when asked to."""
+    """A peer can't: why, and a regular expression of what it says when asked to."""
 
     reason: str
     said: str
-    says_dbom: bool = False
 
 
 YES = None
 """The peer can, and nothing remains to be said."""
 
-_ONLY_OMS = No("it reads OMS statements alone; see the OMS row", r"Predicate type mismatch")
+_OMS_READER = No("it reads OMS statements alone; see the rows below", "Predicate type mismatch")
+_OMS_SIGNER = No("it makes OMS statements alone; see the rows below", "No such option '--predicate_type'")
 _NEEDS_CERTIFICATE = No("it reads no bundle without a certificate", "expected certificate in bundle")
+_NEEDS_LOG = No("it works under no trusted root without a log", "trusted root contains no transparency log")
 _KEYLESS_ONLY = No("it signs keyless alone", "unrecognized arguments: --key")
 _SLSA_ONLY = No("its command line makes statements of SLSA provenance alone", "argument --predicate-type: invalid")
 _DSSE_ENTRY = No(
     "version 5.0 logs a statement as a `dsse` entry, and Rekor v2 takes `hashedrekord` alone",
     r"invalid type, must be hashedrekord",
 )
+_UNLOGGED = No("what it signs with a key it has no way to log", "No such option '--trust_config'")
+_CHAINS = "bundles of version 0.3 hold a certificate alone, but model_signing reads them with a chain alone"
 
 THEY_READ: dict[tuple[str, str], No | None] = {
     ("keyless, local", "cosign"): YES,
     ("keyless, local", "sigstore-python"): YES,
     ("keyless, local", "sigstore-js"): YES,
-    ("keyless, local", "model_signing"): _ONLY_OMS,
+    ("keyless, local", "model_signing"): _OMS_READER,
     ("keyless, private", "cosign"): YES,
     ("keyless, private", "sigstore-python"): YES,
     ("keyless, private", "sigstore-js"): YES,
-    ("keyless, private", "model_signing"): _ONLY_OMS,
+    ("keyless, private", "model_signing"): _OMS_READER,
     ("key", "cosign"): YES,
     ("key", "sigstore-python"): _NEEDS_CERTIFICATE,
     ("key", "sigstore-js"): YES,
-    ("key", "model_signing"): _ONLY_OMS,
+    ("key", "model_signing"): _OMS_READER,
     ("key + log", "cosign"): YES,
     ("key + log", "sigstore-python"): _NEEDS_CERTIFICATE,
     ("key + log", "sigstore-js"): YES,
-    ("key + log", "model_signing"): _ONLY_OMS,
+    ("key + log", "model_signing"): _OMS_READER,
     ("certificate", "cosign"): YES,
-    ("certificate", "sigstore-python"): No(
-        "it works under no trusted root without a log", "trusted root contains no transparency log"
-    ),
+    ("certificate", "sigstore-python"): _NEEDS_LOG,
     ("certificate", "sigstore-js"): YES,
-    ("certificate", "model_signing"): No(
-        "it wants a certificate in a chain, and bundles of version 0.3 hold it alone",
-        "'NoneType' object has no attribute 'certificates'",
-    ),
+    ("certificate", "model_signing"): No(_CHAINS, "'NoneType' object has no attribute 'certificates'"),
+    ("OMS, keyless, local", "cosign"): YES,
+    ("OMS, keyless, local", "sigstore-python"): YES,
+    ("OMS, keyless, local", "sigstore-js"): YES,
+    ("OMS, keyless, local", "model_signing"): YES,
+    ("OMS, keyless, private", "cosign"): YES,
+    ("OMS, keyless, private", "sigstore-python"): YES,
+    ("OMS, keyless, private", "sigstore-js"): YES,
+    ("OMS, keyless, private", "model_signing"): YES,
+    ("OMS, key", "cosign"): YES,
+    ("OMS, key", "sigstore-python"): _NEEDS_CERTIFICATE,
+    ("OMS, key", "sigstore-js"): YES,
+    ("OMS, key", "model_signing"): YES,
+    ("OMS, key + log", "cosign"): YES,
+    ("OMS, key + log", "sigstore-python"): _NEEDS_CERTIFICATE,
+    ("OMS, key + log", "sigstore-js"): YES,
+    ("OMS, key + log", "model_signing"): YES,
+    ("OMS, certificate", "cosign"): No(_CHAINS, "only supported with --new-bundle-format"),
+    ("OMS, certificate", "sigstore-python"): _NEEDS_LOG,
+    ("OMS, certificate", "sigstore-js"): No(_CHAINS, "invalid bundle"),
+    ("OMS, certificate", "model_signing"): YES,
 }
 """Whether the peer takes what dbom signs."""
 
@@ -78,29 +100,35 @@ THEY_WRITE: dict[tuple[str, str], No | None] = {
     ("keyless, private", "cosign"): YES,
     ("keyless, private", "sigstore-python"): YES,
     ("keyless, private", "sigstore-js"): _DSSE_ENTRY,
-    ("keyless, private", "model_signing"): YES,
+    ("keyless, private", "model_signing"): _OMS_SIGNER,
     ("key", "cosign"): YES,
     ("key", "sigstore-python"): _KEYLESS_ONLY,
     ("key", "sigstore-js"): YES,
-    ("key", "model_signing"): YES,
+    ("key", "model_signing"): _OMS_SIGNER,
     ("key + log", "cosign"): YES,
     ("key + log", "sigstore-python"): _KEYLESS_ONLY,
     ("key + log", "sigstore-js"): _DSSE_ENTRY,
-    ("key + log", "model_signing"): No(
-        "what it signs with a key it has no way to log", "No such option '--trust_config'"
-    ),
+    ("key + log", "model_signing"): _UNLOGGED,
     ("certificate", "cosign"): YES,
     ("certificate", "sigstore-python"): _KEYLESS_ONLY,
     ("certificate", "sigstore-js"): YES,
-    ("certificate", "model_signing"): No(
-        "it has no time stamp made, and dbom takes no certificate whose signature nobody dates",
-        "DBOM-334",
-        says_dbom=True,
-    ),
-    ("OMS", "cosign"): YES,
-    ("OMS", "sigstore-python"): _SLSA_ONLY,
-    ("OMS", "sigstore-js"): YES,
-    ("OMS", "model_signing"): YES,
+    ("certificate", "model_signing"): _OMS_SIGNER,
+    ("OMS, keyless, private", "cosign"): YES,
+    ("OMS, keyless, private", "sigstore-python"): _SLSA_ONLY,
+    ("OMS, keyless, private", "sigstore-js"): _DSSE_ENTRY,
+    ("OMS, keyless, private", "model_signing"): YES,
+    ("OMS, key", "cosign"): YES,
+    ("OMS, key", "sigstore-python"): _KEYLESS_ONLY,
+    ("OMS, key", "sigstore-js"): YES,
+    ("OMS, key", "model_signing"): YES,
+    ("OMS, key + log", "cosign"): YES,
+    ("OMS, key + log", "sigstore-python"): _KEYLESS_ONLY,
+    ("OMS, key + log", "sigstore-js"): _DSSE_ENTRY,
+    ("OMS, key + log", "model_signing"): _UNLOGGED,
+    ("OMS, certificate", "cosign"): YES,
+    ("OMS, certificate", "sigstore-python"): _KEYLESS_ONLY,
+    ("OMS, certificate", "sigstore-js"): YES,
+    ("OMS, certificate", "model_signing"): YES,
 }
 """Whether the peer signs so, and dbom takes it."""
 
@@ -123,7 +151,8 @@ def as_markdown() -> str:
         head = [f"| signed with | {' | '.join(PEERS)} |", "|---" * (len(PEERS) + 1) + "|"]
         return head + [f"| {row} | {' | '.join(cell(found, row, peer) for peer in PEERS)} |" for row in ROWS]
 
-    ways = [f"- **{row}**: {what}" for row, what in ROWS.items()]
+    ways = [f"- **{way}**: {what}" for way, what in _WAYS.items()]
+    ways += [f"- **{OMS}…**: the same, where a model is signed, by a statement of OpenSSF Model Signing"]
     first, second = table(THEY_READ), table(THEY_WRITE)
     why = [f"{number}. {reason}" for number, reason in enumerate(reasons, 1)]
     parts = [

@@ -7,23 +7,18 @@ A client's `…_reads(evidence)` verifies in a network namespace without interfa
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from programs import peers_folder, program
 
-from attest.authority import Authority, Demands
-from attest.checking import verify_artifact
-from attest.identity import IdentityPattern
-from attest.store import StoredBundle
-from attest.trust import TrustRoot
-from dbom.names import BUNDLE_V03, DSSE_PAYLOAD_TYPE
+from dbom.names import BUNDLE_V03, DSSE_PAYLOAD_TYPE, PREDICATE_OMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,8 +65,8 @@ _NO_SERVICES = {
 class Trust:
     """Whom a verifier is to expect: an identity of an issuer under a trusted root, or the owner of a public key.
 
-    `chain` are the certificates of an authority of one's own, in PEM, for who takes no trusted root for that, and
-    `authority` is its name for dbom, in the place of an issuer. `log` and `sct` say whether evidence of such a signer
+    `chain` are the certificates of an authority of one's own, in PEM, and `stamps` those of who vouches for times (None
+    where nobody does), for who takes no trusted root for that. `log` and `sct` say whether evidence of such a signer
     shows them.
     """
 
@@ -80,19 +75,35 @@ class Trust:
     issuer: str = ""
     key: Path | None = None
     chain: Path | None = None
-    authority: str = ""
+    stamps: Path | None = None
     log: bool = True
     sct: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A file, a bundle with a statement about it, the statement's predicate type, and whom to expect."""
+    """A file or model, a bundle with a statement about it, the statement's predicate type, and whom to expect."""
 
     artifact: Path
     bundle: Path
     predicate_type: str
     trust: Trust
+
+    @property
+    def blob(self) -> Path:
+        """The file whose sha256 is the statement's subject: of a model, the digests of its files, one behind the other.
+
+        That is what clients that know files alone are given in a model's place.
+        """
+        if self.predicate_type != PREDICATE_OMS:
+            return self.artifact
+        document = json.loads(self.bundle.read_bytes())
+        statement = json.loads(base64.b64decode(document["dsseEnvelope"]["payload"]))
+        names = [resource["name"] for resource in statement["predicate"]["resources"]]
+        digests = [hashlib.sha256((self.artifact / name).read_bytes()).digest() for name in names]
+        path = self.bundle.parent / "digests"
+        path.write_bytes(b"".join(digests))
+        return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +163,7 @@ def cosign_reads(evidence: Evidence) -> Said:
         words += [f"--certificate-identity={trust.identity}", issuer, "--use-signed-timestamps"]
     words += [] if trust.log else ["--insecure-ignore-tlog"]
     words += [] if trust.sct or trust.key else ["--insecure-ignore-sct"]
-    return _asked([program("cosign"), "verify-blob-attestation", *words, str(evidence.artifact)], evidence)
+    return _asked([program("cosign"), "verify-blob-attestation", *words, str(evidence.blob)], evidence)
 
 
 def sigstore_python_reads(evidence: Evidence) -> Said:
@@ -163,7 +174,7 @@ def sigstore_python_reads(evidence: Evidence) -> Said:
         given = [f"--trust-config={_config_of(trust.trusted_root, folder)}"]
     words = ["verify", "identity", "--offline", f"--bundle={evidence.bundle}"]
     who = [f"--cert-identity={trust.identity}", f"--cert-oidc-issuer={trust.issuer}"]
-    return _asked([program("sigstore"), *given, *words, *who, str(evidence.artifact)], evidence)
+    return _asked([program("sigstore"), *given, *words, *who, str(evidence.blob)], evidence)
 
 
 def sigstore_js_reads(evidence: Evidence) -> Said:
@@ -181,10 +192,8 @@ def sigstore_js_reads(evidence: Evidence) -> Said:
     }
     said = _asked(_node("verify"), evidence, stdin=json.dumps(request).encode())
     if said.accepted:
-        import hashlib
-
         statement = json.loads(base64.b64decode(json.loads(said.words[said.words.index("{") :])["payload"]))
-        digest = hashlib.sha256(evidence.artifact.read_bytes()).hexdigest()
+        digest = hashlib.sha256(evidence.blob.read_bytes()).hexdigest()
         if digest not in [subject["digest"]["sha256"] for subject in statement["subject"]]:
             return Said(1, "about something else")
     return said
@@ -205,20 +214,26 @@ def sigstore_js(verb: str, request: Mapping[str, object], folder: Path) -> bytes
 def model_signing_reads(evidence: Evidence) -> Said:
     """Return what model_signing says of the evidence."""
     trust, folder = evidence.trust, evidence.bundle.parent
-    signature, words = evidence.bundle, ["sigstore", f"--identity={trust.identity}"]
-    words += [f"--identity_provider={trust.issuer}"]
+    words = ["sigstore", f"--identity={trust.identity}", f"--identity_provider={trust.issuer}"]
+    signature = evidence.bundle
     if trust.key:
         words = ["key", f"--public_key={trust.key}"]
-        signature = folder / "without_hint.sigstore.json"  # else it compares the hint with its own digest of the key
-        document = json.loads(evidence.bundle.read_bytes())
-        document["verificationMaterial"]["publicKey"] = {"hint": ""}
-        signature.write_text(json.dumps(document))
+        signature = signature if evidence.predicate_type == PREDICATE_OMS else _without_hint(signature)
     elif trust.chain:
         words = ["certificate", f"--certificate_chain={trust.chain}"]
     elif trust.trusted_root:
         words += [f"--trust_config={_config_of(trust.trusted_root, folder)}"]
     command = [program("model_signing"), "verify", *words, f"--signature={signature}", str(evidence.artifact)]
     return _asked(command, evidence)
+
+
+def _without_hint(bundle: Path) -> Path:
+    """Return the path of the bundle without its hint: model_signing compares it with its own digest of the key first."""
+    document = json.loads(bundle.read_bytes())
+    document["verificationMaterial"]["publicKey"] = {"hint": ""}
+    path = bundle.with_name("without_hint.sigstore.json")
+    path.write_text(json.dumps(document))
+    return path
 
 
 def _config_of(trusted_root: Path, folder: Path) -> Path:
@@ -242,29 +257,16 @@ def dbom(*words: str, folder: Path, alone: bool = False, environment: Mapping[st
 def dbom_reads(evidence: Evidence) -> Said:
     """Return what dbom says of the evidence."""
     trust = evidence.trust
-    if trust.authority or (trust.key and trust.trusted_root):
-        return _library_reads(evidence)
     words = [f"--bundle={evidence.bundle}"]
-    words += [f"--trusted-root={trust.trusted_root}"] if trust.trusted_root else []
-    words += [f"--key={trust.key}"] if trust.key else []
     words += [f"--identity={trust.identity}"] if trust.identity else []
     words += [f"--issuer={trust.issuer}"] if trust.issuer else []
+    words += [f"--key={trust.key}"] if trust.key else []
+    if trust.chain:
+        stamps = "--valid-now" if trust.stamps is None else f"--timestamp-certificate-chain={trust.stamps}"
+        words += [f"--certificate-chain={trust.chain}", stamps]
+    elif trust.trusted_root:
+        words += [f"--trusted-root={trust.trusted_root}"]
     return dbom("verify", str(evidence.artifact), *words, folder=evidence.bundle.parent, alone=True)
-
-
-def _library_reads(evidence: Evidence) -> Said:
-    """Return what our library says, of those whom no flag of the command line names."""
-    trust = evidence.trust
-    assert trust.trusted_root is not None
-    root = TrustRoot.parse(trust.trusted_root.read_bytes(), where="the trust root")
-    if trust.key:
-        authority = Authority("logged key", key_pem=trust.key.read_bytes(), root=root)
-    else:
-        expected = (IdentityPattern.exact(trust.identity, trust.authority),)
-        authority = Authority("own", expected, root, demands=Demands(log=False, sct=False, time=True))
-    given = [StoredBundle.of(evidence.bundle.read_bytes(), where="the bundle")]
-    found = verify_artifact(evidence.artifact, [authority], now=datetime.now(UTC), bundles=given)
-    return Said(found.exit_code, repr(found))
 
 
 READERS: dict[str, Callable[[Evidence], Said]] = {

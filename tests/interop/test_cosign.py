@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import subprocess
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
@@ -21,6 +19,7 @@ from dbom.model import Digest, Entry, Kind, manifest_bytes, tree_digest
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.peer("cosign")
@@ -29,11 +28,8 @@ _FILES = (Entry("a b.txt", 1, hashlib.sha256(b"1").hexdigest()), Entry("z", 0, h
 
 
 @pytest.fixture
-def cosign() -> str:
-    found = shutil.which("cosign") or shutil.which("cosign", path=os.environ.get("DBOM_TEST_PEERS", os.devnull))
-    if found is None:
-        pytest.skip("no cosign: `make peers` builds it (needs Go)")
-    return found
+def cosign(peer: Callable[[str], str]) -> str:
+    return peer("cosign")
 
 
 @pytest.fixture
