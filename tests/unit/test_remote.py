@@ -41,7 +41,7 @@ def refusing() -> str:
 
 def _token(**changed: object) -> str:
     now = int(time.time())
-    claims = {"aud": "sigstore", "iss": "https://issuer.example", "sub": "ann@example.org", "iat": now, "exp": now + 60}
+    claims = {"aud": "sigstore", "iss": "https://issuer.example", "sub": "ann@example.org", "iat": now, "exp": now + 86_400}
     return jwt.encode({**claims, **changed}, "k" * 32, algorithm="HS256")
 
 
