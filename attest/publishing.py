@@ -22,6 +22,7 @@ from dbom.model import Basis, Kind, Known, Unknown
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, short_predicate
 from dbom.printable import printable
 from dbom.rules.attestations import BOM_OF_OTHER_BYTES, SIDECAR_PLACE
+from dbom.rules.everyday import USAGE
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from dbom.bom.facts import ArtifactType
     from dbom.items import Progress
     from dbom.model import Digest, Finding, Fingerprint
+    from dbom.reuse import Reuse
 
 __all__ = [
     "BomSource",
@@ -134,6 +136,7 @@ def sign_artifact(
     ignores: Sequence[str] | None = None,
     follow_links: bool = False,
     jobs: int = 0,
+    reuse: Reuse | None = None,
     progress: Progress | None = None,
 ) -> Published:
     """Sign what the artifact at `path` is, and that each of `locations` holds it; write the evidence beside it.
@@ -152,6 +155,7 @@ def sign_artifact(
         ignores=ignores,
         follow_links=follow_links,
         jobs=jobs,
+        reuse=reuse,
         progress=progress,
     )
     return publish(prepared, stores=stores)
@@ -171,6 +175,7 @@ def prepare_artifact(
     ignores: Sequence[str] | None = None,
     follow_links: bool = False,
     jobs: int = 0,
+    reuse: Reuse | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """Read and sign the artifact at `path`, and write nothing.
@@ -179,10 +184,12 @@ def prepare_artifact(
     as `type_` insists or the content tells; it states `licenses` and `supplier` where they are given. `ignores` are
     the patterns of what to leave out of a tree (None: the default ones). `locate` says how it is known that a location
     holds the artifact; without it, that is declared. `oms` asks for OpenSSF Model Signing's statement as well; None
-    is: of a model.
+    is: of a model. `reuse` takes over what an earlier, verified statement vouches for; the BOM then says `derived`, and
+    the sidecar's is taken only where it doesn't say more.
 
     Raises `MismatchError` for a given BOM about other bytes, `NoEvidenceError` for one that doesn't say which bytes it
-    is about, `DocumentError` for a malformed one, `UsageError` where something is in the sidecar's place,
+    is about, `DocumentError` for a malformed one, `UsageError` where something is in the sidecar's place or a given BOM
+    says that more was read than was,
     `SigningError` where a signature can't be had; otherwise as `fingerprint_path`.
     """
     artifact = Path(os.path.realpath(path))
@@ -194,6 +201,7 @@ def prepare_artifact(
         follow_links=follow_links,
         jobs=jobs,
         progress=progress,
+        reuse=reuse,
         onlooker=None if bom is not None else glances,
     )
     data, parsed, source, findings = _chosen_bom(
@@ -244,8 +252,9 @@ def _chosen_bom(
     if given is not None:
         bom = Bom.parse(given.data, where=given.where)
         _demand_about(bom, found.digest, given.where)
+        _demand_no_more(bom, found, given.where)
         return given.data, bom, BomSource.GIVEN, ()
-    beside = _sidecar_bom(artifact, found.digest)
+    beside = _sidecar_bom(artifact, found)
     if beside is not None:
         return beside[0], beside[1], BomSource.SIDECAR, ()
     from dbom.bom.generating import Options, describe_path  # noqa: PLC0415  heavy: it reads tables
@@ -267,14 +276,34 @@ def _demand_about(bom: Bom, digest: Digest, where: str) -> None:
         )
 
 
-def _sidecar_bom(artifact: Path, digest: Digest) -> tuple[bytes, Bom] | None:
-    """Return the BOM that lies beside the artifact, where it is one and is about these bytes."""
+def _demand_no_more(bom: Bom, found: Fingerprint, where: str) -> None:
+    """Refuse to sign that the bytes were read where they weren't."""
+    if _says_more(bom, found):
+        raise UsageError(
+            USAGE,
+            "the BOM says more of how its digest is known than this reading knows",
+            where=where,
+            got=printable(str(bom.artifact_known)),
+            expected=f"{found.known.basis} at most",
+            hint="generate it with --reuse too, or sign without --reuse",
+        )
+
+
+def _says_more(bom: Bom, found: Fingerprint) -> bool:
+    said = bom.artifact_known
+    return not isinstance(said, Unknown) and said.basis.strength > found.known.basis.strength
+
+
+def _sidecar_bom(artifact: Path, found: Fingerprint) -> tuple[bytes, Bom] | None:
+    """Return the BOM that lies beside the artifact, where it is one, is about these bytes and says no more of them."""
     try:
         data = Sidecar.of(artifact).bom()
         bom = Bom.parse(data, where=_shown(artifact)) if data is not None else None
     except (UsageError, DocumentError):
         return None
-    return (data, bom) if data is not None and bom is not None and matches(bom, digest) else None
+    if data is None or bom is None or not matches(bom, found.digest) or _says_more(bom, found):
+        return None
+    return data, bom
 
 
 def _shown(path: Path) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Self
 
-from dbom.bom.derivations import component_digest, read_derivations
+from dbom.bom.derivations import KNOWN, KNOWN_BY, component_digest, read_derivations
 from dbom.bom.linting import lint
 from dbom.bom.reading import member, objects, property_value, text
 from dbom.bom.schema import SPEC_VERSIONS, schema_faults
@@ -90,6 +90,14 @@ class Bom:
         if not self.component:
             return Unknown("the BOM describes no component")
         return component_digest(self.component)
+
+    @property
+    def artifact_known(self) -> Known | Unknown:
+        """How the BOM says that the digest of the bytes is known; unknown where it doesn't say it in dbom's words."""
+        basis = property_value(self.component, KNOWN)
+        if basis not in set(Basis):
+            return Unknown("the BOM doesn't say how its digest is known")
+        return Known(Basis(basis), property_value(self.component, KNOWN_BY))
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -127,6 +127,11 @@ class Expected:
     local: bool = False
 
     @property
+    def names_nobody(self) -> bool:
+        """Whether none of these flags is given."""
+        return self == Expected()
+
+    @property
     def names_somebody(self) -> bool:
         """Whether a flag names a signer other than this machine's own identity."""
         return bool(self.identity or self.identity_regexp or self.issuer or self.key)
@@ -136,6 +141,11 @@ class Expected:
         """Whether a flag names who vouches for signers, or what they must show."""
         roots = (self.trusted_root, self.trust_config, self.certificate_chain, self.timestamp_certificate_chain)
         return any(roots) or self.use_signed_timestamps or self.valid_now
+
+    def resting_on(self, trust_config: Path | None) -> Expected:
+        """Return the same, with a command's own client trust config where no other root is named for an identity."""
+        wanted = (self.identity or self.identity_regexp) and not self.names_root
+        return replace(self, trust_config=trust_config) if wanted else self
 
     def settings(self) -> Settings:
         """Return the settings, with these flags over them."""
@@ -185,20 +195,24 @@ class Expected:
 
 
 def with_expected_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Return `command` with these flags in the place of its parameter `expected`, which gets them as one value."""
+    """Return `command` with these flags in the place of its parameter `expected`, which gets them as one value.
+
+    A flag that the command has itself (`dbom sign --local`) means there what the command says, and isn't one of these.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    names = [name for name in _FLAGS if name not in signature.parameters]
 
     @functools.wraps(command)
     def wrapped(**values: object) -> None:
-        flags = {name: values.pop(name) for name in _FLAGS}
+        flags = {name: values.pop(name) for name in names}
         command(**values, expected=Expected(**flags))  # type: ignore[arg-type]  # typer has checked each value's type
 
-    signature = inspect.signature(command, eval_str=True)
     kept = [param for name, param in signature.parameters.items() if name != "expected"]
     added = [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=False if name in _SWITCHES else None, annotation=annotation
+            name, inspect.Parameter.KEYWORD_ONLY, default=False if name in _SWITCHES else None, annotation=_FLAGS[name]
         )
-        for name, annotation in _FLAGS.items()
+        for name in names
     ]
     wrapped.__signature__ = signature.replace(parameters=[*kept, *added])  # type: ignore[attr-defined]  # read by inspect
     wrapped.__annotations__ = {param.name: param.annotation for param in [*kept, *added]}

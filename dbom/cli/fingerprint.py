@@ -25,7 +25,7 @@ from dbom.cli.options import (
 from dbom.cli.output import demand_outside, json_result, say, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.registries import PlatformOption, resolved_all
-from dbom.cli.reused import BundleToReuseOption, Earlier, ReuseOption
+from dbom.cli.reused import BundleToReuseOption, Earlier, ReuseOption, demand_reuse
 from dbom.cli.session import current_session, current_settings
 from dbom.cli.table_pins import SnapshotOption, demand_alone, pins_document, pins_of, read_snapshot, tell_pins
 from dbom.errors import DbomError, UsageError
@@ -146,8 +146,7 @@ def fingerprint(
     Example: dbom fingerprint data/ model.safetensors --how
     """
     _demand_one(paths, {"--manifest": manifest, "--save": save, "--reuse": reuse})
-    if reuse is None and (bundle or store or expected != Expected()):
-        raise UsageError(USAGE, "whom to expect and where to look for evidence is said for --reuse")
+    demand_reuse(reuse, bundles=bundle, expected=expected, stores=store)
     if reuse is not None and (computed or also is not None or scheme is Scheme.SHARDS):
         raise UsageError(USAGE, "--computed, --also and --scheme shards read all, and --reuse doesn't")
     if snapshot is not None:

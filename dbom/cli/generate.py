@@ -12,10 +12,12 @@ import typer
 
 from dbom.bom.facts import ArtifactType
 from dbom.cli.caching import NoCacheOption, opened_cache
+from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.failure import show_error, worst_code
-from dbom.cli.options import IgnoreOption, JobsOption, NoDefaultIgnoresOption, TextOrJson
+from dbom.cli.options import IgnoreOption, JobsOption, NoDefaultIgnoresOption, StoreOption, TextOrJson
 from dbom.cli.output import demand_outside, say, write_file, write_result
 from dbom.cli.progress import progress_bar
+from dbom.cli.reused import BundleToReuseOption, Earlier, ReuseOption, demand_reuse
 from dbom.cli.session import current_settings
 from dbom.cli.stated import say_license, stated_licenses
 from dbom.errors import InputError, PathError, RefusedError, UndecidedError, UsageError
@@ -42,6 +44,7 @@ _SOURCE = "BOM|PATH"
 Sources = list[str] | None
 
 
+@with_expected_flags
 def generate(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files or folders to describe.")],
     *,
@@ -73,6 +76,9 @@ def generate(
     spec_version: Annotated[str, typer.Option("--spec-version", metavar="1.6|1.7", help="CycloneDX version.")] = "1.6",
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
+    reuse: ReuseOption = None,
+    bundle: BundleToReuseOption = None,
+    store: StoreOption = None,
     no_cache: NoCacheOption = False,
     jobs: JobsOption = 0,
     format_: Annotated[
@@ -85,12 +91,14 @@ def generate(
             show_default="-",
         ),
     ] = None,
+    expected: Expected,
 ) -> None:  # fmt: skip
     """Describe a dataset or a model in a CycloneDX data BOM.
 
     What it is (dataset or model) is told by its content. Licence, base model and datasets of a model card are taken
     over as declared; rows, columns and types of tables and the parameters of safetensors files are read. The same
-    input gives the same bytes; a time stands in the BOM only where SOURCE_DATE_EPOCH is set.
+    input gives the same bytes; a time stands in the BOM only where SOURCE_DATE_EPOCH is set. With --reuse, what an
+    earlier statement by a signer you expect vouches for isn't read again, and the BOM says `derived`.
 
     Example: dbom generate model/ --trained-on data/ --license Apache-2.0 -o model.cdx.json
     """
@@ -98,6 +106,9 @@ def generate(
 
     if len(paths) > 1 and (name or version):
         raise UsageError(USAGE, "--name and --version are of one artifact", got=f"{len(paths)} paths")
+    if len(paths) > 1 and reuse is not None:
+        raise UsageError(USAGE, "--reuse takes one PATH", got=f"{len(paths)} paths")
+    demand_reuse(reuse, bundles=bundle, expected=expected, stores=store)
     sources: Mapping[Relation, Sources] = {
         Relation.INPUT: input_,
         Relation.TRAINED_ON: trained_on,
@@ -126,10 +137,11 @@ def generate(
         parents=_parents(sources, ignores, settings.jobs),
         spec_version=spec_version,
     )
+    earlier = None if reuse is None else Earlier.of(reuse, paths[0], expected, bundle or (), store or ())
     with opened_cache(wanted=not no_cache) as cache:
 
         def describe(path: str) -> Description:
-            return _described(path, options, ignores, settings.jobs, timestamp, cache=cache)
+            return _described(path, options, ignores, settings.jobs, timestamp, cache=cache, earlier=earlier)
 
         results = [_Result.of(path, describe, several=len(paths) > 1) for path in paths]
     _write(results, targets, format_)
@@ -186,7 +198,14 @@ def _tell_findings(path: str, description: Description) -> None:
 
 
 def _described(
-    path: str, options: Options, ignores: Sequence[str], jobs: int, timestamp: datetime | None, *, cache: Cache | None
+    path: str,
+    options: Options,
+    ignores: Sequence[str],
+    jobs: int,
+    timestamp: datetime | None,
+    *,
+    cache: Cache | None,
+    earlier: Earlier | None,
 ) -> Description:
     from dbom.bom.generating import describe_path
     from dbom.formats.glances import Glances
@@ -195,8 +214,16 @@ def _described(
     glances = Glances()
     with progress_bar(f"reading {printable(path)}") as progress:
         fingerprint = fingerprint_path(
-            path, ignores=ignores, jobs=jobs, progress=progress, cache=cache, onlooker=glances
+            path,
+            ignores=ignores,
+            jobs=jobs,
+            progress=progress,
+            cache=cache,
+            reuse=None if earlier is None else earlier.reuse,
+            onlooker=glances,
         )
+    if earlier is not None:
+        earlier.tell(fingerprint)
     return describe_path(path, fingerprint.without_cache(), options, timestamp=timestamp, glances=glances)
 
 

@@ -11,7 +11,9 @@ import typer
 
 from dbom.cli.output import say
 from dbom.cli.session import current_session, current_settings
+from dbom.errors import UsageError
 from dbom.printable import printable
+from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from dbom.model import Fingerprint
     from dbom.reuse import Reuse, States
 
-__all__ = ["BundleToReuseOption", "Earlier", "ReuseOption"]
+__all__ = ["BundleToReuseOption", "Earlier", "ReuseOption", "demand_reuse"]
 
 ReuseOption = Annotated[
     Path | None,
@@ -78,6 +80,14 @@ class Earlier:
                 f"{printable(self.source)}: {self.reuse.taken} of {len(found.entries)} files ({self.reuse.size} of"
                 f" {found.size} bytes) were taken over from a statement signed by {self.signer}, and not read"
             )
+
+
+def demand_reuse(
+    file: Path | None, *, bundles: Sequence[Path] | None, expected: Expected, stores: Sequence[str] | None = None
+) -> None:
+    """Raise `UsageError` where it is said what `--reuse` may rest on, and there is none."""
+    if file is None and (bundles or stores or not expected.names_nobody):
+        raise UsageError(USAGE, "whom to expect and where to look for evidence is said for --reuse")
 
 
 def _now() -> datetime:

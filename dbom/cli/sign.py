@@ -9,6 +9,7 @@ import typer
 
 from dbom.bom.facts import ArtifactType
 from dbom.cli.artifacts import artifact_paths
+from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.options import (
     FormatOption,
     IgnoreOption,
@@ -20,6 +21,7 @@ from dbom.cli.options import (
 )
 from dbom.cli.output import demand_outside, json_result, say, write_file, write_result
 from dbom.cli.progress import progress_bar
+from dbom.cli.reused import BundleToReuseOption, Earlier, ReuseOption, demand_reuse
 from dbom.cli.session import current_session, current_settings
 from dbom.cli.signers import (
     BrowserOption,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["sign"]
 
 
+@with_expected_flags
 def sign(
     artifacts: Annotated[list[str], typer.Argument(metavar="ARTIFACT...", help="Files or folders to sign.")],
     *,
@@ -77,6 +80,8 @@ def sign(
     computed: Annotated[
         bool, typer.Option("--computed", help="Read each --location in full before it is signed, and say so in it.")
     ] = False,
+    reuse: ReuseOption = None,
+    bundle: BundleToReuseOption = None,
     store: StoreOption = None,
     signing_key: SigningKeyOption = None,
     certificate_chain: CertificateChainOption = None,
@@ -95,6 +100,7 @@ def sign(
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
+    expected: Expected,
 ) -> None:
     """Sign what an artifact is, and put the evidence beside it.
 
@@ -102,6 +108,10 @@ def sign(
     ARTIFACT.dbom/; a model is signed as OpenSSF Model Signing does, too, without git's files. On a person's own machine
     the local identity signs; in CI or a pod the signer must be named. Nothing goes to a public log without --public.
     The result ends with the commands with which somebody else verifies.
+
+    With --reuse FILE, what an earlier statement vouches for isn't read again. Say whose statement with --key, or
+    --identity and --issuer; the default is this machine's local identity. What is signed then says `derived`, and from
+    which statement.
 
     Example: dbom sign model/ --location hf://org/model@0123456789abcdef0123456789abcdef01234567
     """
@@ -113,7 +123,8 @@ def sign(
 
     paths, here = artifact_paths(artifacts), Path.cwd()  # where there is none, that is said before anything is signed
     locations = [Location.parse(text) for text in location or ()]
-    _demand_one(paths, about_one=bom is not None or oms is not None or bool(locations))
+    _demand_one(paths, about_one=bom is not None or oms is not None or bool(locations) or reuse is not None)
+    demand_reuse(reuse, bundles=bundle, expected=expected)
     demand_outside(oms, map(str, paths))
     if computed and not locations:
         raise UsageError(USAGE, "--computed is about a --location, and none is given")
@@ -132,6 +143,9 @@ def sign(
         local=local,
         public=public,
     )
+    earlier = None
+    if reuse is not None:
+        earlier = Earlier.of(reuse, str(paths[0]), expected.resting_on(trust_config), bundle or (), store or ())
     signer = signer_of(choice)
     stores = [open_store(url, offline=current_session().offline) for url in settings.store]
     ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
@@ -152,9 +166,12 @@ def sign(
                     ignores=ignores,
                     follow_links=follow_links,
                     jobs=settings.jobs,
+                    reuse=None if earlier is None else earlier.reuse,
                     progress=progress,
                 )
             )
+    if earlier is not None:
+        earlier.tell(prepared[0].fingerprint)
     published = [publish(item, stores=stores) for item in prepared]
     if oms is not None:
         _write_model_signature(oms, prepared[0])
@@ -172,7 +189,7 @@ def sign(
 
 def _demand_one(paths: Sequence[Path], *, about_one: bool) -> None:
     if len(paths) > 1 and about_one:
-        raise UsageError(USAGE, "--bom, --oms and --location take one ARTIFACT", got=f"{len(paths)} artifacts")
+        raise UsageError(USAGE, "--bom, --oms, --location and --reuse take one ARTIFACT", got=f"{len(paths)} artifacts")
 
 
 def _wanted(oms: Path | None, *, no_oms: bool) -> bool | None:
