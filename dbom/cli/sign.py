@@ -128,9 +128,7 @@ def sign(
     demand_outside(oms, map(str, paths))
     if computed and not locations:
         raise UsageError(USAGE, "--computed is about a --location, and none is given")
-    given = _given(bom)
-    if bom is not None and as_ is not None:
-        raise UsageError(USAGE, "--as is about a BOM that is generated, and --bom gives one")
+    given = _given(bom, as_)
     settings = current_settings(store=tuple(store or ()), ignore=tuple(ignore or ()), jobs=jobs or None)
     choice = choice_of_flags(
         signing_key=signing_key,
@@ -210,11 +208,13 @@ def _reader(jobs: int, progress: Progress | None) -> LocationReader:
     return LocationReader(jobs=jobs, offline=current_session().offline, progress=progress)
 
 
-def _given(bom: Path | None) -> GivenBom | None:
+def _given(bom: Path | None, as_: ArtifactType | None) -> GivenBom | None:
     from attest.files import read_file
     from attest.publishing import GivenBom
     from dbom.canonical import MAX_DOCUMENT_BYTES
 
     if bom is None:
         return None
+    if as_ is not None:
+        raise UsageError(USAGE, "--as is about a BOM that is generated, and --bom gives one")
     return GivenBom(read_file(bom, limit=MAX_DOCUMENT_BYTES, what="BOM"), printable(str(bom)))
