@@ -7,9 +7,10 @@ be read becomes a finding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from attest.revocation_status import NO_REVOCATIONS
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from dbom.errors import DbomError
 from dbom.model import Digest, Finding, Severity, Unknown
@@ -23,12 +24,14 @@ from dbom.rules.lineage import (
     SELF_LOOP,
     STATEMENT_NOT_COUNTED,
 )
+from dbom.rules.revocations import REVOKED
 from lineage.graph import Edge, EdgeStatus, Inputs, LineageGraph, Named, Node, shown
 from lineage.predicates import Said, said_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from attest.revocation_status import Revocations
     from attest.statement import Statement
     from dbom.model import Derivation
     from dbom.rules import Rule
@@ -50,13 +53,19 @@ _STATUS_OF = {
 }
 
 
-def build_graph(results: Iterable[VerifiedStatement | Rejection], *, max_edges: int = MAX_EDGES) -> LineageGraph:
+def build_graph(
+    results: Iterable[VerifiedStatement | Rejection],
+    *,
+    revocations: Revocations = NO_REVOCATIONS,
+    max_edges: int = MAX_EDGES,
+) -> LineageGraph:
     """Return the graph of all that the results say, whatever their order.
 
     Edges come from BOM statements and SLSA provenance; locations only add to their nodes. A parent that a verified
-    statement names without a digest gives an edge with status `missing` to a node that is only a name.
+    statement names without a digest gives an edge with status `missing` to a node that is only a name. A statement that
+    `revocations` take away gives edges with status `revoked`; edges from what was made of a revoked artifact stay.
     """
-    work = _Work(max_edges)
+    work = _Work(max_edges, revocations)
     for result in sorted(results, key=_weight):
         if isinstance(result, VerifiedStatement):
             work.take(_Source(result.statement, EdgeStatus.VERIFIED, str(result.signer), result))
@@ -101,7 +110,7 @@ class _Gathered:
     attestations: set[str] = field(default_factory=set)
     claims: set[str] = field(default_factory=set)
 
-    def node(self, key: NodeKey) -> Node:
+    def node(self, key: NodeKey, revoked: str) -> Node:
         given = self.given_names - self.own_names
         claimed = self.claimed_names - self.own_names - given
         return Node(
@@ -114,6 +123,7 @@ class _Gathered:
             signers=tuple(sorted(self.signers)),
             attestations=tuple(sorted(self.attestations)),
             claims=tuple(sorted(self.claims)),
+            revoked=revoked,
         )
 
     def inputs(self) -> Inputs:
@@ -125,7 +135,8 @@ class _Gathered:
 class _Work:
     """A graph in the making."""
 
-    def __init__(self, max_edges: int) -> None:
+    def __init__(self, max_edges: int, revocations: Revocations) -> None:
+        self._revocations = revocations
         self._gathered: dict[NodeKey, _Gathered] = {}
         self._edges: set[Edge] = set()
         self._findings: set[Finding] = set()
@@ -140,16 +151,30 @@ class _Work:
         said = self._said(source)
         for subject in source.statement.subjects:
             if subject.digest is not None:
-                self._take_subject(source, subject.digest, subject.name, said)
+                self._take_subject(self._unrevoked(source, subject.digest), subject.digest, subject.name, said)
 
     def graph(self) -> LineageGraph:
         """Return what was gathered."""
-        nodes = (gathered.node(key) for key, gathered in self._gathered.items())
+        nodes = (gathered.node(key, self._revoked(key)) for key, gathered in self._gathered.items())
         graph = LineageGraph.of(nodes, self._edges)
         for circle in graph.cycles():
             names = ", ".join(str(key) for key in circle[:5]) + (" …" if len(circle) > 5 else "")  # noqa: PLR2004  enough to find it by
             self.find(CYCLE, f"{len(circle)} artifacts are each other's ancestors: {names}", "")
         return LineageGraph.of(graph.nodes, graph.edges, self._findings, complete=self._complete)
+
+    def _unrevoked(self, source: _Source, digest: Digest) -> _Source:
+        """Return what a statement is worth about one artifact, when what is revoked is taken from it."""
+        if not isinstance(source.result, VerifiedStatement):
+            return source
+        revocation = self._revocations.of_statement(source.result, [digest]) or self._revocations.of(digest)
+        if revocation is None:
+            return source
+        self.find(REVOKED, revocation.said, source.result.where)
+        return replace(source, status=EdgeStatus.REVOKED)
+
+    def _revoked(self, key: NodeKey) -> str:
+        revocation = None if isinstance(key, Named) else self._revocations.of(key)
+        return "" if revocation is None else revocation.said
 
     def _said(self, source: _Source) -> Said | None:
         """Return what the predicate says of inputs, or None where it says nothing of them or can't be read."""

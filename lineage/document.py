@@ -81,6 +81,7 @@ def node_document(node: Node) -> JsonObject:
         "signers": list(node.signers),
         "attestations": list(node.attestations),
         "claims": list(node.claims),
+        "revoked": node.revoked or None,
     }
 
 

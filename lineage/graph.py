@@ -81,7 +81,7 @@ class Node:
     `names` come from verified statements (its own first, then those of its children), `claimed_names` from others.
     `what` is `dataset`, `model`, `data` or empty. `attestations` are the bundles (sha256) of verified statements about
     its content, `signers` who signed them, `claims` the bundles about it that count for
-    nothing: not verified, or not readable.
+    nothing: not verified, not readable, or revoked. `revoked` says who revoked the artifact itself, when and why.
     """
 
     key: NodeKey
@@ -93,6 +93,7 @@ class Node:
     signers: tuple[str, ...] = ()
     attestations: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
+    revoked: str = ""
 
     @property
     def name(self) -> str:
@@ -111,6 +112,8 @@ class Node:
         """What the store holds about it, in words."""
         if isinstance(self.key, Named):
             return "named only, no digest"
+        if self.revoked:
+            return f"revoked: {self.revoked}"
         if self.is_attested:
             # The issuer stands wherever there is room for it: in tables, tool tips and JSON.
             return f"signed by {', '.join(signer.partition(' (issuer ')[0] for signer in self.signers)}"

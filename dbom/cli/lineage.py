@@ -14,12 +14,15 @@ import typer
 from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.options import OutputOption, StoreOption
 from dbom.cli.output import json_result, say, write_result
+from dbom.cli.revokers import Revoking, with_revoker_flags
 from dbom.cli.store_evidence import read_evidence
-from dbom.errors import InputError, NoEvidenceError, UsageError
+from dbom.errors import InputError, NoEvidenceError, UndecidedError, UsageError
 from dbom.model import Digest, Kind, Severity
 from dbom.printable import printable
+from dbom.rules import rule_by_id
 from dbom.rules.everyday import USAGE
 from dbom.rules.lineage import ARTIFACT_UNKNOWN, NO_PATH, STATEMENT_NOT_COUNTED
+from dbom.rules.revocations import HEAD_MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,6 +53,7 @@ GraphFormatOption = Annotated[GraphFormat, typer.Option("-f", "--format", help="
 LimitOption = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="The most artifacts to follow.")]
 
 
+@with_revoker_flags
 @with_expected_flags
 def ancestors(
     artifact: ArtifactArgument,
@@ -59,6 +63,7 @@ def ancestors(
     format_: GraphFormatOption = GraphFormat.TEXT,
     output: OutputOption = None,
     expected: Expected,
+    revoking: Revoking,
 ) -> None:
     """Show everything that an artifact came from.
 
@@ -69,10 +74,11 @@ def ancestors(
     """
     from lineage.query import ancestors as ask
 
-    known = _Known.read(store, expected)
+    known = _Known.read(store, expected, revoking)
     _write_answer(ask(known.graph, known.digest(artifact), limit=limit), format_, output)
 
 
+@with_revoker_flags
 @with_expected_flags
 def descendants(
     artifact: ArtifactArgument,
@@ -82,6 +88,7 @@ def descendants(
     format_: GraphFormatOption = GraphFormat.TEXT,
     output: OutputOption = None,
     expected: Expected,
+    revoking: Revoking,
 ) -> None:
     """Show everything that came from an artifact.
 
@@ -92,10 +99,11 @@ def descendants(
     """
     from lineage.query import descendants as ask
 
-    known = _Known.read(store, expected)
+    known = _Known.read(store, expected, revoking)
     _write_answer(ask(known.graph, known.digest(artifact), limit=limit), format_, output)
 
 
+@with_revoker_flags
 @with_expected_flags
 def why(
     artifact: ArtifactArgument,
@@ -108,6 +116,7 @@ def why(
     format_: GraphFormatOption = GraphFormat.TEXT,
     output: OutputOption = None,
     expected: Expected,
+    revoking: Revoking,
 ) -> None:
     """Show each path, and its proof, from an artifact to an ancestor.
 
@@ -118,7 +127,7 @@ def why(
     """
     from lineage.query import paths as ask
 
-    known = _Known.read(store, expected)
+    known = _Known.read(store, expected, revoking)
     origin = None if ancestor is None else known.digest(ancestor)
     found = ask(known.graph, known.digest(artifact), origin, limit=limit)
     _say_findings(known.graph)
@@ -140,12 +149,22 @@ class _Known:
     ignores: Sequence[tuple[str, ...]]
 
     @classmethod
-    def read(cls, stores: list[str] | None, expected: Expected) -> Self:
+    def read(cls, stores: list[str] | None, expected: Expected, revoking: Revoking) -> Self:
         from attest.checking import signed_ignores
         from lineage.build import build_graph
 
-        results = [bundle.result for bundle in read_evidence(stores, expected).bundles]
-        return cls(build_graph(results), signed_ignores(results))
+        evidence = read_evidence(stores, expected)
+        results = [bundle.result for bundle in evidence.bundles]
+        check = revoking.check(evidence.stores, now=evidence.at)
+        revocations = check.settled(results, now=evidence.at)
+        if check.required and revocations.doubts:
+            doubt = revocations.doubts[0]
+            raise UndecidedError(
+                rule_by_id(doubt.rule) or HEAD_MISSING,
+                f"what is revoked can't be told: {doubt.message}",
+                where=doubt.where,
+            )
+        return cls(build_graph(results, revocations=revocations), signed_ignores(results))
 
     def digest(self, artifact: str) -> Digest:
         """Return the digest that was named, or that of the bytes at a path. Raises `NoEvidenceError` if unknown."""

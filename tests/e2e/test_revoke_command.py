@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -259,3 +260,24 @@ def digest_of(path: Path) -> str:
 
 def bundle_of(path: Path) -> Path:
     return next(Path(f"{path}.dbom").glob("bom-*"))
+
+
+def test_lineage_shows_what_is_revoked(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["run", "--in", "weights.bin", "--out", "tuned.bin", "--local", "-q", "--"]
+    assert run([*words, sys.executable, "-c", "open('tuned.bin', 'wb').write(b'tuned')"]) == 0
+    tuned = digest_of(model.with_name("tuned.bin"))
+    ask = ("lineage", "ancestors", tuned, "--store", ".", "--local")
+    code, before = json_of(capsys, *ask)
+    assert (code, before["edgeCounts"]["verified"], before["edgeCounts"]["revoked"]) == (0, 1, 0)
+    assert run(["attest", "revoke", digest_of(model), "--reason", "bad data", "--store", "revoked", *SIGN]) == 0
+    code, after = json_of(capsys, *ask, "--revoker", "revoker.pub")
+    nodes = {node["digest"]: node for node in after["nodes"]}
+    assert (code, "bad data" in nodes[digest_of(model)]["revoked"], nodes[tuned]["revoked"]) == (0, True, None)
+    assert after["foundByVerifiedEdges"] == [digest_of(model)], "what was made from it stays known"
+    assert run([*ask, "--revoker", "revoker.pub", "--revocations", "revoked"]) == 3
+    assert run(["attest", "revoke", tuned, "--reason", "r", "--store", "revoked", *SIGN]) == 0
+    assert run(["attest", "revocations", "publish", "revoked", *SIGN]) == 0
+    code, last = json_of(capsys, *ask, "--revoker", "revoker.pub", "--revocations", "revoked")
+    assert (code, last["edgeCounts"]["verified"], last["edgeCounts"]["revoked"]) == (0, 0, 1)
+    run([*ask, "--revoker", "revoker.pub"])
+    assert "revoked: " in capsys.readouterr().out
