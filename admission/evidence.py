@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from attest.location import Location
+from attest.revocation_verdict import without_taken_back
 from attest.store import StoredBundle
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from attest.verifying import verify_bundle
@@ -150,6 +151,7 @@ def gather(policy: Policy, results: Sequence[VerifiedStatement | Rejection]) -> 
     statements: defaultdict[Digest, list[VerifiedStatement]] = defaultdict(list)
     bindings: defaultdict[str, list[Binding]] = defaultdict(list)
     boms: dict[str, Described] = {}
+    results = without_taken_back(results)
     verified = [item for item in results if isinstance(item, VerifiedStatement)]
     for item in verified:
         for digest in _digests(item):

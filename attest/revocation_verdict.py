@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from attest.revocation import Revocation
 from attest.revocation_reading import REVOCATION_PREDICATES, listed_revocations, own_revocations
-from attest.revocation_status import RevocationEvidence, settle_revocations
+from attest.revocation_status import RevocationEvidence, Revocations, settle_revocations
 from attest.verification import Verdict
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
+from dbom.errors import EvidenceError
 from dbom.model import Finding, Severity
 from dbom.printable import printable
 from dbom.rules.revocations import REVOKED
@@ -17,15 +20,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from attest.revocation import Revocation
     from attest.revocation_head import SeenHead
-    from attest.revocation_status import Revocations
     from attest.revokers import Revoker
     from attest.store import StoredBundle
     from attest.verification import Answer, Verification
     from dbom.model import Digest
 
-__all__ = ["NOT_ASKED", "RevocationCheck", "refuse_revoked", "revoked_rejection", "without_revoked"]
+__all__ = [
+    "NOT_ASKED",
+    "RevocationCheck",
+    "refuse_revoked",
+    "revoked_rejection",
+    "without_revoked",
+    "without_taken_back",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,26 @@ def refuse_revoked(
         findings=(*findings, *doubts, *result.findings, *others),
         consulted=_consulted(revocations),
     )
+
+
+def without_taken_back(
+    results: Sequence[VerifiedStatement | Rejection],
+) -> list[VerifiedStatement | Rejection]:
+    """Return results with a rejection in the place of each statement that its own signer revoked.
+
+    This is what every signer may do, whoever else is listed as a revoker.
+    """
+    own: list[Revocation] = []
+    for item in own_revocations(results).own:
+        with suppress(EvidenceError):  # what can't be read takes nothing back
+            own.append(Revocation.of(item))
+    known = Revocations(own=tuple(own))
+    return [_judged(item, known, _stated(item)) for item in results] if own else list(results)
+
+
+def _stated(item: VerifiedStatement | Rejection) -> frozenset[Digest]:
+    subjects = item.statement.subjects if item.statement is not None else ()
+    return frozenset(subject.digest for subject in subjects if subject.digest is not None)
 
 
 def _judged(

@@ -10,6 +10,10 @@ def test_our_own_names_never_change() -> None:
     assert {
         "location": names.PREDICATE_LOCATION,
         "revocation": names.PREDICATE_REVOCATION,
+        "revocation-head": names.PREDICATE_REVOCATION_HEAD,
+        "selector": names.REVOCATION_SELECTOR_MEDIA_TYPE,
+        "revocation-list": names.REVOCATION_LIST_MEDIA_TYPE,
+        "verifier": names.VERIFIER_ID,
         "break-glass": names.PREDICATE_BREAK_GLASS,
         "tree": names.TREE_MEDIA_TYPE,
         "group": names.CRD_GROUP,
@@ -19,6 +23,10 @@ def test_our_own_names_never_change() -> None:
     } == {
         "location": "https://dbom.dev/location/v1",
         "revocation": "https://dbom.dev/revocation/v1",
+        "revocation-head": "https://dbom.dev/revocation-head/v1",
+        "selector": "application/vnd.dbom.revocation-selector.v1+json",
+        "revocation-list": "application/vnd.dbom.revocation-list.v1+json",
+        "verifier": "https://dbom.dev/verify/v1",
         "break-glass": "https://dbom.dev/break-glass/v1",
         "tree": "application/vnd.dbom.tree.v1",
         "group": "dbom.dev",

@@ -12,6 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from evidence import key_signed, public_pem, statement_about
 
+from admission.evidence import gather
+from admission.policy import Mode, Policy
 from attest.authority import Authority
 from attest.identity import Identity, KeyIdentity
 from attest.predicates import predicate_faults
@@ -358,3 +360,17 @@ def test_a_sequence_beyond_what_every_reader_holds_is_refused() -> None:
     beyond = statement.payload.replace(b'"sequence":7', b'"sequence":9007199254740992')
     with pytest.raises(EvidenceError, match="sequence"):
         Head.of(verified(Statement.parse(beyond, where="x")))
+
+
+def test_the_gates_evidence_holds_nothing_that_its_signer_revoked() -> None:
+    """It stands among what doesn't count, so that the gate says why."""
+    policy = Policy("p", Mode.ENFORCE, ("*",), (authority(),), (), (), None, None, "0" * 64)
+    bom, other = verified(statement_about(DIGEST)), verified(statement_about(Digest(Kind.FILE, "b" * 64)))
+    unread = built({}, digest=other.statement.subjects[0].digest or DIGEST)
+    revocation = verified(artifact_revocation(DIGEST, "m", "withdrawn"))
+    before = gather(policy, [bom, other, unread])
+    after = gather(policy, [bom, other, unread, revocation])
+    assert before.about(DIGEST, PREDICATE_BOM) == (bom,)
+    assert after.about(DIGEST, PREDICATE_BOM) == ()
+    assert [item.rule for item in after.rejected[DIGEST]] == ["DBOM-392"]
+    assert after.about(Digest(Kind.FILE, "b" * 64), PREDICATE_BOM) == (other,)
