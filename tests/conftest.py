@@ -7,6 +7,7 @@ top of the module it comes from:
 |---|---|---|
 | `private_sigstore` | the session | `sigstore_stack.PrivateSigstore`: Fulcio, CT log, Rekor v2, TSA, an OIDC issuer |
 | `cluster_issuer` | the session | `cluster.Cluster`: an API server whose service-account tokens that Sigstore takes |
+| `served_sigstore` | the session | `sigstore_stack.PrivateSigstore`, whose services are `dbom trust serve` |
 | `native_registry` | the test | `registry.Registry`, which has the native referrers API |
 | `guarded_registry` | the test | the same, behind a user name and a password |
 | `plain_registry` | the test | `registry.Registry`, which has no referrers API |
@@ -91,6 +92,17 @@ def cluster_issuer(private_sigstore: PrivateSigstore, tmp_path_factory: pytest.T
     certificates = keys["web-ca.pem"], keys["web.pem"], keys["web.key"]
     folder = tmp_path_factory.mktemp("cluster") / "state"
     with cluster.cluster(private_sigstore.network, folder, port=CLUSTER_PORT, certificates=certificates) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def served_sigstore(
+    private_sigstore: PrivateSigstore, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrivateSigstore]:
+    """Run `dbom trust serve` in the private Sigstore's network; a `PrivateSigstore` whose services are ours."""
+    import served_stack
+
+    with served_stack.served_sigstore(private_sigstore, tmp_path_factory.mktemp("served")) as running:
         yield running
 
 

@@ -35,7 +35,16 @@ from sigstore_keys import PASSWORD, Keys, make_keys
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["AUDIENCE", "CLUSTER_ISSUER", "CLUSTER_PORT", "ISSUER", "PROGRAMS", "PrivateSigstore", "private_sigstore"]
+__all__ = [
+    "AUDIENCE",
+    "CLUSTER_ISSUER",
+    "CLUSTER_PORT",
+    "ISSUER",
+    "PROGRAMS",
+    "SERVED_PORT",
+    "PrivateSigstore",
+    "private_sigstore",
+]
 
 AUDIENCE = "sigstore"
 """The audience that Fulcio wants of a token."""
@@ -45,6 +54,8 @@ _POSTGRES, _LOG_SERVER, _LOG_SERVER_HTTP, _LOG_SIGNER, _LOG_SIGNER_HTTP = 25432,
 _CT, _FULCIO, _FULCIO_GRPC, _FULCIO_METRICS = 26962, 25555, 25554, 25556
 CLUSTER_PORT = 26443
 """The port inside the namespace at which a Kubernetes API server that joins has to serve."""
+SERVED_PORT = 26555
+"""The port inside the namespace at which a Sigstore of ours serves that joins."""
 
 ISSUER = f"http://127.0.0.1:{_ISSUER_PORT}"
 CLUSTER_ISSUER = f"https://127.0.0.1:{CLUSTER_PORT}"
@@ -144,7 +155,7 @@ _PLACES = {
 def private_sigstore(folder: Path) -> Iterator[PrivateSigstore]:
     """Run a private Sigstore, with its files and logs in `folder`, until the `with` ends."""
     keys = make_keys(folder / "keys")
-    ports = [_ISSUER_PORT, _TSA, _REKOR, _LOG_SERVER_HTTP, _LOG_SIGNER_HTTP, _CT, _FULCIO, CLUSTER_PORT]
+    ports = [_ISSUER_PORT, _TSA, _REKOR, _LOG_SERVER_HTTP, _LOG_SIGNER_HTTP, _CT, _FULCIO, CLUSTER_PORT, SERVED_PORT]
     with namespace(folder / "logs", ports) as network, _postgres(network):
         _start_issuer(network, folder / "issuer", signing := rsa.generate_private_key(65537, 2048))
         _start_stamps(network, keys)

@@ -68,7 +68,8 @@ def opened_application(
         services = sigstore.services()
         known = keys or KeySets(time.monotonic)
         times = EntryTimes(services.log.folder / "times")
-        log = TransparencyLog(services.log, times, services.authority.chain[0], now())
+        first = sigstore.trusted_root()
+        log = TransparencyLog(services.log, times, services.authority.chain[0], first=first, now=now())
         yield SigstoreApplication(
             Certifier(services.authority, issuers, known.keys),
             log,

@@ -6,6 +6,7 @@ which version 2 doesn't take.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from attest.local.entries import log_entry
+from attest.local.ecdsa import signed
+from attest.local.entries import hashedrekord_entry, log_entry
 from attest.local.merkle import leaf_hash
 from attest.served.proposals import read_proposal
 from attest.served.refusing import Reason, RequestRefusedError
@@ -50,14 +52,20 @@ class TransparencyLog:
     """A log whose entries are found by index and by id. It keeps each entry's hash in memory; one program serves it.
 
     `authority` is whose certificates it takes: the certificate that signed theirs. `now` is the time of an entry whose
-    own a crash left out.
+    own a crash left out. An empty log begins with an entry of its own, its key's signature over `first`: cosign leaves
+    an index of 0 and an empty proof out of its bundles, and sigstore-python then can't read them.
     """
 
-    def __init__(self, log: MerkleLog, times: EntryTimes, authority: x509.Certificate, now: datetime) -> None:
+    def __init__(
+        self, log: MerkleLog, times: EntryTimes, authority: x509.Certificate, *, first: bytes, now: datetime
+    ) -> None:
         self._log, self._times, self._authority = log, times, authority
         self._lock = threading.Lock()
         # What an older program left in another form, or whole and unacknowledged, is in order before anything is read.
         log.migrate()
+        if not log.head().size:
+            signature = signed(first, log.signer.key)
+            log.append(hashedrekord_entry(hashlib.sha256(first).digest(), signature, self.public_key()))
         self._found = {leaf: index for index, _, leaf, _ in log.records()}
         times.record(len(self._found) - 1, int(now.timestamp()))
         number = int.from_bytes(log.signer.log_id[:_TREE_BYTES], "big")

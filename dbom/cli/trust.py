@@ -11,10 +11,12 @@ from dbom.cli.options import FormatOption, OutputOption, TextOrJson
 from dbom.cli.output import json_result, say, write_file, write_result
 from dbom.cli.session import current_session
 from dbom.cli.signers import TrustConfigOption
+from dbom.cli.trust_serve import HomeOption
 from dbom.cli.trust_shown import document_of, lines_of
 from dbom.errors import TrustError, UsageError
 from dbom.printable import printable
 from dbom.rules.attestations import TRUST_ROOT_MISSING
+from dbom.rules.everyday import USAGE
 from dbom.rules.local import UPDATE_OFFLINE
 
 if TYPE_CHECKING:
@@ -25,14 +27,19 @@ if TYPE_CHECKING:
 __all__ = ["export", "local_of_this_machine", "rotate", "show", "update"]
 
 
-def export(*, trust_config: TrustConfigOption = None, output: OutputOption = None) -> None:
+def export(*, trust_config: TrustConfigOption = None, home: HomeOption = None, output: OutputOption = None) -> None:
     """Write the trust root that verifies what this machine signs.
 
     It holds certificates and public keys, nothing secret: hand it to whoever verifies. With --trust-config, it is the
-    trusted root of that Sigstore.
+    trusted root of that Sigstore; with --home, that of the one that `dbom trust serve` offers from there.
 
     Example: dbom trust export -o trusted_root.json
     """
+    if home is not None:
+        if trust_config is not None:
+            raise UsageError(USAGE, "--home and --trust-config name two Sigstores; give one")
+        write_result(_served_root(home), output)
+        return
     if trust_config is not None:
         write_result(_root_of(trust_config).raw, output)
         return
@@ -149,6 +156,18 @@ def local_of_this_machine() -> LocalSigstore:
             hint="it is made by the first `dbom sign --local`",
         )
     return sigstore
+
+
+def _served_root(home: Path) -> bytes:
+    from attest.served.home import find_served
+
+    sigstore = find_served(home)
+    if sigstore is None:
+        where = printable(str(home))
+        raise TrustError(
+            TRUST_ROOT_MISSING, "no Sigstore is served from there", where=where, hint="`dbom trust serve` makes one"
+        )
+    return sigstore.trusted_root()
 
 
 def _hand_over(sigstore: LocalSigstore, output: Path | None) -> None:
