@@ -178,7 +178,7 @@ def sign(
     for item in prepared:
         for finding in (*item.fingerprint.findings, *item.findings):
             say(f"{finding.severity}: {printable(finding.where)}: {printable(finding.message)} ({finding.rule})")
-    shown = handovers(published, signer, signing_key=choice.signing_key, trust_config=choice.trust_config, here=here)
+    shown = handovers(published, signer, choice, here=here)
     if format_ is TextOrJson.JSON:
         json_result("sign", signed_document(shown), output)
     else:

@@ -28,10 +28,11 @@ def signed_text(shown: HandedOver) -> str:
     """Return the result for a person."""
     lines = [line for item in shown.artifacts for line in _artifact_lines(item)]
     lines += [f"signed by {shown.described}", "", "Somebody else verifies with:"]
+    files = " and ".join(printable(file) for file in shown.files)
     if shown.trust.export:
-        lines.append(f"  {shown.trust.export}    # here; hand them {printable(shown.trust.file)}")
-    elif shown.trust.file:
-        lines.append(f"  # hand them {printable(shown.trust.file)}")
+        lines.append(f"  {shown.trust.export}    # here; hand them {files}")
+    elif files:
+        lines.append(f"  # hand them {files}")
     for item in shown.artifacts:
         lines += [f"  {line}" for line in (item.verify, *item.others) if line]
     return "\n".join(lines)
@@ -42,7 +43,7 @@ def signed_document(shown: HandedOver) -> JsonObject:
     return {
         "signer": {"description": shown.described, **_signer(shown.trust)},
         "results": [_artifact_document(item) for item in shown.artifacts],
-        "trust": {"file": shown.trust.file, "export": shown.trust.export},
+        "trust": {"file": shown.trust.file, "files": list(shown.files), "export": shown.trust.export},
     }
 
 

@@ -17,6 +17,7 @@ from dbom.bom import Bom
 from dbom.cli.app import run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _FOREIGN_MARKS = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "JENKINS_URL", "TF_BUILD")
@@ -233,11 +234,13 @@ def test_it_works_where_there_is_no_network_at_all() -> None:
 @pytest.mark.peer("cosign")
 @pytest.mark.parametrize("artifact", ["data.csv", "tree"])
 def test_the_cosign_command_that_it_prints_runs_as_it_stands(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, artifact: str
+    here: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    peer: Callable[[str], str],
+    artifact: str,
 ) -> None:
-    peers = os.environ.get("DBOM_TEST_PEERS", os.devnull)
-    if shutil.which("cosign") is None and shutil.which("cosign", path=peers) is None:
-        pytest.skip("no cosign: `make peers` builds it (needs Go)")
+    peers = os.path.dirname(peer("cosign"))  # noqa: PTH120  it goes into PATH, a text
     _, result = _json(capsys, "sign", artifact)
     assert 0 == run(shlex.split(result["trust"]["export"])[1:])
     monkeypatch.setenv("PATH", os.pathsep.join((os.environ["PATH"], peers)))
