@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from attest.bundle import Bundle
@@ -40,11 +40,23 @@ _PREDICATE: Final = "dev.sigstore.bundle.predicateType"
 
 @dataclass(frozen=True, slots=True)
 class RegistryStore:
-    """The referrers of one artifact. `subject` describes it; `given` is the reference as it was written."""
+    """The referrers of one artifact. `given` is the reference as it was written.
+
+    The registry is asked for the artifact once, when that is first needed. Everything raises `PathError` where the
+    registry hasn't it, `StoreError` where the registry can't be reached.
+    """
 
     registry: Registry
     given: Reference
-    subject: Descriptor
+    _found: list[Descriptor] = field(default_factory=list, repr=False)
+
+    @property
+    def subject(self) -> Descriptor:
+        """The descriptor of the artifact's manifest: of a tag, what it meant when it was first asked for."""
+        if not self._found:
+            found = self.registry.document(self.given).descriptor
+            self._found.append(Descriptor(found.media_type, found.digest, found.size))
+        return self._found[0]
 
     @property
     def reference(self) -> Reference:
@@ -109,16 +121,17 @@ class RegistryStore:
         return StoredBundle(raw, where, layer.hex)
 
 
-def open_registry_store(url: str) -> RegistryStore:
+def open_registry_store(url: str, *, at_once: bool = True) -> RegistryStore:
     """Open the store that the referrers of an artifact are: `oci://HOST/REPOSITORY@sha256:…`, or a tag.
 
-    A tag is resolved once, here, and the store's `url` says to what. Raises `UsageError` for what isn't a reference,
-    `PathError` where the registry hasn't it, `StoreError` where the registry can't be reached.
+    A tag is resolved once, and the store's `url` says to what: here, or, without `at_once`, when the store is first
+    used. Raises `UsageError` for what isn't a reference; `at_once`, also what the store itself raises.
     """
     reference = Reference.parse(url)
-    registry = open_registry(reference.host)
-    found = registry.document(reference).descriptor
-    return RegistryStore(registry, reference, Descriptor(found.media_type, found.digest, found.size))
+    store = RegistryStore(open_registry(reference.host), reference)
+    if at_once:
+        _ = store.subject
+    return store
 
 
 def referrer_manifest(raw: bytes, predicate_type: str, subject: Descriptor) -> bytes:

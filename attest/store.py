@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attest.verified import Rejection, RejectionKind
-from dbom.errors import DbomError, StoreError
+from dbom.errors import DbomError, DocumentError, PathError, RefusedError, StoreError
 from dbom.names import BUNDLE_SUFFIX, short_predicate
 from dbom.printable import printable
 from dbom.rules.artifacts import STORE_UNREACHABLE
@@ -29,6 +29,7 @@ __all__ = [
     "Store",
     "StoredBundle",
     "UnreadBundle",
+    "all_entries",
     "bundle_name",
     "open_store",
     "read_only_bundles",
@@ -131,8 +132,11 @@ class FolderStore:
             return UnreadBundle(error, where)
 
 
-def open_store(url: str, *, offline: bool = False) -> Store:
+def open_store(url: str, *, offline: bool = False, at_once: bool = True) -> Store:
     """Open the store at a path, an fsspec URL, or a reference to an artifact in a registry (`oci://…`).
+
+    A registry is asked for the artifact `at_once`, so that nothing is signed for a store that isn't there; who only
+    reads can leave that to the reading.
 
     Raises `StoreError` where that isn't possible or `offline` forbids it, `UsageError` for what is no address,
     `PathError` for an artifact that a registry hasn't.
@@ -146,8 +150,19 @@ def open_store(url: str, *, offline: bool = False) -> Store:
             )
         from attest.registry_store import open_registry_store  # noqa: PLC0415  only who names a registry pays for it
 
-        return open_registry_store(url)
+        return open_registry_store(url, at_once=at_once)
     return FolderStore(open_folder(url, offline=offline))
+
+
+def all_entries(store: Store) -> Iterator[StoredBundle | UnreadBundle]:
+    """Yield what `entries` yields, and a store that can't be listed as one more entry that can't be read.
+
+    For who judges what is there: one store that is away says nothing, and the others still count.
+    """
+    try:
+        yield from store.entries()
+    except (DocumentError, PathError, RefusedError, StoreError) as error:
+        yield UnreadBundle(error, error.where or "a store")
 
 
 def read_only_bundles(entries: Iterable[StoredBundle | UnreadBundle]) -> Iterator[StoredBundle]:

@@ -326,6 +326,13 @@ def test_nothing_is_written_through_a_link_or_a_file(registry: MemoryRegistry) -
             _paths(_image(registry, tar_layer(first, ("elsewhere/x", b"1")), tar_layer(("d/evil", b"2"))))
 
 
+@pytest.mark.parametrize("marker", ["d/.wh.x", "d/.wh..wh..opq", "d/deeper/.wh.x"])
+def test_nothing_is_taken_away_through_a_link_or_a_file(registry: MemoryRegistry, marker: str) -> None:
+    for first in (_link("d", "elsewhere"), ("d", b"1")):
+        with pytest.raises(PathError, match="whiteout below a file or a link"):
+            _paths(_image(registry, tar_layer(first, ("elsewhere/x", b"1")), tar_layer((marker, b""))))
+
+
 @pytest.mark.parametrize("target", ["nowhere", "d", "l"])
 def test_a_hard_link_leads_to_a_file(registry: MemoryRegistry, target: str) -> None:
     with pytest.raises(PathError, match="hard link"):

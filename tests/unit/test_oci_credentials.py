@@ -96,7 +96,7 @@ def test_a_helper_may_give_a_token_or_nothing(tmp_path: Path) -> None:
     assert find_credentials(_HOST, "a", environment) is None
 
 
-@pytest.mark.parametrize("script", ["exit 3", "echo nonsense", "echo '[]'"])
+@pytest.mark.parametrize("script", ["exit 3", "echo nonsense", "echo '[]'", "head -c 100000 /dev/zero | tr '\\0' '['"])
 def test_a_helper_that_fails_is_an_error_and_its_words_are_not_repeated(tmp_path: Path, script: str) -> None:
     environment = _docker(tmp_path, {"credsStore": "made"})
     _helper(tmp_path, "made", f"echo SECRET >&2; {script}")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+import socket
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from memory_registry import EMPTY, INDEX, MANIFEST, MemoryRegistry, digest_of, file_layer, memory_registry
+from urllib3.response import HTTPResponse
 
 from dbom.errors import DocumentError, MismatchError, PathError, StoreError
 from dbom.storage.oci import Descriptor, Manifest, Reference, Referrers, Registry
 from dbom.storage.oci.referrers import Settling
+from dbom.storage.oci.transport import Answer
 from dbom.storage.retries import Retries
 
 if TYPE_CHECKING:
@@ -166,7 +169,16 @@ def test_an_answer_without_a_token_is_no_login(held: MemoryRegistry, answer: byt
 
 
 @pytest.mark.parametrize(
-    "realm", ["http://evil.example.org/token", "ftp://x/", "", "https://me:x@evil.example.org/t", "http://10.0.0.1/t"]
+    "realm",
+    [
+        "http://evil.example.org/token",
+        "ftp://x/",
+        "",
+        "https://me:x@evil.example.org/t",
+        "http://10.0.0.1/t",
+        "http://[",
+        "https://evil.example.org:port/",
+    ],
 )
 def test_credentials_go_to_no_service_without_encryption(held: MemoryRegistry, tmp_path: Path, realm: str) -> None:
     held.token, held.realm = "made-up-token", realm
@@ -194,7 +206,19 @@ def test_a_redirect_to_another_host_carries_no_credentials(held: MemoryRegistry,
         assert not any("Authorization" in headers for _, _, headers in other.seen)
 
 
-@pytest.mark.parametrize("target", ["http://blobs.example.org", "ftp://127.0.0.1", "file://", "http://me@127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://blobs.example.org",
+        "ftp://127.0.0.1",
+        "file://",
+        "http://me@127.0.0.1:1",
+        "http://[",
+        "//[::1",
+        "http://127.0.0.1:port",
+        "http://127.0.0.1:0",
+    ],
+)
 def test_a_redirect_to_less_is_not_followed(held: MemoryRegistry, target: str) -> None:
     held.elsewhere = target
     with pytest.raises(StoreError, match="isn't followed"):
@@ -213,7 +237,7 @@ def test_a_blob_is_stored_once(held: MemoryRegistry) -> None:
     assert [command for command, path, _ in held.seen if "/uploads/" in path] == ["POST", "PUT"]
 
 
-@pytest.mark.parametrize("place", ["https://evil.example.org/upload", "//evil.example.org/x", "ftp://x/"])
+@pytest.mark.parametrize("place", ["https://evil.example.org/upload", "//evil.example.org/x", "ftp://x/", "http://["])
 def test_an_upload_goes_to_the_registry_itself(held: MemoryRegistry, place: str) -> None:
     held.uploads_to = place
     with pytest.raises(StoreError, match="another server"):
@@ -265,7 +289,7 @@ def test_referrers_are_listed_by_the_api_page_by_page(held: MemoryRegistry, says
     assert not any(name.startswith("sha256-") for name in held.manifests)
 
 
-@pytest.mark.parametrize("link", ["https://evil.example.org/next", "//evil.example.org/x"])
+@pytest.mark.parametrize("link", ["https://evil.example.org/next", "//evil.example.org/x", "http://["])
 def test_a_list_does_not_lead_to_another_server(held: MemoryRegistry, link: str) -> None:
     held.page, held.next_link = 1, link
     found = _referrers(held)
@@ -273,6 +297,64 @@ def test_a_list_does_not_lead_to_another_server(held: MemoryRegistry, link: str)
         found.push(*_referrer(held, number))
     with pytest.raises(StoreError, match="another server"):
         found.listed()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "<{next}>; rel=next",
+        '<{next}>;title="x";REL = "next"',
+        '</first>; rel="first", <{next}>; rel="next", </last>; rel="last"',
+        '<{next}>; rel="prefetch next"',
+    ],
+)
+def test_the_next_page_is_found_among_other_links(link: str) -> None:
+    held = MemoryRegistry("registry.example.org")
+    url, body = "https://registry.example.org/v2/", HTTPResponse()
+    answer = Answer(200, {"Link": link.format(next="/v2/a/b/referrers/x?n=2")}, url, body)
+    assert _client(held).next_url(answer, "here") == "https://registry.example.org/v2/a/b/referrers/x?n=2"
+    for last in ("", '</first>; rel="first"', '</x>; rel="nextone"', "nonsense", '</x>; rel=prev; title="; rel-next"'):
+        assert not _client(held).next_url(Answer(200, {"Link": last}, url, body), "here")
+
+
+def test_a_challenge_that_goes_on_and_on_is_read_in_no_time(held: MemoryRegistry) -> None:
+    # Where each of its signs could begin a parameter, it took ten seconds, and hours with thirty such headers.
+    held.token, held.challenge = "made-up-token", "Bearer " + "a" * 60_000
+    with pytest.raises(StoreError, match="login service"):
+        _client(held).manifest(_tag(held))
+
+
+def test_where_a_redirect_leads_nobody_asks_for_our_login(held: MemoryRegistry, tmp_path: Path) -> None:
+    with memory_registry(basic="me:secret") as other, memory_registry(token="t") as third:
+        for elsewhere in (other, third):
+            held.elsewhere = f"http://{elsewhere.host}"
+            with pytest.raises(StoreError, match="a login of its own"):
+                _client(held, _login(tmp_path, held.host, _auth("me:secret"))).blob(
+                    "models/iris", digest_of(b"content"), limit=100
+                )
+        assert not any("Authorization" in headers for _, _, headers in (*held.seen, *other.seen, *third.seen))
+
+
+def test_a_registry_elsewhere_leads_nobody_to_this_machine_s_own_services(
+    held: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = socket.getaddrinfo
+
+    def resolved(host: str, *rest: Any, **named: Any) -> Any:  # noqa: ANN401  as the library has it
+        return found("127.0.0.1" if host == "registry.example.org" else host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    monkeypatch.setenv("no_proxy", "*")
+    host = f"registry.example.org:{held.host.partition(':')[2]}"
+    client = Registry(host, {"HOME": "/nowhere", "DBOM_PLAIN_HTTP": host})
+    with memory_registry() as inner:
+        held.elsewhere = f"http://{inner.host}"
+        with pytest.raises(StoreError, match="isn't followed"):
+            client.blob("models/iris", digest_of(b"content"), limit=100)
+        assert not inner.seen
+    held.elsewhere = f"http://{host}"  # what was named may be plain, and leads on
+    with pytest.raises(StoreError, match="leads on"):
+        client.blob("models/iris", digest_of(b"content"), limit=100)
 
 
 def test_a_list_without_an_end_is_given_up(held: MemoryRegistry) -> None:
@@ -350,6 +432,19 @@ def test_an_entry_that_is_lost_each_time_is_an_error(held: MemoryRegistry) -> No
     with pytest.raises(StoreError) as caught:
         _referrers(held, sleep=overwrite).push(*_referrer(held, 1))
     assert caught.value.rule.id == "DBOM-384"
+
+
+def test_an_index_is_not_written_longer_than_anybody_reads_it(
+    held: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held.referrers = False
+    monkeypatch.setattr("dbom.storage.oci.referrers.MAX_MANIFEST_BYTES", 400)
+    found = _referrers(held)
+    found.push(*_referrer(held, 0))
+    (listed,) = found.listed()
+    with pytest.raises(StoreError, match="no room"):
+        found.push(*_referrer(held, 1))
+    assert (listed,) == found.listed()
 
 
 def test_a_tag_of_referrers_that_is_no_index_is_refused(held: MemoryRegistry) -> None:

@@ -19,7 +19,8 @@ from attest.registry_store import RegistryStore
 from attest.showing import Claim
 from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
-from attest.store import StoredBundle, UnreadBundle, open_store
+from attest.store import StoredBundle, UnreadBundle, all_entries, open_store
+from attest.verified import RejectionKind
 from dbom.errors import DbomError, EvidenceError, MismatchError, PathError, StoreError, UsageError
 from dbom.model import COMPUTED, Digest, Kind
 from dbom.rules.artifacts import STORE_UNREACHABLE
@@ -159,6 +160,34 @@ def test_a_store_that_is_not_there_or_may_not_be_reached(held: MemoryRegistry) -
         open_store(held.url("nowhere"))
     with pytest.raises(StoreError, match="offline"):
         open_store(held.url("v1"), offline=True)
+
+
+def test_a_store_that_is_away_is_one_unread_entry_for_who_only_reads(tmp_path: Path) -> None:
+    with memory_registry() as held:
+        held.add_artifact(file_layer("a", b"content"))
+        store = open_store(held.url("v1"), at_once=False)
+        missing = open_store(held.url("nowhere"), at_once=False)
+        assert not held.seen
+        raw, statement = _bundle(Digest(Kind.FILE, "0" * 64))
+        store.add(raw, statement)
+        assert [raw] == [entry.raw for entry in all_entries(store) if isinstance(entry, StoredBundle)]
+        (entry,) = all_entries(missing)
+        assert isinstance(entry, UnreadBundle)
+        assert entry.where == held.url("nowhere")
+        away = open_store(held.url(_digest(held)), at_once=False)
+    for store in (away, open_store(str(tmp_path / "nowhere"))):
+        (entry,) = all_entries(store)
+        assert isinstance(entry, UnreadBundle)
+        assert entry.rejection.kind is RejectionKind.UNDECIDED
+        with pytest.raises(DbomError):
+            list(store.entries())
+
+
+def test_a_tag_means_for_a_store_what_it_meant_first(held: MemoryRegistry) -> None:
+    store = open_store(held.url("v1"), at_once=False)
+    first = store.url
+    held.add_artifact(file_layer("a", b"other"))
+    assert first == store.url != open_store(held.url("v1")).url
 
 
 def test_pushing_twice_at_once_loses_nothing(held: MemoryRegistry) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import subprocess
 from dataclasses import dataclass, field
@@ -164,11 +163,9 @@ def _of_helper(helper: str, name: str, environment: Mapping[str, str]) -> Creden
             return None
         raise _unusable(f"{program} failed with {done.returncode}", name)
     try:
-        answer: object = json.loads(done.stdout)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise _unusable(f"{program} doesn't answer with JSON", name)
+        answer = json_object(done.stdout, where=program, limit=_MAX_FILE_BYTES)
+    except DbomError:
+        raise _unusable(f"{program} doesn't answer with JSON", name) from None  # (the cause might quote what is secret)
     user, secret = _text(answer.get("Username")), _text(answer.get("Secret"))
     if not secret:
         return None

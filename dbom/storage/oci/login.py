@@ -13,6 +13,7 @@ from dbom.errors import DocumentError, StoreError
 from dbom.printable import printable
 from dbom.rules.stores import REGISTRY_LOGIN
 from dbom.storage.oci.credentials import find_credentials
+from dbom.storage.oci.transport import address_of
 from dbom.storage.retries import TransientError
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Login"]
 
 _MAX_TOKEN_BYTES: Final = 1024 * 1024
-_PARAMETER: Final = re.compile(r'([A-Za-z_]+)="([^"]*)"')
+_PARAMETER: Final = re.compile(r'([A-Za-z_]{1,32})="([^"]*)"')
+_LONGEST_CHALLENGE: Final = 8192
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,65536}")
 _OK: Final = 200
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
@@ -39,7 +41,8 @@ class _Challenge:
     @classmethod
     def parse(cls, header: str) -> _Challenge:
         """Read a `WWW-Authenticate` header (RFC 9110, 11.6.1) with one challenge."""
-        scheme, _, rest = header.strip().partition(" ")
+        # (Bounded: what searches it tries each of its signs.)
+        scheme, _, rest = header[:_LONGEST_CHALLENGE].strip().partition(" ")
         return cls(scheme.lower(), {name.lower(): value for name, value in _PARAMETER.findall(rest)})
 
 
@@ -79,10 +82,11 @@ class Login:
     def _token(
         self, challenge: _Challenge, credentials: Credentials | None, repository: str, where: str, *, writes: bool
     ) -> str:
-        realm = challenge.parameters.get("realm", "")
+        said = challenge.parameters.get("realm", "")
+        realm = address_of(said)
         parts = urlsplit(realm)
         if parts.scheme not in ("http", "https") or "@" in parts.netloc or not self._transport.may_be_plain(realm):
-            raise _refused(f"names no usable login service: {printable(realm)}", where)
+            raise _refused(f"names no usable login service: {printable(said[:200])}", where)
         scope = challenge.parameters.get("scope") or f"repository:{repository}:pull{',push' if writes else ''}"
         query = {"scope": scope, "client_id": _CLIENT}
         if service := challenge.parameters.get("service"):

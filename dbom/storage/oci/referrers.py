@@ -129,7 +129,7 @@ class Referrers:
         for attempt in range(self.settling.attempts):
             index = self._of_tag()
             if index is None or descriptor.digest not in _digests(index):
-                data = _index_bytes([*(index.manifests if index is not None else ()), descriptor])
+                data = self._index_bytes([*(index.manifests if index is not None else ()), descriptor])
                 # Look once more right before writing: what came meanwhile isn't to be overwritten.
                 again = self._of_tag()
                 if _digest(again) != _digest(index):
@@ -145,6 +145,20 @@ class Referrers:
             f"the entry was overwritten by others {self.settling.attempts} times",
             where=str(self._tag),
         )
+
+    def _index_bytes(self, items: Sequence[Descriptor]) -> bytes:
+        """Return the index of these. Raises `StoreError` where nobody would read it any more."""
+        document = {"schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE, "manifests": [item.document() for item in items]}
+        data = json.dumps(document, separators=(",", ":")).encode()
+        if len(items) > _MOST or len(data) > MAX_MANIFEST_BYTES:
+            raise StoreError(
+                STORE_UNREACHABLE,
+                "the index has no room for one more entry",
+                where=str(self._tag),
+                got=f"{len(items)} entries, {len(data)} bytes",
+                expected=f"at most {_MOST} entries, {MAX_MANIFEST_BYTES} bytes",
+            )
+        return data
 
     def _pause(self, attempt: int) -> None:
         self.settling.sleep(self.settling.pause * (1 + min(attempt, 4) * self.settling.jitter()))
@@ -172,10 +186,3 @@ def _digests(index: Index) -> frozenset[str]:
 
 def _digest(index: Index | None) -> str:
     return "" if index is None else index.descriptor.digest
-
-
-def _index_bytes(items: Sequence[Descriptor]) -> bytes:
-    documents = [item.document() for item in items]
-    return json.dumps(
-        {"schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE, "manifests": documents}, separators=(",", ":")
-    ).encode()

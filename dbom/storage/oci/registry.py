@@ -8,7 +8,7 @@ import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from dbom.errors import ChangedError, DocumentError, MismatchError, PathError, StoreError
 from dbom.printable import printable
@@ -16,7 +16,7 @@ from dbom.rules.artifacts import PATH_MISSING, STORE_UNREACHABLE
 from dbom.rules.stores import MANIFEST_MALFORMED, REGISTRY_DIGEST, REGISTRY_LOGIN
 from dbom.storage.oci.login import Login
 from dbom.storage.oci.manifests import ACCEPTED, MAX_MANIFEST_BYTES, Index, Manifest, parse_document
-from dbom.storage.oci.transport import Transport
+from dbom.storage.oci.transport import Transport, address_of, origin_of
 from dbom.storage.retries import TransientError, judged, retrying
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Registry", "open_registry"]
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-_MAX_TALK: Final = 64 * 1024
+_LINK: Final = re.compile(r"<(?P<url>[^<>]*)>(?P<parameters>[^<]*)")
+_NEXT: Final = re.compile(r';\s*rel\s*=\s*(?:next\b|"(?:[^"]*\s)?next(?:\s[^"]*)?")', re.IGNORECASE)
 _CHUNK: Final = 256 * 1024
 _OK, _CREATED, _ACCEPTED, _PARTIAL = 200, 201, 202, 206
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
@@ -185,11 +186,14 @@ class Registry:
         _demand(answer, _OK, where)
 
     def next_url(self, answer: Answer, where: str) -> str:
-        """Return the address of the next page of a list, or nothing. Raises `StoreError` where it leads elsewhere."""
-        match = re.fullmatch(r'\s*<(?P<url>[^>]+)>\s*;\s*rel="?next"?\s*', answer.headers.get("Link", ""))
-        if match is None:
-            return ""
-        return self._own_url(answer.url, match["url"], where)
+        """Return the address of the next page of a list (RFC 8288), or nothing where this is the last.
+
+        Raises `StoreError` where it leads elsewhere.
+        """
+        for link in _LINK.finditer(answer.headers.get("Link", "")):
+            if _NEXT.search(link["parameters"]):
+                return self._own_url(answer.url, link["url"], where)
+        return ""
 
     def page(self, repository: str, url: str, where: str, read: Callable[[Answer], None]) -> None:
         """Ask for a page at an address that the registry gave, and hand its answer to `read`."""
@@ -220,6 +224,8 @@ class Registry:
                 yield answer
                 return
             challenge = answer
+        if origin_of(challenge.url) != origin_of(url):
+            raise StoreError(REGISTRY_LOGIN, "leads to a server that wants a login of its own", where=printable(where))
         given = self._login.answer(challenge, repository, where, writes=writes)
         with self._transport.send(method, url, _with(headers, given), body) as answer:
             if answer.status == _UNAUTHORIZED:
@@ -232,7 +238,7 @@ class Registry:
 
     def _own_url(self, base: str, target: str, where: str) -> str:
         """Return an address that the registry gave, where it is its own: our credentials and bytes go there."""
-        found = urljoin(base, target)
+        found = address_of(target, base)
         if not target or urlsplit(found)[:2] != urlsplit(self._transport.base)[:2]:
             raise StoreError(STORE_UNREACHABLE, "names another server for its own work", where=printable(where))
         return found

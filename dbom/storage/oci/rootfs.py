@@ -78,7 +78,7 @@ class Rootfs:
         for member in members:
             folder, _, name = member.path.rpartition("/")
             if name == _OPAQUE:
-                self._empty(folder)
+                self._empty(folder, member.path)
             elif name.startswith(_WHITEOUT):
                 self._remove(f"{folder}/{name[len(_WHITEOUT) :]}".lstrip("/"), member.path)
             else:
@@ -154,18 +154,34 @@ class Rootfs:
             node = found
         return node
 
-    def _empty(self, folder: str) -> None:
-        found = self._find(folder)
-        if isinstance(found, _Folder):
+    def _empty(self, folder: str, marker: str) -> None:
+        found = self._hidden_in(folder, marker)
+        if found is not None:
             found.children.clear()
 
     def _remove(self, path: str, marker: str) -> None:
         folder, _, name = path.rpartition("/")
         if name in ("", ".", ".."):
             raise self._refused("is a whiteout of nothing", marker)
-        found = self._find(folder)
-        if isinstance(found, _Folder):
+        found = self._hidden_in(folder, marker)
+        if found is not None:
             found.children.pop(name, None)
+
+    def _hidden_in(self, folder: str, marker: str) -> _Folder | None:
+        """Return the folder that a whiteout speaks of, or None where there is none.
+
+        Below a link or a file, one runtime hides what the link points to, the next puts a folder in its place.
+        """
+        node: _Node = self._root
+        for segment in folder.split("/") if folder else ():
+            if not isinstance(node, _Folder):
+                break
+            if segment not in node.children:
+                return None
+            node = node.children[segment]
+        if not isinstance(node, _Folder):
+            raise self._refused("is a whiteout below a file or a link", marker)
+        return node
 
     def _resolved(self, path: str, link: LinkMember) -> _Folder | Leaf:
         """Follow a link within the tree, as a kernel would (path_resolution(7)), a number of steps at most."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import urllib3
     from urllib3.response import BaseHTTPResponse
 
-__all__ = ["PLAIN_HTTP_VARIABLE", "Answer", "Transport", "origin_of"]
+__all__ = ["PLAIN_HTTP_VARIABLE", "Answer", "Transport", "address_of", "origin_of"]
 
 PLAIN_HTTP_VARIABLE: Final = "DBOM_PLAIN_HTTP"
 """The environment variable that names, with commas between, registries to which unencrypted HTTP is spoken."""
@@ -75,6 +75,16 @@ def origin_of(url: str) -> tuple[str, str]:
     return parts.scheme.lower(), parts.netloc.lower()
 
 
+def address_of(target: str, base: str = "") -> str:
+    """Return the URL that a server speaks of, seen from `base`, or nothing where it is malformed."""
+    try:
+        found = urljoin(base, target)
+        port = urlsplit(found).port
+    except ValueError:
+        return ""
+    return "" if port == 0 else found
+
+
 class Transport:
     """The connections to one registry and to where it redirects."""
 
@@ -118,7 +128,7 @@ class Transport:
                     answer.body.close()
                 return
             answer.body.close()
-            target = urljoin(current, answer.headers["Location"])
+            target = address_of(answer.headers["Location"], current)
             self._demand_followable(method, current, target)
             if origin_of(target) != origin_of(url):
                 sent.pop("Authorization", None)
@@ -156,7 +166,9 @@ class Transport:
 
     def _demand_followable(self, method: str, old: str, new: str) -> None:
         parts = urlsplit(new)
-        downgraded = parts.scheme != "https" and not self._is_plain(parts.netloc.lower())
+        # From elsewhere, nobody sends us to what this machine serves to itself alone.
+        host, home = parts.netloc.lower(), is_loopback(urlsplit(old).netloc)
+        downgraded = parts.scheme != "https" and not (host in self._plain or (home and is_loopback(host)))
         if method not in ("GET", "HEAD") or parts.scheme not in ("http", "https") or "@" in parts.netloc or downgraded:
             raise StoreError(
                 REDIRECT_REFUSED,
