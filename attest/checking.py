@@ -20,7 +20,7 @@ from attest.store import UnreadBundle
 from attest.verification import Answer, Source, Verification
 from attest.verified import Rejection, VerifiedStatement
 from attest.verifying import verify_bundle
-from dbom.errors import PathError, UsageError
+from dbom.errors import PathError, StoreError, UsageError
 from dbom.model import FROM_CACHE, Finding, Kind, Severity
 from dbom.printable import printable
 from dbom.reading import digest_files
@@ -71,8 +71,8 @@ def verify_artifact(
     `cache` is for those who trust one: files that haven't changed since they were read aren't read again, the bytes
     then count as not checked, and a finding says so.
 
-    Raises `UsageError` where nobody is expected, `PathError`, `NameRefusedError` or `ChangedError` where the bytes
-    can't be read, `StoreError` where a store can't.
+    A store that can't be reached is a warning: what lies elsewhere may be enough. Raises `UsageError` where nobody is
+    expected, `PathError`, `NameRefusedError` or `ChangedError` where the bytes can't be read.
     """
     _somebody(authorities)
     place = Path(path)
@@ -117,7 +117,7 @@ def verify_digest(
 ) -> Verification:
     """Check that signed evidence by `authorities` speaks of `digest`; the bytes themselves are not looked at.
 
-    Raises `UsageError` where nobody is expected, `StoreError` where a store can't be read.
+    Raises `UsageError` where nobody is expected.
     """
     _somebody(authorities)
     answers, listed = _answers(_gathered(iter(()), bundles, stores), authorities, revocations, now)
@@ -188,12 +188,23 @@ def _gathered(
             seen.add(bundle.sha256)
             yield bundle, source
     for store in stores:
-        for entry in store.entries():
+        for entry in _entries(store):
             if isinstance(entry, UnreadBundle):
                 yield entry, Source.STORE
             elif entry.sha256 not in seen:
                 seen.add(entry.sha256)
                 yield entry, Source.STORE
+
+
+def _entries(store: Store) -> Iterator[StoredBundle | UnreadBundle]:
+    """Yield what is in a store; one that can't be reached, or not to its end, is something that can't be read.
+
+    No place is required: what lies elsewhere may be enough, and where it isn't, nothing can be told.
+    """
+    try:
+        yield from store.entries()
+    except StoreError as error:
+        yield UnreadBundle(error, store.url)
 
 
 def _answers(

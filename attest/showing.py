@@ -121,8 +121,11 @@ def _summary(statement: Statement) -> str:
         PREDICATE_REVOCATION_HEAD: _head_summary,
         PREDICATE_VSA: _vsa_summary,
     }
-    summary = summaries.get(statement.predicate_type, lambda predicate: f"{len(predicate)} fields")
-    return summary(statement.predicate)
+    return summaries.get(statement.predicate_type, _other_summary)(statement.predicate)
+
+
+def _other_summary(predicate: JsonObject) -> str:
+    return f"{len(predicate)} fields"
 
 
 def _head_summary(predicate: JsonObject) -> str:

@@ -38,13 +38,14 @@ from attest.statement import Statement, Subject
 from attest.store import StoredBundle, open_store
 from attest.verification import Verdict, Verification
 from dbom.cache import Cache
-from dbom.errors import PathError, UsageError
+from dbom.errors import PathError, StoreError, UsageError
 from dbom.model import Digest, Kind, Severity
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION, PREDICATE_PROVENANCE, TREE_MEDIA_TYPE
+from dbom.rules.artifacts import STORE_UNREACHABLE
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from attest.local import LocalSigstore
@@ -630,3 +631,37 @@ def test_a_changed_file_is_refused_with_a_trusted_cache_too(tree: Path, tmp_path
     (tree / "iris.csv").write_bytes(b"setosa,0\n")
     os.utime(tree / "iris.csv", ns=(status.st_atime_ns, status.st_mtime_ns))
     assert 1 == verify_artifact(tree, [authority_of(local)], now=clock(), cache=settled).exit_code
+
+
+class OutOfReach:
+    """A store that answers nobody."""
+
+    url = "s3://bucket/attestations"
+
+    def entries(self) -> Iterator[StoredBundle]:
+        """Fail, as a store does whose server is down."""
+        raise StoreError(STORE_UNREACHABLE, "can't be reached", where=self.url)
+
+    def bundles(self) -> Iterator[StoredBundle]:
+        """Fail likewise."""
+        return self.entries()
+
+    def add(self, raw: bytes, statement: Statement) -> str:
+        """Fail likewise."""
+        raise StoreError(STORE_UNREACHABLE, "can't be reached", where=self.url)
+
+
+def test_a_store_out_of_reach_is_a_warning_where_the_sidecar_is_enough(tmp_path: Path, local: LocalSigstore) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"x")
+    statement = statement_of(fingerprint_path(path))
+    Sidecar.of(path).add_bundle(local.signer(now=clock).sign(statement), statement)
+    result = checked(path, authority_of(local), stores=[OutOfReach()])
+    assert (0, Severity.WARNING) == (result.exit_code, result.findings[0].severity)
+    assert "can't be reached" in result.findings[0].message
+
+
+def test_where_only_a_store_out_of_reach_could_tell_nothing_can_be_told(tmp_path: Path, local: LocalSigstore) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"x")
+    assert checked(path, authority_of(local), stores=[OutOfReach()]).exit_code == 3
