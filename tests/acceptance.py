@@ -17,7 +17,7 @@ OMS = "OMS, "
 """What a row begins with where it is a model that is signed, by a statement of OpenSSF Model Signing."""
 
 _WAYS = {
-    "keyless, local": "the embedded local Sigstore",
+    "keyless, local": "the embedded local Sigstore; others sign against one that `dbom trust serve` offers",
     "keyless, private": "Fulcio, CT log, Rekor v2 and time stamps of one's own",
     "key": "a bare key",
     "key + log": "a key, with an entry in a transparency log",
@@ -89,7 +89,7 @@ THEY_READ: dict[tuple[str, str], No | None] = {
     ("OMS, key + log", "sigstore-python"): _NEEDS_CERTIFICATE,
     ("OMS, key + log", "sigstore-js"): YES,
     ("OMS, key + log", "model_signing"): YES,
-    ("OMS, certificate", "cosign"): No(_CHAINS, "only supported with --new-bundle-format"),
+    ("OMS, certificate", "cosign"): YES,
     ("OMS, certificate", "sigstore-python"): _NEEDS_LOG,
     ("OMS, certificate", "sigstore-js"): No(_CHAINS, "invalid bundle"),
     ("OMS, certificate", "model_signing"): YES,
@@ -97,6 +97,10 @@ THEY_READ: dict[tuple[str, str], No | None] = {
 """Whether the peer takes what dbom signs."""
 
 THEY_WRITE: dict[tuple[str, str], No | None] = {
+    ("keyless, local", "cosign"): YES,
+    ("keyless, local", "sigstore-python"): YES,
+    ("keyless, local", "sigstore-js"): YES,
+    ("keyless, local", "model_signing"): _OMS_SIGNER,
     ("keyless, private", "cosign"): YES,
     ("keyless, private", "sigstore-python"): YES,
     ("keyless, private", "sigstore-js"): _DSSE_ENTRY,
@@ -113,6 +117,10 @@ THEY_WRITE: dict[tuple[str, str], No | None] = {
     ("certificate", "sigstore-python"): _KEYLESS_ONLY,
     ("certificate", "sigstore-js"): YES,
     ("certificate", "model_signing"): _OMS_SIGNER,
+    ("OMS, keyless, local", "cosign"): YES,
+    ("OMS, keyless, local", "sigstore-python"): _SLSA_ONLY,
+    ("OMS, keyless, local", "sigstore-js"): YES,
+    ("OMS, keyless, local", "model_signing"): YES,
     ("OMS, keyless, private", "cosign"): YES,
     ("OMS, keyless, private", "sigstore-python"): _SLSA_ONLY,
     ("OMS, keyless, private", "sigstore-js"): _DSSE_ENTRY,

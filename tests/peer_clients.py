@@ -163,6 +163,7 @@ def cosign_reads(evidence: Evidence) -> Said:
         words += [f"--certificate-identity={trust.identity}", issuer, "--use-signed-timestamps"]
     words += [] if trust.log else ["--insecure-ignore-tlog"]
     words += [] if trust.sct or trust.key else ["--insecure-ignore-sct"]
+    words += ["--allow-certificate-chain"] if trust.chain else []
     return _asked([program("cosign"), "verify-blob-attestation", *words, str(evidence.blob)], evidence)
 
 

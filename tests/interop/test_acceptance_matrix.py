@@ -65,6 +65,7 @@ class _Place:
     folder: Path
     request: pytest.FixtureRequest
     is_model: bool
+    services: str = "private_sigstore"
 
     @property
     def artifact(self) -> Path:
@@ -76,7 +77,7 @@ class _Place:
 
     @property
     def stack(self) -> PrivateSigstore:
-        running: PrivateSigstore = self.request.getfixturevalue("private_sigstore")
+        running: PrivateSigstore = self.request.getfixturevalue(self.services)
         return running
 
     def write(self, name: str, data: bytes) -> Path:
@@ -290,6 +291,11 @@ def _keyless_by(write: Callable[..., None]) -> Callable[[_Place], Evidence]:
     return sign
 
 
+def _on_ours(sign: Callable[[_Place], Evidence]) -> Callable[[_Place], Evidence]:
+    """Have it signed against the Sigstore that we serve."""
+    return lambda place: sign(replace(place, services="served_sigstore"))
+
+
 def _cosign_key(place: _Place) -> tuple[Path, Path]:
     """Give cosign a key, in the form in which it keeps its own."""
     private, public = _key_pair(place)
@@ -400,6 +406,10 @@ def _model_signing_by_certificate(place: _Place) -> Evidence:
 
 
 _THEIR_WAYS: dict[tuple[str, str], Callable[[_Place], Evidence]] = {
+    ("keyless, local", "cosign"): _on_ours(_keyless_by(cosign_attests)),
+    ("keyless, local", "sigstore-python"): _on_ours(_keyless_by(sigstore_python_attests)),
+    ("keyless, local", "sigstore-js"): _on_ours(_keyless_by(sigstore_js_attests)),
+    ("keyless, local", "model_signing"): _on_ours(_model_signing_keyless),
     ("keyless, private", "cosign"): _keyless_by(cosign_attests),
     ("keyless, private", "sigstore-python"): _keyless_by(sigstore_python_attests),
     ("keyless, private", "sigstore-js"): _keyless_by(sigstore_js_attests),
