@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -280,3 +280,43 @@ def test_the_root_digest_is_never_an_identity() -> None:
     root = subjects[0]["digest"]["sha256"]
     assert isinstance(root, str)
     assert read(document).digest not in (Digest(Kind.TREE, root), Digest(Kind.FILE, root))
+
+
+def listing(*names: str, ignored: tuple[str, ...] = ()) -> JsonObject:
+    """Return a statement of these resources."""
+    digest = hashlib.sha256(b"bytes").digest()
+    serialization = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": list(ignored)}
+    resources = [{"name": name, "algorithm": "sha256", "digest": digest.hex()} for name in names]
+    return {
+        "subject": [{"name": "m", "digest": {"sha256": hashlib.sha256(digest * len(names)).hexdigest()}}],
+        "predicateType": PREDICATE_OMS,
+        "predicate": cast("JsonObject", {"serialization": serialization, "resources": resources}),
+    }
+
+
+def test_a_file_that_is_a_folder_of_another_is_found_whatever_stands_between_them() -> None:
+    """In the order of their bytes, `a-b` stands between `a` and `a/b`."""
+    read(listing("a", "a-b", "ab"))
+    with pytest.raises(EvidenceError, match=r"a file is a folder of another: got a$"):
+        read(listing("a", "a-b", "a/b"))
+
+
+@pytest.mark.parametrize(
+    ("ignored", "covers"), [("a", True), ("a/b", True), ("a/b/c", False), ("a-", False), ("b", False)]
+)
+def test_what_is_ignored_isn_t_listed(ignored: str, *, covers: bool) -> None:
+    document = listing("a-b", "a/b", "a0", ignored=(ignored,))
+    if covers:
+        with pytest.raises(EvidenceError, match="is said to be ignored: got a/b"):
+            read(document)
+    else:
+        assert (ignored,) == read(document).ignored
+
+
+def test_names_and_lists_as_long_as_a_bundle_allows_take_no_more_than_their_length() -> None:
+    """Each folder of a deep name, or each ignored path with each resource, would take gigabytes, or hours."""
+    deep = "/".join("a" * 100_000)
+    assert (deep,) == tuple(resource.path for resource in read(listing(deep)).resources)
+    names = tuple(f"part-{number}" for number in range(20_000))
+    ignored = tuple(f"left-out-{number}" for number in range(20_000))
+    assert len(ignored) == len(read(listing(*names, ignored=ignored)).ignored)
