@@ -46,7 +46,7 @@ def check_answers(raw: bytes, *, signer: Signer, root: TrustRoot | None, logs: i
         for entry in bundle.log_entries:
             check_entry_body(entry, content, signer, where=_WHERE)
             if root is not None:
-                check_entry_logged(entry, root, where=_WHERE, promise_is_enough=False)
+                check_entry_logged(entry, root, where=_WHERE, is_oldest=False)
     except (EvidenceError, TrustError) as error:
         raise _refused(LOG_ENTRY_FOREIGN, error) from error
     if len(bundle.log_entries) != logs:

@@ -131,6 +131,7 @@ class Bundle:
         if len(signatures) != 1:
             raise _FaultError(f"{len(signatures)} signatures where there must be exactly one")
         signature = _keys(signatures[0], "the signature", {"sig", "keyid"})
+        _text(signature, "keyid", default="")
         material = _material(top)
         certificate, key_hint = _signer(material)
         return cls(

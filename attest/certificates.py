@@ -22,6 +22,9 @@ OWN_AUTHORITY_PREFIX: Final = "ca:sha256:"
 UNKNOWN_AUTHORITY: Final = "ca:unknown"
 """The issuer in what a certificate claims that names none, as long as nobody has told which authority issued it."""
 
+_RESERVED: Final = "ca:"
+"""How every issuer begins that no certificate may name: those that a verifier makes up for one that names none."""
+
 # sigstore/fulcio docs/oid-info.md
 _ISSUER_V1: Final = "1.3.6.1.4.1.57264.1.1"
 _ISSUER_V2: Final = "1.3.6.1.4.1.57264.1.8"
@@ -33,6 +36,7 @@ def load_certificate(der: bytes, *, where: str) -> Certificate:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  heavy
     from cryptography.x509 import (  # noqa: PLC0415  heavy
         DuplicateExtension,
+        InvalidVersion,
         UnsupportedGeneralNameType,
         load_der_x509_certificate,
     )
@@ -50,6 +54,7 @@ def load_certificate(der: bytes, *, where: str) -> Certificate:
         Warning,
         UnsupportedAlgorithm,
         DuplicateExtension,
+        InvalidVersion,
         UnsupportedGeneralNameType,
     ) as error:
         raise EvidenceError(
@@ -70,7 +75,7 @@ def identity_of(certificate: Certificate, *, where: str, issued_by: str = "") ->
     try:
         names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
         subjects = _subjects(names)
-        issuers = _issuers(certificate.extensions) or {issued_by} - {""}
+        named = _issuers(certificate.extensions)
     except ExtensionNotFound as error:
         raise EvidenceError(CERTIFICATE_IDENTITY, "the certificate names no identity", where=where) from error
     except ValueError as error:
@@ -81,6 +86,14 @@ def identity_of(certificate: Certificate, *, where: str, issued_by: str = "") ->
             "the certificate doesn't name exactly one identity",
             where=where,
             got=printable(", ".join(subjects) or "none"),
+        )
+    issuers = named or {issued_by} - {""}
+    if any(issuer.startswith(_RESERVED) for issuer in named):
+        raise EvidenceError(
+            CERTIFICATE_IDENTITY,
+            "the certificate names an issuer as only the verifier names authorities",
+            where=where,
+            got=printable(", ".join(sorted(issuers))),
         )
     if len(issuers) != 1 or not subjects[0]:
         raise EvidenceError(

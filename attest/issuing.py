@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING
 
 from attest.certificates import load_certificate
 from attest.key_verifying import signature_holds
-from attest.log_proof import load_log_key
+from attest.log_proof import load_log_key, windows_of
 from dbom.errors import EvidenceError, TrustError
 from dbom.printable import printable
 from dbom.rules.attestations import (
     CERTIFICATE_EXPIRED,
     CERTIFICATE_TIMESTAMP,
     CERTIFICATE_UNTRUSTED,
+    TIME_IN_FUTURE,
     TRUST_ROOT_EXPIRED,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cryptography.x509 import Certificate
     from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
@@ -78,8 +79,12 @@ def issuing_chains(certificate: Certificate, root: TrustRoot) -> list[TrustedCha
     ]
 
 
-def check_certificate_timestamp(certificate: Certificate, issuer: Certificate, root: TrustRoot, *, where: str) -> None:
+def check_certificate_timestamp(
+    certificate: Certificate, issuer: Certificate, root: TrustRoot, *, where: str, now: datetime
+) -> None:
     """Check that a certificate carries exactly one SCT, signed by a certificate log of the root that was in force.
+
+    `now` is the latest time that it may be of (RFC 6962, section 5.2).
 
     Raises `EvidenceError` where it doesn't hold, `TrustError` where the log wasn't in force.
     """
@@ -93,13 +98,13 @@ def check_certificate_timestamp(certificate: Certificate, issuer: Certificate, r
             got=stamp.log_id.hex(),
             expected=" or ".join(known.log_id.hex() for known in root.certificate_logs) or "none",
         )
-    signed = _timestamp_entry(stamp, certificate, issuer)
+    moment = _moment(stamp, now, where)
+    signed = _timestamp_entry(stamp, moment, certificate, issuer)
     if not _is_sha256(stamp) or not signature_holds(load_log_key(log.key), stamp.signature, signed):
         raise EvidenceError(
             CERTIFICATE_TIMESTAMP, "the certificate timestamp isn't one of this certificate", where=where
         )
-    moment = stamp.timestamp.replace(tzinfo=UTC)
-    if not log.window.holds(moment):
+    if not any(window.holds(moment) for window in windows_of(root.certificate_logs, log.log_id)):
         raise TrustError(
             TRUST_ROOT_EXPIRED,
             "the certificate log wasn't in force when the certificate was issued",
@@ -147,6 +152,9 @@ def _issued(certificate: Certificate, root: TrustRoot, moment: datetime, where: 
         except (VerificationError, UnsupportedGeneralNameType, ValueError) as error:
             fault = error
             continue
+        if not _may_vouch(path):
+            fault = ValueError("an authority of the chain isn't one for signing code")
+            continue
         if chain.window.holds(moment):
             return Issued(path[1], path[-1])
         late = True
@@ -162,6 +170,24 @@ def _issued(certificate: Certificate, root: TrustRoot, moment: datetime, where: 
         f"no authority of the trust root issued the certificate: {printable(str(fault).partition(chr(10))[0])}",
         where=where,
     ) from fault
+
+
+def _may_vouch(path: Sequence[Certificate]) -> bool:
+    """Return whether the authorities between signer and anchor, where they say what they are for, may name signers.
+
+    RFC 5280 leaves open what an extended key usage of an authority bounds; OpenSSL and Go let it bound what is issued.
+    """
+    from cryptography.x509 import ExtendedKeyUsage  # noqa: PLC0415  heavy
+    from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415  heavy
+
+    accepted = {ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    uses = [
+        item.value
+        for authority in path[1:-1]
+        for item in authority.extensions
+        if isinstance(item.value, ExtendedKeyUsage)
+    ]
+    return not any(accepted.isdisjoint(use) for use in uses)
 
 
 @lru_cache(maxsize=1)
@@ -208,13 +234,32 @@ def _only_timestamp(certificate: Certificate, where: str) -> SignedCertificateTi
     return stamp
 
 
+def _moment(stamp: SignedCertificateTimestamp, now: datetime, where: str) -> datetime:
+    """Return when a certificate timestamp says that it was made; no later than `now`."""
+    try:
+        moment = stamp.timestamp.replace(tzinfo=UTC)
+    except ValueError:  # beyond the year 9999
+        moment = datetime.max.replace(tzinfo=UTC)
+    if moment > now:
+        raise EvidenceError(
+            TIME_IN_FUTURE,
+            "the certificate timestamp is of the future",
+            where=where,
+            got=_shown(moment),
+            expected=f"at most {_shown(now)}",
+        )
+    return moment
+
+
 def _is_sha256(stamp: SignedCertificateTimestamp) -> bool:
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415  heavy
 
     return isinstance(stamp.signature_hash_algorithm, SHA256)
 
 
-def _timestamp_entry(stamp: SignedCertificateTimestamp, certificate: Certificate, issuer: Certificate) -> bytes:
+def _timestamp_entry(
+    stamp: SignedCertificateTimestamp, moment: datetime, certificate: Certificate, issuer: Certificate
+) -> bytes:
     """Return the bytes that a certificate log signs: `digitally-signed` of RFC 6962, section 3.2, of a precertificate.
 
     The issuer is the one of the chain that was validated, not any of its name.
@@ -223,7 +268,7 @@ def _timestamp_entry(stamp: SignedCertificateTimestamp, certificate: Certificate
 
     spki = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     body = certificate.tbs_precertificate_bytes
-    milliseconds = round(stamp.timestamp.replace(tzinfo=UTC).timestamp() * 1000)
+    milliseconds = round(moment.timestamp() * 1000)
     head = struct.pack(">BBQH", 0, 0, milliseconds, 1)
     extensions = stamp.extension_bytes
     return (

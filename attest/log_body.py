@@ -181,17 +181,16 @@ class _Reader:
     def hex(self, key: str) -> bytes | None:
         text = self.text(key)
         try:
-            return bytes.fromhex(text) if text == text.lower() else None
+            data = bytes.fromhex(text)
         except ValueError:
             return None
+        # The library takes upper case and white space too.
+        return data if data.hex() == text else None
 
     def base64(self, key: str, *, times: int = 1) -> bytes | None:
-        data = self.text(key).encode()
-        try:
-            for _ in range(times):
-                data = base64.b64decode(data, validate=True)
-        except (binascii.Error, ValueError):
-            return None
+        data: bytes | None = self.text(key).encode()
+        for _ in range(times):
+            data = _decoded(data or b"")
         return data or None
 
     def pem(self, key: str, label: str) -> bytes | None:
@@ -200,10 +199,16 @@ class _Reader:
         head, tail = f"-----BEGIN {label}-----".split(), f"-----END {label}-----".split()
         if lines[: len(head)] != head or lines[-len(tail) :] != tail:
             return None
-        try:
-            return base64.b64decode("".join(lines[len(head) : -len(tail)]), validate=True)
-        except (binascii.Error, ValueError):
-            return None
+        return _decoded("".join(lines[len(head) : -len(tail)]).encode())
+
+
+def _decoded(text: bytes) -> bytes | None:
+    """Return what a base64 text says, or None where it isn't in the one form that the same bytes are written in."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if base64.b64encode(data) == text else None
 
 
 def _read(value: Json) -> _Reader:

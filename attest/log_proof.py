@@ -28,12 +28,14 @@ from dbom.rules.attestations import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from attest.bundle import InclusionProof, LogEntry
-    from attest.trust import LogKey, TrustRoot
+    from attest.trust import LogKey, TrustRoot, Window
 
-__all__ = ["check_entry_logged", "load_log_key", "root_of_path"]
+__all__ = ["check_entry_logged", "load_log_key", "root_of_path", "windows_of"]
 
 _HINT_BYTES: Final = 4
 _HASH_BYTES: Final = 32
@@ -42,12 +44,12 @@ _PROMISED_KINDS: Final = frozenset({"dsse 0.0.1", "hashedrekord 0.0.1", "intoto 
 _SIGNATURE_LINE: Final = re.compile("\u2014 (?P<name>[^ \n]+) (?P<signature>[A-Za-z0-9+/=]+)")
 
 
-def check_entry_logged(entry: LogEntry, root: TrustRoot, *, where: str, promise_is_enough: bool) -> None:
+def check_entry_logged(entry: LogEntry, root: TrustRoot, *, where: str, is_oldest: bool) -> None:
     """Check that one of the root's logs says, by its signature, that it holds the entry.
 
-    `promise_is_enough` is for bundles v0.1, which needn't bring a proof. What the entry is about, and whether the
-    log was in force, isn't looked at here. Raises `EvidenceError` where something doesn't hold, `TrustError` where
-    the log's key can't be read.
+    `is_oldest` is for bundles v0.1, which must bring a promise and needn't bring a proof. What the entry is about, and
+    whether the log was in force, isn't looked at here. Raises `EvidenceError` where something doesn't hold,
+    `TrustError` where the log's key can't be read.
     """
     log = _log(entry, root, where)
     key = load_log_key(log.key)
@@ -62,10 +64,12 @@ def check_entry_logged(entry: LogEntry, root: TrustRoot, *, where: str, promise_
                 expected=", ".join(sorted(_PROMISED_KINDS)),
             )
         _check_promise(entry, key, where)
+    elif is_oldest:
+        raise EvidenceError(LOG_ENTRY_MISSING, "the log entry of a bundle v0.1 comes without a promise", where=where)
     # 2. The proof: it leads from the entry to a root hash that the log has signed.
     proof = entry.proof
     if proof is None or proof.checkpoint is None:
-        if promise_is_enough and entry.promise is not None:
+        if is_oldest:
             return
         what = "the log entry comes without an inclusion proof"
         if proof is not None:
@@ -94,6 +98,12 @@ def load_log_key(der: bytes) -> PublicKeyTypes:
         return load_der_public_key(der)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise TrustError(TRUST_ROOT_MALFORMED, "a log's public key can't be read") from error
+
+
+def windows_of(logs: Sequence[LogKey], log_id: bytes) -> list[Window]:
+    """Return the windows of the log of this id: of the key that signatures under the id are checked with."""
+    named = [log for log in logs if log.log_id == log_id]
+    return [log.window for log in named if log.key == named[0].key]
 
 
 def root_of_path(index: int, size: int, leaf: bytes, path: tuple[bytes, ...]) -> bytes | None:

@@ -18,7 +18,7 @@ class SignedContent:
 
     `parts` are those bytes, in pieces so that a large payload needn't be copied; None where only their `sha256` is
     known. `payload_type` and `payload_sha256` are those of a DSSE payload, None for a bare message. `early_sha256` is
-    that of what release 0.2 of model-signing signed in its place, where the payload is one of its kinds.
+    that of what release 0.2 of model-signing signed in its place, where the payload names one of its kinds.
     """
 
     signature: bytes = field(repr=False)

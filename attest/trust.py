@@ -210,9 +210,12 @@ def _moment(value: Json) -> datetime | None:
 
 
 def _loaded(der: bytes) -> Certificate:
-    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415  heavy
+    from cryptography.x509 import InvalidVersion, load_der_x509_certificate  # noqa: PLC0415  heavy
 
-    return load_der_x509_certificate(der)
+    try:
+        return load_der_x509_certificate(der)
+    except InvalidVersion as error:
+        raise _FaultError(f"a certificate can't be read: {error}") from error
 
 
 def _scope(authorities: tuple[TrustedChain, ...]) -> str | None:

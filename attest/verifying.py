@@ -19,7 +19,7 @@ from attest.signed_content import SignedContent
 from attest.statement import Statement, Subject
 from attest.verified import Rejection, RejectionKind, SignedTime, TimeBasis, VerifiedStatement
 from dbom.errors import DocumentError, EvidenceError, TrustError
-from dbom.names import BUNDLE_SUFFIX, DSSE_PAYLOAD_TYPE
+from dbom.names import BUNDLE_SUFFIX, DSSE_PAYLOAD_TYPE, EARLY_MODEL_PREDICATES
 from dbom.printable import printable
 from dbom.rules.attestations import (
     BUNDLE_NAME,
@@ -155,6 +155,11 @@ def _read(raw: bytes, sha256: str, where: str, now: datetime) -> _Case:
         _check_signature(certificate, content, where)
         claimed = identity_of(certificate, where=where, issued_by=UNKNOWN_AUTHORITY)
     statement = Statement.parse(bundle.payload, where=where)
+    if content.early_sha256 is not None and statement.predicate_type not in EARLY_MODEL_PREDICATES:
+        # A payload that only speaks of such a kind is of none.
+        content = replace(content, early_sha256=None)
+        if certificate is not None:
+            _check_signature(certificate, content, where)
     return _Case(bundle, content, statement, certificate, claimed, sha256, where, now)
 
 

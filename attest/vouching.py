@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from attest.certificates import authority_name, identity_of
 from attest.issuing import check_certificate_timestamp, check_issued
 from attest.log_body import Signer, check_entry_body
-from attest.log_proof import check_entry_logged
+from attest.log_proof import check_entry_logged, windows_of
 from attest.time_stamps import check_time_stamp
 from attest.verified import SignedTime, TimeBasis
 from dbom.errors import EvidenceError, TrustError
@@ -84,7 +84,7 @@ def check_certificate(case: Case, certificate: Certificate) -> Vouched:
     # 4.3. The certificate: its chain at each of the times, its timestamp, and whom it names.
     issued = check_issued(certificate, root, sorted(moments), where=where)
     if case.demands.sct:
-        check_certificate_timestamp(certificate, issued.issuer, root, where=where)
+        check_certificate_timestamp(certificate, issued.issuer, root, where=where, now=case.now + _CLOCK_SKEW)
     own = "" if case.demands.sct else authority_name(issued.anchor)
     identity = identity_of(certificate, where=where, issued_by=own)
     _check_scope(identity, root, where)
@@ -148,7 +148,7 @@ def _times(case: Case, entry: LogEntry | None) -> list[_Time]:
     # 4.2.2. The log's word on the entry, and its time where a promise binds that.
     if entry is not None:
         is_oldest = case.bundle.media_type == BUNDLE_V01
-        check_entry_logged(entry, root, where=case.where, promise_is_enough=is_oldest)
+        check_entry_logged(entry, root, where=case.where, is_oldest=is_oldest)
         if entry.promise is not None and entry.integrated_time is not None:
             times.append(_Time(datetime.fromtimestamp(entry.integrated_time, UTC), is_stamp=False))
     latest = max((time.at for time in times), default=now)
@@ -187,7 +187,7 @@ def _check_scope(identity: Identity, root: TrustRoot, where: str) -> None:
 
 
 def _check_log_in_force(case: Case, entry: LogEntry, times: Sequence[_Time]) -> None:
-    windows = [log.window for log in case.root.logs if log.log_id == entry.log_id]
+    windows = windows_of(case.root.logs, entry.log_id)
     for time in times:
         if not any(window.holds(time.at) for window in windows):
             raise TrustError(
