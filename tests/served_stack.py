@@ -27,6 +27,7 @@ def served_sigstore(stack: PrivateSigstore, folder: Path) -> Iterator[PrivateSig
     network, url = stack.network, f"http://127.0.0.1:{stack.network.outside(SERVED_PORT)}"
     issuers = [f"--issuer={ISSUER}=email", f"--issuer={CLUSTER_ISSUER}=kubernetes,ca-file={stack.keys['web-ca.pem']}"]
     at = [f"--home={folder / 'home'}", f"--listen=127.0.0.1:{SERVED_PORT}", f"--url={url}"]
+    at += [f"--oidc-provider={stack.urls['oidc']}"]
     command = [sys.executable, "-P", "-m", "dbom", "trust", "serve", *issuers, *at, f"--client-files={folder}"]
     network.start("served", command)
     try:

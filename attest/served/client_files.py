@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from attest.served.issuers import IssuerKind
 from dbom.canonical import canonical_json, json_object
 from dbom.names import CLIENT_TRUST_CONFIG_V01, SIGNING_CONFIG_V02
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from attest.served.issuers import Issuer
     from dbom.canonical import Json, JsonObject
 
-__all__ = ["client_files", "client_trust_config", "signing_config"]
+__all__ = ["client_files", "client_trust_config", "providers_of", "signing_config"]
 
 _OPERATOR: Final = "dbom"
 
 
-def client_files(trusted_root: bytes, *, url: str, issuers: Sequence[str]) -> Mapping[str, bytes]:
+def client_files(trusted_root: bytes, *, url: str, providers: Sequence[str]) -> Mapping[str, bytes]:
     """Return the files for clients by name: trusted root, signing config, and the client trust config that has both."""
-    signing = signing_config(trusted_root, url=url, issuers=issuers)
+    signing = signing_config(trusted_root, url=url, providers=providers)
     return {
         "trusted_root.json": trusted_root,
         "signing_config.json": signing,
@@ -27,8 +29,14 @@ def client_files(trusted_root: bytes, *, url: str, issuers: Sequence[str]) -> Ma
     }
 
 
-def signing_config(trusted_root: bytes, *, url: str, issuers: Sequence[str]) -> bytes:
-    """Return the signing config of a Sigstore whose services all answer at `url`.
+def providers_of(issuers: Sequence[Issuer]) -> tuple[str, ...]:
+    """Return where people log in: the issuers of e-mail addresses. Clients want one, so without these it is any."""
+    found = tuple(issuer.url for issuer in issuers if issuer.kind is IssuerKind.EMAIL)
+    return found or tuple(issuer.url for issuer in issuers)
+
+
+def signing_config(trusted_root: bytes, *, url: str, providers: Sequence[str]) -> bytes:
+    """Return the signing config of a Sigstore whose services all answer at `url`, and where clients log people in.
 
     They are valid from when the trusted root's log is.
     """
@@ -38,12 +46,12 @@ def signing_config(trusted_root: bytes, *, url: str, issuers: Sequence[str]) -> 
     def service(address: str) -> JsonObject:
         return {"url": address, "majorApiVersion": 1, "validFor": {"start": start}, "operator": _OPERATOR}
 
-    providers: list[Json] = [service(issuer) for issuer in issuers]
+    logins: list[Json] = [service(provider) for provider in providers]
     return canonical_json(
         {
             "mediaType": SIGNING_CONFIG_V02,
             "caUrls": [service(base)],
-            "oidcUrls": providers,
+            "oidcUrls": logins,
             "rekorTlogUrls": [service(base)],
             "rekorTlogConfig": {"selector": "ANY"},
             "tsaUrls": [service(f"{base}/api/v1/timestamp")],

@@ -49,6 +49,15 @@ def serve(
         Path | None,
         typer.Option("--client-files", metavar="DIR", help="Write what clients need there: trust root and addresses."),
     ] = None,
+    oidc_provider: Annotated[
+        str | None,
+        typer.Option(
+            "--oidc-provider",
+            metavar="URL",
+            help="Where clients log people in.",
+            show_default="the issuers of e-mail addresses",
+        ),
+    ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option("--tls-cert", metavar="FILE", help="The serving certificate chain, in PEM.")
     ] = None,
@@ -71,6 +80,7 @@ def serve(
 
     from attest.http_server import parse_listen
     from attest.served.client_files import client_files as files_for
+    from attest.served.client_files import providers_of
     from attest.served.home import open_served
     from attest.served.issuers import issuer_table
     from attest.served.serving import Setting
@@ -86,7 +96,8 @@ def serve(
         at = url or f"{'http' if certificate is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
         if client_files is not None:
             client_files.mkdir(parents=True, exist_ok=True)
-            made = files_for(sigstore.trusted_root(), url=at, issuers=[item.url for item in accepted])
+            providers = (oidc_provider,) if oidc_provider else providers_of(accepted)
+            made = files_for(sigstore.trusted_root(), url=at, providers=providers)
             for name, data in made.items():
                 write_file(client_files / name, data)
             say(f"for clients: {printable(str(client_files / 'client_trust_config.json'))}")

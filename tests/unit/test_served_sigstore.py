@@ -26,7 +26,7 @@ from attest.keys import generate_key
 from attest.local import open_local
 from attest.local.log import LogReader
 from attest.local.merkle import check_consistency, leaf_hash, root_from_proof
-from attest.served.client_files import client_files
+from attest.served.client_files import client_files, providers_of
 from attest.served.home import ServedSigstore, find_served, open_served
 from attest.served.issuers import Issuer, IssuerKind
 from attest.served.keysets import KeySets
@@ -612,11 +612,18 @@ def test_what_is_late_is_not_begun(served: Served) -> None:
 
 
 def test_clients_are_told_where_and_whom(served: Served) -> None:
-    files = client_files(served.sigstore.trusted_root(), url="https://sigstore.example/", issuers=[served.issuer.url])
+    files = client_files(served.sigstore.trusted_root(), url="https://sigstore.example/", providers=[served.issuer.url])
     services = Services.of_trust_config(files["client_trust_config.json"], where="x", now=NOW)
     assert [("https://sigstore.example", 1)] == [(log.url, log.version) for log in services.logs]
     assert ("https://sigstore.example/api/v1/timestamp",) == services.time_stamp_urls
     assert served.sigstore.trusted_root() == files["trusted_root.json"]
+
+
+def test_people_log_in_with_the_issuers_of_addresses() -> None:
+    persons = Issuer("https://a.example", IssuerKind.EMAIL)
+    cluster = Issuer("https://b.example", IssuerKind.KUBERNETES)
+    assert ("https://a.example",) == providers_of([cluster, persons])
+    assert ("https://b.example",) == providers_of([cluster])
 
 
 def test_a_folder_is_made_once(served: Served, tmp_path: Path) -> None:
