@@ -165,7 +165,10 @@ def _line(request: Request, status: int) -> JsonObject:
 
 
 def _only(request: Request, name: str, *, default: str = "") -> str:
-    values = parse_qs(request.query, max_num_fields=10).get(name, [default])
+    try:
+        values = parse_qs(request.query, max_num_fields=10).get(name, [default])
+    except ValueError:
+        raise _malformed("the query has more than ten fields, or can't be read") from None
     if len(values) != 1 or not values[0]:
         raise _malformed(f"the query names {name} once")
     return values[0]

@@ -98,12 +98,15 @@ class KeySets:
         """
         with self._lock:
             kept = self._kept.setdefault(issuer.url, _Kept())
+        # Who has a known key needn't wait while somebody else's unknown one makes us ask a slow issuer.
+        known = _named(kept.keys, key_id) if self._is_fresh(kept) else ()
+        if known:
+            return known
         with kept.lock:
-            now = self._clock()
-            fresh = kept.fetched is not None and now - kept.fetched < MAX_AGE
+            now, fresh = self._clock(), self._is_fresh(kept)
             if (not fresh or not _named(kept.keys, key_id)) and (kept.asked is None or now - kept.asked >= PAUSE):
                 self._renew(kept, issuer)
-                fresh = kept.fetched is not None and self._clock() - kept.fetched < MAX_AGE
+                fresh = self._is_fresh(kept)
             if not fresh:
                 raise RequestRefusedError(
                     TOKEN_REFUSED,
@@ -112,6 +115,9 @@ class KeySets:
                     status=503,
                 )
             return _named(kept.keys, key_id)
+
+    def _is_fresh(self, kept: _Kept) -> bool:
+        return kept.fetched is not None and self._clock() - kept.fetched < MAX_AGE
 
     def _renew(self, kept: _Kept, issuer: Issuer) -> None:
         try:

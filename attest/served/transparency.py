@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest.local.ecdsa import signed
@@ -126,7 +126,7 @@ class TransparencyLog:
     def _check_certificate(self, certificate: x509.Certificate, now: datetime) -> None:
         try:
             certificate.verify_directly_issued_by(self._authority)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             raise _unfit("the certificate isn't of this Sigstore's authority") from None
         start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         if not start <= now <= end:

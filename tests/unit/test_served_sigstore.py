@@ -344,6 +344,37 @@ def test_an_entry_is_logged_once(served: Served) -> None:
     assert 1 == served.size
 
 
+@pytest.mark.parametrize("query", ["", "?logIndex=", "?logIndex=1&logIndex=2", "?" + "a=1&" * 50])
+def test_a_query_that_names_no_entry_is_refused(served: Served, query: str) -> None:
+    answer = served.ask("GET", f"/api/v1/log/entries{query}")
+    assert (400, "malformed") == (answer.status, reason(answer))
+
+
+_LONE = "\\ud800"  # half of a pair, which no encoder takes
+_ODD: dict[str, tuple[str, str]] = {
+    "an envelope": (
+        "/api/v1/log/entries",
+        f'{{"apiVersion":"0.0.1","kind":"dsse","spec":{{"proposedContent":"{_LONE}"}}}}',
+    ),
+    "a kind": ("/api/v1/log/entries", f'{{"apiVersion":"0.0.1","kind":"{_LONE}","spec":{{}}}}'),
+    "a key": ("/api/v2/signingCert", f'{{"publicKeyRequest":{{"publicKey":{{"content":"{_LONE}"}}}}}}'),
+    "a hash": ("/api/v1/timestamp", f'{{"artifactHash":"{_LONE}","hashAlgorithm":"sha256"}}'),
+    "nothing but depth": ("/api/v1/log/entries", '{"a":' * 5000),
+}
+
+
+@pytest.mark.parametrize("case", _ODD)
+def test_texts_that_nobody_can_write_are_refused(served: Served, case: str) -> None:
+    path, body = _ODD[case]
+    assert 400 == served.ask("POST", path, body.encode()).status
+
+
+@pytest.mark.parametrize("changed", ["é", "=", " x", "A"])
+def test_a_token_with_something_behind_it_is_refused(served: Served, changed: str) -> None:
+    answer = served.certify(certificate_request(_P256, "someone@example.com"), f"{served.issuer.token()}{changed}")
+    assert 401 == answer.status
+
+
 def test_a_log_begins_with_the_trust_root(served: Served) -> None:
     """Its index of 0 and empty proof would be left out of bundles by cosign, which others can't read then."""
     body = _check_entry(served, served.ask("GET", "/api/v1/log/entries?logIndex=0"))
