@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dbom.model import Entry, Fingerprint
     from dbom.reuse import Reuse
 
-__all__ = ["fingerprint", "is_url", "source_name"]
+__all__ = ["fingerprint", "is_url", "open_journal", "source_name"]
 
 
 def fingerprint(
@@ -74,7 +74,7 @@ def fingerprint(
             from dbom.remote import fingerprint_url  # noqa: PLC0415  only who names a URL pays for it
 
             _demand_for_urls(text, cache=cache, follow_links=follow_links)
-            log = None if journal is None else opened.enter_context(_journal(journal, text, ignores))
+            log = None if journal is None else opened.enter_context(open_journal(journal, text, ignores))
             return fingerprint_url(
                 text,
                 ignores=ignores,
@@ -86,7 +86,7 @@ def fingerprint(
                 offline=offline,
                 reuse=reuse,
             )
-        log = None if journal is None else opened.enter_context(_journal(journal, os.path.realpath(text), ignores))
+        log = None if journal is None else opened.enter_context(open_journal(journal, text, ignores))
         read = None if executor is None else partial(_read, executor=executor, journal=log, progress=progress)
         return fingerprint_path(
             text,
@@ -132,9 +132,11 @@ def _demand_for_urls(url: str, *, cache: Cache | None, follow_links: bool) -> No
             raise UsageError(USAGE, f"{what} is for local paths", where=printable(url))
 
 
-def _journal(path: str | os.PathLike[str], tree: str, ignores: Sequence[str] | None) -> Journal:
+def open_journal(path: str | os.PathLike[str], source: str, ignores: Sequence[str] | None) -> Journal:
+    """Open the journal at `path` of a run over `source`, a path or a URL. Raises as `Journal.open` does."""
     from dbom.engine import Journal  # noqa: PLC0415  only who asks for it pays for it
 
+    tree = source if is_url(source) else os.path.realpath(source)
     return Journal.open(path, tree=tree, ignores=Ignores.of(ignores).texts)
 
 

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from dbom.reuse import Reuse
     from dbom.storage.objects import RemoteObject, Source
 
-__all__ = ["RemoteFingerprint", "fingerprint_remote", "fingerprint_url", "is_url"]
+__all__ = ["READERS", "RemoteFingerprint", "fingerprint_remote", "fingerprint_url", "is_url", "place_name"]
 
-_READERS = 8
+READERS = 8
 """How many objects are read at once unless a caller says otherwise: they wait for a network, not for a core."""
 
 
@@ -187,7 +187,7 @@ class _Reading:
             )
             _demand_unchanged(listing, again, where)
         pins = {path: pin for path, item in listing.files.items() if (pin := source.location(item))}
-        found = tree_of(_name(place, source), entries, listing, ignores)
+        found = tree_of(place_name(place, source), entries, listing, ignores)
         return RemoteFingerprint(found, source.tree_location(place.key), pins)
 
     def _digests(self, items: Iterable[RemoteItem]) -> Iterator[Entry]:
@@ -202,15 +202,15 @@ class _Reading:
         if self.executor is not None or self.journal is not None:
             yield from self._digests_in_batches(items)
             return
-        with open_executor(self.jobs or _READERS) as threads:
-            yield from _window(items, threads, self.progress, 2 * (self.jobs or _READERS))
+        with open_executor(self.jobs or READERS) as threads:
+            yield from _window(items, threads, self.progress, 2 * (self.jobs or READERS))
 
     def _digests_in_batches(self, items: Iterable[RemoteItem]) -> Iterator[Entry]:
         from dbom.engine.window import digest_items  # noqa: PLC0415  only who asks for it pays for it
 
         with ExitStack() as opened:
             executor = self.executor or opened.enter_context(open_executor(self.jobs))
-            yield from digest_items(items, executor, journal=self.journal, progress=self.progress, readers=_READERS)
+            yield from digest_items(items, executor, journal=self.journal, progress=self.progress, readers=READERS)
 
 
 def _window(items: Iterable[RemoteItem], executor: Executor, progress: Progress | None, ahead: int) -> Iterator[Entry]:
@@ -250,7 +250,7 @@ def _demand_unchanged(before: KeyListing, after: KeyListing, where: str) -> None
     )
 
 
-def _name(place: Place, source: Source) -> str:
+def place_name(place: Place, source: Source) -> str:
     """Return the last segment of the place, which statements carry as the artifact's name."""
     whole = place.key.rstrip("/") or urlsplit(place.root).netloc + urlsplit(place.root).path
     name = whole.rstrip("/").rpartition("/")[2].partition("@")[0] if not place.key else whole.rpartition("/")[2]

@@ -24,6 +24,7 @@ from dbom.cli.options import (
 )
 from dbom.cli.output import demand_outside, json_result, say, write_result
 from dbom.cli.progress import progress_bar
+from dbom.cli.reduced import Reducing, write_reduced
 from dbom.cli.registries import PlatformOption, resolved_all
 from dbom.cli.reused import BundleToReuseOption, Earlier, ReuseOption, demand_reuse
 from dbom.cli.session import current_session, current_settings
@@ -123,6 +124,15 @@ def fingerprint(
     ray_address: Annotated[
         str | None, typer.Option("--ray-address", metavar="ADDRESS", help="The Ray cluster to use.")
     ] = None,
+    segments: Annotated[
+        str | None,
+        typer.Option(
+            "--segments",
+            metavar="URL",
+            help="For a tree too large for one memory: each folder right below PATH is listed and read by one worker,"
+            " which writes the manifest's lines to this folder; all workers must reach it. For folders and s3://.",
+        ),
+    ] = None,
     journal: Annotated[
         Path | None, typer.Option("--journal", metavar="FILE", help="A file from which an interrupted run resumes.")
     ] = None,
@@ -171,6 +181,22 @@ def fingerprint(
     paths = resolved_all(paths, platform)
     settings = current_settings(ignore=tuple(ignore or ()), jobs=jobs or None)
     ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)
+    if segments is not None:
+        reducing = Reducing(
+            segments=segments,
+            manifest=manifest,
+            ignores=ignores,
+            engine=engine or "threads",
+            ray_address=ray_address,
+            jobs=settings.jobs,
+            journal=journal,
+            computed=computed,
+        )
+        shards = scheme is Scheme.SHARDS
+        whole = {"--save": save, "--reuse": reuse, "--how": how, "--also": also, "--follow-links": follow_links}
+        reducing.demand_fitting(paths, {**whole, "--snapshot": snapshot, "--scheme shards": shards})
+        write_reduced(paths[0], reducing.read(paths[0]), output, json=format_ is TextOrJson.JSON)
+        return
     with opened_cache(wanted=not no_cache and scheme is Scheme.FILES) as cache:
         reading = _Reading(
             scheme,

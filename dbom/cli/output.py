@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,21 @@ from dbom.rules.artifacts import WRITES_INTO_ARTIFACT
 from dbom.rules.everyday import OUTPUT_UNWRITABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
     from dbom.canonical import JsonObject
 
-__all__ = ["STDOUT", "demand_outside", "give_up_stdout", "json_result", "say", "write_file", "write_result"]
+__all__ = [
+    "STDOUT",
+    "demand_outside",
+    "give_up_stdout",
+    "json_result",
+    "opened_file",
+    "say",
+    "write_file",
+    "write_result",
+]
 
 
 STDOUT = "standard output"
@@ -68,12 +79,16 @@ def write_file(path: Path, data: bytes) -> None:
 
     A link is followed, as a shell would. A pipe or a device (`/dev/stdout`) is written to, never replaced by a file.
     """
+    with opened_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def opened_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be written piece by piece, whole or not at all; otherwise as `write_file`."""
     try:
-        if _is_stream(path):
-            with path.open("wb", buffering=0) as stream:
-                stream.write(data)
-        else:
-            _replace(Path(os.path.realpath(path)), data)
+        with path.open("wb", buffering=0) if _is_stream(path) else _replaced(Path(os.path.realpath(path))) as file:
+            yield file
     except OSError as error:
         raise PathError(OUTPUT_UNWRITABLE, f"can't be written: {error.strerror}", where=printable(str(path))) from error
 
@@ -86,13 +101,15 @@ def _is_stream(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _replace(path: Path, data: bytes) -> None:
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """Give a file beside `path` that takes its place at the end, and is gone where that isn't reached."""
     import tempfile
 
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".dbom-tmp-")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)

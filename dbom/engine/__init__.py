@@ -10,7 +10,7 @@ from dbom.engine.reduce import Part, ReducedTree, reduce_parts, reduce_tree, tre
 from dbom.engine.renewing import RenewingExecutor
 from dbom.engine.segments import Segment
 from dbom.engine.shared import SharedItem
-from dbom.engine.subtrees import Subtree, local_parts
+from dbom.engine.subtrees import Subtree, cut, local_parts
 from dbom.engine.window import digest_items
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "SharedItem",
     "Subtree",
     "batches",
+    "cut",
     "digest_items",
     "in_order",
     "local_parts",

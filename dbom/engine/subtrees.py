@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dbom.engine.batching import Filling
 from dbom.engine.order import Child, in_order
-from dbom.engine.shared import SharedItem
+from dbom.engine.shared import shared
 from dbom.errors import ChangedError, NameRefusedError, PathError
 from dbom.hashing import FileState, LocalItem
 from dbom.ignores import Ignores, is_sidecar
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dbom.engine.reduce import Part
     from dbom.items import Item
 
-__all__ = ["Subtree", "local_parts"]
+__all__ = ["Subtree", "cut", "local_parts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +56,55 @@ def local_parts(root: str, ignores: Sequence[str], *, depth: int = 1) -> Iterato
     the levels above are listed here, while the parts are taken.
     """
     texts = Ignores.of(ignores).texts
-    listed = _lister(root, Ignores.of(ignores))
+    return cut(_lister(root, Ignores.of(ignores)), lambda folder: Subtree(root, folder, texts), depth=depth)
 
-    def children(path: str) -> Iterator[Child[str, Part | LocalItem]]:
+
+def cut(
+    listed: Callable[[str], Iterable[Child[str, Item]]], part: Callable[[str], Part], *, depth: int
+) -> Iterator[Part]:
+    """Cut a tree into a part for each folder `depth` levels below its root, and batches of the files above them.
+
+    `listed` gives the children of a folder by its path in the tree, `part` makes the part of a folder.
+    """
+
+    def children(path: str) -> Iterator[Child[str, _Piece]]:
         level = path.count("/") + 1 if path else 0
         for child in listed(path):
-            if child.folder is None or level + 1 < depth:
-                yield Child(child.name, child.folder, child.file)
-            else:
+            if child.file is not None:
+                yield Child(child.name, file=_Piece(item=shared(child.file)))
+            elif child.folder is not None and level + 1 < depth:
+                yield Child(child.name, folder=child.folder)
+            elif child.folder is not None:
                 # A part in a folder's place: its name carries the / that folders are ordered by.
-                yield Child(f"{child.name}/", file=Subtree(root, child.folder, texts))
+                yield Child(f"{child.name}/", file=_Piece(part=part(child.folder)))
 
-    return _grouped(child.file for child in in_order("", children))
+    return _grouped(child.file for child in in_order("", children) if child.file is not None)
 
 
-def _grouped(found: Iterable[Part | LocalItem | None]) -> Iterator[Part]:
+class _Piece(NamedTuple):
+    """A part, or a file that lies above all parts."""
+
+    item: Item | None = None
+    part: Part | None = None
+
+
+def _grouped(pieces: Iterable[_Piece]) -> Iterator[Part]:
     """Give the parts, and the files between them in batches that hold no part between their first and last."""
     loose = Filling()
-    for each in found:
-        batch = loose.add(SharedItem(*each)) if isinstance(each, LocalItem) else loose.rest()
+    for piece in pieces:
+        batch = loose.rest() if piece.item is None else loose.add(piece.item)
         if batch is not None:
             yield batch
-        if each is not None and not isinstance(each, LocalItem):
-            yield each
+        if piece.part is not None:
+            yield piece.part
     if (last := loose.rest()) is not None:
         yield last
 
 
-def _lister(root: str, ignores: Ignores) -> Callable[[str], list[Child[str, LocalItem]]]:
+def _lister(root: str, ignores: Ignores) -> Callable[[str], list[Child[str, Item]]]:
     """Return a function from a folder's path in the tree to those of its children that count."""
 
-    def children(path: str) -> list[Child[str, LocalItem]]:
+    def children(path: str) -> list[Child[str, Item]]:
         real = f"{root}/{path}" if path else root
         try:
             with os.scandir(real) as entries:
@@ -103,7 +121,7 @@ def _lister(root: str, ignores: Ignores) -> Callable[[str], list[Child[str, Loca
     return children
 
 
-def _child(root: str, path: str, entry: os.DirEntry[str], ignores: Ignores) -> Child[str, LocalItem] | None:
+def _child(root: str, path: str, entry: os.DirEntry[str], ignores: Ignores) -> Child[str, Item] | None:
     place = printable(f"{root}/{path}")
     if (fault := path_fault(path)) is not None:
         raise NameRefusedError(NAME_REFUSED, f"the name {fault}", where=place)

@@ -53,15 +53,23 @@ class S3Source:
 
     def below(self, prefix: str) -> Iterator[RemoteObject]:
         """List current objects, with their versions where the bucket keeps some and lets us see them."""
+        return self._below(prefix, None)
+
+    def _below(self, prefix: str, folders: list[str] | None) -> Iterator[RemoteObject]:
         if self._keeps_versions():
             try:
-                yield from self._listed("list_object_versions", "Versions", prefix)
+                yield from self._listed("list_object_versions", "Versions", prefix, folders)
             except PathError as error:
                 if error.rule is not PATH_UNREADABLE:
                     raise
             else:
                 return
-        yield from self._listed("list_objects_v2", "Contents", prefix)
+        yield from self._listed("list_objects_v2", "Contents", prefix, folders)
+
+    def level(self, prefix: str) -> tuple[list[RemoteObject], list[str]]:
+        """List what lies right below `prefix`, empty or ending in `/`: its objects, and the prefixes of its folders."""
+        folders: list[str] = []
+        return list(self._below(prefix, folders)), folders
 
     def fetch(self, item: RemoteObject, start: int, stop: int) -> Iterator[bytes]:
         """Read a range of the very object that was listed: If-Match, and its version where it has one."""
@@ -137,10 +145,14 @@ class S3Source:
             return False
         return answer.get("Status") in ("Enabled", "Suspended")
 
-    def _listed(self, method: str, wanted: str, prefix: str) -> Iterator[RemoteObject]:
+    def _listed(self, method: str, wanted: str, prefix: str, folders: list[str] | None) -> Iterator[RemoteObject]:
+        """List objects; with `folders` only those right below the prefix, and put the prefixes of the others in it."""
         position: dict[str, object] = {}
+        asked = {"Prefix": prefix} if folders is None else {"Prefix": prefix, "Delimiter": "/"}
         while True:
-            page = self._call(method, prefix, Prefix=prefix, **position)
+            page = self._call(method, prefix, **asked, **position)
+            if folders is not None:
+                folders.extend(str(found["Prefix"]) for found in page.get("CommonPrefixes") or ())
             for found in page.get(wanted) or ():
                 if found.get("IsLatest", True):
                     yield RemoteObject(str(found["Key"]), int(found["Size"]), _tag(found), _version(found))

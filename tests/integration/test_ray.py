@@ -26,6 +26,7 @@ from dbom.engine.ray_engine import LostWorkerError, RayExecutor, _settle, _trans
 from dbom.errors import ChangedError, StoreError
 from dbom.hashing import FileState, LocalItem
 from dbom.model import tree_digest
+from dbom.reducing import reduce_source
 from dbom.remote import fingerprint_url
 from dbom.storage.objects import RemoteItem, source_of
 from dbom.tree import fingerprint_path
@@ -275,6 +276,18 @@ def test_the_digest_is_the_same_where_a_worker_is_killed_midway(
 def test_objects_of_a_bucket_have_the_same_digest_on_a_cluster(cluster: RayExecutor, here: Path) -> None:
     found = fingerprint_url("s3://bkt/data", executor=cluster)
     assert fingerprint_path(here) == found
+
+
+def test_folders_of_a_disk_and_of_a_bucket_are_reduced_on_a_cluster(
+    cluster: RayExecutor, here: Path, tmp_path: Path
+) -> None:
+    expected, segments = fingerprint_path(here), str(tmp_path / "segments")
+    assert cluster.parallelism
+    for source in (here, "s3://bkt/data"):
+        found = reduce_source(
+            source, segments=segments, engine="ray", journal=tmp_path / f"journal of {here == source}"
+        )
+        assert (expected.digest, len(expected.entries)) == (found.tree.digest, found.tree.files)
 
 
 def test_an_object_whose_worker_is_killed_in_the_middle_of_it_is_read_again(
