@@ -342,7 +342,17 @@ def test_a_hard_link_leads_to_a_file(registry: MemoryRegistry, target: str) -> N
 def test_a_file_twice_in_one_layer_is_refused_and_a_folder_is_not(registry: MemoryRegistry) -> None:
     with pytest.raises(PathError, match="twice"):
         _paths(_image(registry, tar_layer(("a", b"1"), ("a", b"2"))))
+    for pair in ((("a", b"1"), _folder("a")), (_folder("a"), ("a", b"1")), (_hard("a", "f"), _folder("a"))):
+        with pytest.raises(PathError, match="twice"):
+            _paths(_image(registry, tar_layer(("f", b"1"), *pair)))
     assert _paths(_image(registry, tar_layer(_folder("d"), ("d/a", b"1"), _folder("d"))))
+
+
+@pytest.mark.parametrize("name", ["a/", "d/a///", "a" * 200 + "/"])
+def test_a_file_that_is_named_as_a_folder_is_refused(registry: MemoryRegistry, name: str) -> None:
+    for member in ((name, b"1"), _link(name, "f")):
+        with pytest.raises(PathError, match="named as a folder"):
+            _paths(_image(registry, tar_layer(("f", b"1"), member)))
 
 
 def test_devices_and_pipes_are_refused(registry: MemoryRegistry) -> None:

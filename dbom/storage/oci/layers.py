@@ -121,6 +121,8 @@ def _member(archive: tarfile.TarFile, member: tarfile.TarInfo, where: str) -> Me
         return Member(path, FolderMember()) if path else None
     if not path:
         raise _refused("has a member without a name", where)
+    if member.name.endswith("/") or member.pax_headers.get("path", "").endswith("/"):
+        raise _refused("is named as a folder and is none", f"{where}: {printable(path)}")
     if member.issym():
         return Member(path, LinkMember(member.linkname))
     if member.islnk():

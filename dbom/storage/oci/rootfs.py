@@ -74,7 +74,7 @@ class Rootfs:
         Raises `PathError` for a layer that has no single reading.
         """
         added: list[Member] = []
-        seen: set[str] = set()
+        folders: dict[str, bool] = {}
         for member in members:
             folder, _, name = member.path.rpartition("/")
             if name == _OPAQUE:
@@ -82,9 +82,10 @@ class Rootfs:
             elif name.startswith(_WHITEOUT):
                 self._remove(f"{folder}/{name[len(_WHITEOUT) :]}".lstrip("/"), member.path)
             else:
-                if member.path in seen and (member.hard or not isinstance(member.what, FolderMember)):
+                is_folder = isinstance(member.what, FolderMember) and not member.hard
+                if member.path in folders and not (is_folder and folders[member.path]):
                     raise self._refused("stands in one layer twice", member.path)
-                seen.add(member.path)
+                folders[member.path] = is_folder
                 added.append(member)
         for member in added:
             self._lay(member)
