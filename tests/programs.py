@@ -14,7 +14,10 @@ _SYSTEM = ("/usr/sbin", "/sbin", "/usr/lib/postgresql/15/bin")
 
 def peers_folder() -> Path:
     """Return the folder that `make peers` fills."""
-    return Path(os.environ.get("DBOM_TEST_PEERS") or Path("~/.cache/dbom/test-peers").expanduser())
+    given = os.environ.get("DBOM_TEST_PEERS")
+    return (
+        Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dbom/test-peers"
+    )
 
 
 def find_program(name: str) -> str | None:

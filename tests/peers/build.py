@@ -107,7 +107,9 @@ DEBIAN_PEERS = {
 def cache_folder() -> Path:
     """Return the folder that built peers are kept in."""
     given = os.environ.get("DBOM_TEST_PEERS")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "dbom/test-peers"
+    return (
+        Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dbom/test-peers"
+    )
 
 
 def pinned(peer: GoPeer) -> str:
@@ -167,7 +169,7 @@ def build_npm(folder: Path) -> str:
     if all((folder / file).exists() for file in NPM_PEERS) and stamp.exists() and stamp.read_text() == pins:
         return f"there ({folder / 'node_modules'})"
     if shutil.which("npm") is None:
-        return "left out: npm, which brings it, isn't there"
+        return "left out: npm, which brings them, isn't there (apt-get install npm)"
     started = time.monotonic()
     words = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
     subprocess.run([*words, *packages], check=True)
@@ -175,10 +177,22 @@ def build_npm(folder: Path) -> str:
     return f"installed in {time.monotonic() - started:.0f} s ({folder / 'node_modules'})"
 
 
+def absent() -> dict[str, str]:
+    """Return the programs from Debian that aren't there, by their packages; also looked for where PATH seldom leads."""
+    places = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+    return {package: name for name, package in DEBIAN_PEERS.items() if not shutil.which(name, path=places)}
+
+
 def main(names: list[str]) -> int:
     """Bring every peer, or the Go peers of these names, saying what was found and what was built."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
+    unknown = sorted(set(names) - {peer.name for peer in GO_PEERS})
+    if unknown:
+        raise SystemExit(f"error: no Go peer is called {', '.join(unknown)}")
+    missing = {} if names else absent()
+    for package, name in missing.items():  # before the builds, which take long where nothing is there yet
+        sys.stderr.write(f"error: missing {name} (apt-get install {package})\n")
     for peer in GO_PEERS:
         if not names or peer.name in names:
             sys.stdout.write(f"{peer.name}: {build(peer, folder)}\n")
@@ -187,9 +201,6 @@ def main(names: list[str]) -> int:
         return 0
     sys.stdout.write(f"dvc, model_signing: {build_python(folder)}\n")
     sys.stdout.write(f"azurite, sigstore: {build_npm(folder)}\n")
-    missing = {package: program for program, package in DEBIAN_PEERS.items() if not shutil.which(program)}
-    for package, program in missing.items():
-        sys.stderr.write(f"error: missing {program} (apt-get install {package})\n")
     return 1 if missing else 0
 
 
