@@ -3,6 +3,10 @@
 `make bench` runs it. It exits 1 where a ratio is over its bound. Both sides start from the bundle's bytes: ours ends
 with a statement that has been read and checked, sigstore-python's `Bundle.from_json` and `verify_dsse` with the
 payload's bytes alone. Runs alternate, so that whatever else the machine does falls on both.
+
+The 1 MB row is over its bound. What isn't JSON takes what verify_dsse takes; the rest is reading the statement, which
+only ours does: of that a third is the parser, a half the search for doubled keys (a call for each of 10,000 objects), a
+sixth the depth. The parser alone would come to some 1.5; pydantic_core's, proven by writing the bytes again, to 2 and more.
 """
 
 from __future__ import annotations
