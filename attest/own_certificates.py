@@ -43,12 +43,12 @@ class OwnCertificate:
         Raises `DocumentError` where it isn't that. Whether it can sign now is for `check` to say.
         """
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415  heavy
-        from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415  heavy
+        from cryptography.x509 import InvalidVersion, load_pem_x509_certificates  # noqa: PLC0415  heavy
 
         try:
             ders = [item.public_bytes(Encoding.DER) for item in load_pem_x509_certificates(pem)]
             chain = tuple(load_certificate(der, where=where) for der in ders)
-        except (ValueError, EvidenceError) as error:
+        except (ValueError, InvalidVersion, EvidenceError) as error:
             raise _refused("not a chain of certificates in PEM", where) from error
         if not 1 < len(chain) <= _MAX_CERTIFICATES:
             raise _refused(f"a chain of {len(chain)}, where the signer's certificate and its root must be", where)

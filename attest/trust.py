@@ -226,13 +226,17 @@ def _scope(authorities: tuple[TrustedChain, ...]) -> str | None:
 
 
 def _scope_of(chain: TrustedChain) -> str | None:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  heavy
     from cryptography.x509.oid import NameOID  # noqa: PLC0415  heavy
 
     if not _is_local(chain):
         return None
     root = _loaded(chain.certificates[-1])
     names = [str(name.value) for name in root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    expected = local_issuer(root.public_key())
+    try:
+        expected = local_issuer(root.public_key())
+    except UnsupportedAlgorithm as error:
+        raise _FaultError(f"a local Sigstore's root has a key that can't be read: {error}") from error
     if names != [expected]:
         raise _FaultError(f"a local Sigstore's root names {names}, and its key only allows {expected}")
     return expected
@@ -252,11 +256,11 @@ def _is_local(chain: TrustedChain) -> bool:
 def _written(pem: bytes, where: str) -> JsonObject:
     """Return a PEM chain as a trusted root writes it; it is valid for as long as its certificates are."""
     from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415  heavy
-    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415  heavy
+    from cryptography.x509 import InvalidVersion, load_pem_x509_certificates  # noqa: PLC0415  heavy
 
     try:
         chain = load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except (ValueError, InvalidVersion) as error:
         raise DocumentError(TRUST_ROOT_MALFORMED, "not a chain of certificates in PEM", where=where) from error
     start = max(certificate.not_valid_before_utc for certificate in chain)
     written: list[Json] = [{"rawBytes": base64.b64encode(item.public_bytes(Encoding.DER)).decode()} for item in chain]

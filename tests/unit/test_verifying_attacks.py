@@ -24,6 +24,7 @@ from attest.certificates import identity_of, load_certificate
 from attest.dsse import early_model_encoding
 from attest.identity import IdentityPattern
 from attest.issuing import check_issued
+from attest.own_certificates import OwnCertificate
 from attest.statement import Statement, Subject
 from attest.time_stamps import check_time_stamp
 from attest.trust import TrustRoot
@@ -90,6 +91,15 @@ def test_a_trust_root_with_a_certificate_of_an_unknown_version_is_refused() -> N
     one["rawBytes"] = b64(other_version(base64.b64decode(one["rawBytes"])))
     with pytest.raises(DocumentError, match="can't be read"):
         TrustRoot.parse(written(root), where="root")
+
+
+def test_a_chain_in_pem_with_a_certificate_of_an_unknown_version_is_refused() -> None:
+    ders = [item.public_bytes(Encoding.DER) for item in MADE.authority()]
+    pem = b"".join(pem_of(der, "CERTIFICATE") for der in (other_version(ders[0]), ders[1]))
+    with pytest.raises(DocumentError, match="not a chain of certificates in PEM"):
+        TrustRoot.of_certificates(None, pem, where="chain")
+    with pytest.raises(DocumentError, match="not a chain of certificates in PEM"):
+        OwnCertificate.read(pem, fixed_key("signing key"), where="chain")
 
 
 def test_a_time_stamp_with_a_certificate_of_an_unknown_version_is_refused() -> None:
