@@ -82,7 +82,12 @@ class Key:
 _EXPECTED = "whom verification expects"
 
 KEYS: Final[tuple[Key, ...]] = (
-    Key("jobs", int, "Threads to read with; 0 is one for each core.", in_project=True),
+    Key(
+        "jobs",
+        int,
+        "Threads to read with; 0 is what suits: one for each core, one alone for tiny files, 8 for a URL.",
+        in_project=True,
+    ),
     Key("license", str, "The licence that generated BOMs state, as an SPDX expression.", in_project=True),
     Key("supplier", str, "The supplier that generated BOMs name.", in_project=True),
     Key("ignore", tuple, "Patterns to leave out of trees, beside the default ones."),

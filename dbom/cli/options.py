@@ -32,7 +32,13 @@ OutputOption = Annotated[
     typer.Option("-o", "--output", metavar="FILE", help="Where to write the result; - is stdout.", show_default="-"),
 ]
 JobsOption = Annotated[
-    int, typer.Option("--jobs", min=0, metavar="N", help="Threads to read with; 0 is one for each core.")
+    int,
+    typer.Option(
+        "--jobs",
+        min=0,
+        metavar="N",
+        help="Threads to read with; 0 is what suits: one for each core, one alone for tiny files, 8 for a URL.",
+    ),
 ]
 IgnoreOption = Annotated[
     list[str] | None,

@@ -116,13 +116,13 @@ def sign(
     Example: dbom sign model/ --location hf://org/model@0123456789abcdef0123456789abcdef01234567
     """
     from attest.handover import handovers
-    from attest.location import Location
+    from attest.locating import pinned_location
     from attest.publishing import BomSource, prepare_artifact, publish
     from attest.store import open_store
     from dbom.cli.signed import signed_document, signed_text
 
     paths, here = artifact_paths(artifacts), Path.cwd()  # where there is none, that is said before anything is signed
-    locations = [Location.parse(text) for text in location or ()]
+    locations = [pinned_location(text, offline=current_session().offline) for text in location or ()]
     _demand_one(paths, about_one=bom is not None or oms is not None or bool(locations) or reuse is not None)
     demand_reuse(reuse, bundles=bundle, expected=expected)
     demand_outside(oms, map(str, paths))
