@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from cryptography.x509 import load_der_x509_certificate
+from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
 from attest.local import old_log
 from attest.local.generations import all_folders, base_of
@@ -146,7 +147,7 @@ def _certified(bundles: Sequence[LoggedBundle]) -> dict[bytes, str]:
         try:
             certificate = load_der_x509_certificate(item.certificate or b"")
             found[certificate.tbs_precertificate_bytes] = item.where
-        except ValueError:
+        except (ValueError, InvalidVersion):
             found[item.where.encode()] = item.where
     return found
 
@@ -254,7 +255,7 @@ def _named(known: Sequence[NamedLog], name: str, folder: Path) -> NamedLog:
 def _public(named: NamedLog, folder: Path) -> ec.EllipticCurvePublicKey:
     try:
         key = load_der_public_key(named.key)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise PathError(LOCAL_STATE, "a log's key is malformed", where=printable(str(folder))) from error
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise PathError(LOCAL_STATE, "a log's key isn't one of ECDSA", where=printable(str(folder)))

@@ -94,13 +94,17 @@ def _signed_what(spec: JsonObject) -> tuple[str, bytes]:
 
 
 def _certificate(verifier: bytes) -> Certificate | None:
-    from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate  # noqa: PLC0415  heavy
+    from cryptography.x509 import (  # noqa: PLC0415  heavy
+        InvalidVersion,
+        load_der_x509_certificate,
+        load_pem_x509_certificate,
+    )
 
-    if b"-----BEGIN CERTIFICATE-----" in verifier:
-        return load_pem_x509_certificate(verifier)
     try:
+        if b"-----BEGIN CERTIFICATE-----" in verifier:
+            return load_pem_x509_certificate(verifier)
         return load_der_x509_certificate(verifier)
-    except ValueError:
+    except (ValueError, InvalidVersion):
         return None
 
 
