@@ -42,8 +42,10 @@ class Location:
             return cls(f"hf://{match['base']}", match["pin"])
         if match := _OBJECT.fullmatch(text):
             pins = [value for key, value in parse_qsl(match["query"]) if key == _VERSION_KEYS[match["scheme"]]]
-            if len(pins) == 1 and len(parse_qsl(match["query"])) == 1:
-                return cls(f"{match['scheme']}://{match['base']}", pins[0])
+            found = cls(f"{match['scheme']}://{match['base']}", "".join(pins))
+            # (A pin that is escaped in the text would be read as another once it is written back.)
+            if len(pins) == 1 and str(found) == text:
+                return found
         raise UsageError(
             LOCATION_UNPINNED,
             "not a pinned location",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from dbom.canonical import JsonObject
+
 _NOW = datetime(2026, 3, 1, tzinfo=UTC)
 _STATEMENT = Statement.build(Subject.of("data", Digest(Kind.FILE, "0" * 64)), PREDICATE_BOM, {})
 
@@ -55,8 +57,8 @@ def test_entries_of_every_kind_name_what_was_signed_and_who_where_they_say(sigst
     certificate = _certificate(sigstore)
     pem, der = certificate.public_bytes(Encoding.PEM), certificate.public_bytes(Encoding.DER)
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    in_v2 = {"x509Certificate": {"rawBytes": base64.b64encode(der).decode()}}
-    bare = {"publicKey": {"rawBytes": base64.b64encode(key).decode()}}
+    in_v2: JsonObject = {"x509Certificate": {"rawBytes": base64.b64encode(der).decode()}}
+    bare: JsonObject = {"publicKey": {"rawBytes": base64.b64encode(key).decode()}}
     who = str(sigstore.identity)
     for entry, kind, said in (
         (hashedrekord_entry(bytes(32), b"sig", pem), "hashedrekord 0.0.1", who),
