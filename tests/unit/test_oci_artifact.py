@@ -6,7 +6,10 @@ import gzip
 import hashlib
 import io
 import json
+import sys
 import tarfile
+from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +29,20 @@ from memory_registry import (
     tar_layer,
 )
 
-from dbom.errors import DocumentError, MismatchError, NameRefusedError, PathError, UsageError
+from dbom.errors import (
+    DocumentError,
+    MismatchError,
+    MissingExtraError,
+    NameRefusedError,
+    PathError,
+    StoreError,
+    UsageError,
+)
 from dbom.fingerprinting import fingerprint
 from dbom.oci import pinned_artifact
-from dbom.storage.oci import parse_platform
+from dbom.storage.oci import Descriptor, Reference, Registry, parse_platform, read_artifact
+from dbom.storage.oci.blobs import BlobFile
+from dbom.storage.oci.source import OciSource, blob_object
 from dbom.storage.retries import Retries
 from dbom.tree import fingerprint_path
 
@@ -501,3 +514,85 @@ def test_a_manifest_with_a_key_twice_is_refused(registry: MemoryRegistry) -> Non
 def test_what_is_neither_manifest_nor_index_is_refused(registry: MemoryRegistry) -> None:
     with pytest.raises(DocumentError, match="neither"):
         fingerprint(registry.url(registry.add_manifest({"schemaVersion": 2}, media_type="text/html")))
+
+
+def test_what_is_read_of_an_archive_is_counted(registry: MemoryRegistry) -> None:
+    layer = tar_layer(("a", b"1" * 1000))
+    counted = _Counted()
+    read_artifact(Reference.parse(_image(registry, layer)), progress=counted)
+    assert len(layer[0]) == counted.expected == counted.advanced
+
+
+def test_an_archive_that_is_longer_than_announced_is_refused(registry: MemoryRegistry) -> None:
+    layer = tar_layer(("a", b"1"))
+    registry.spoilt[digest_of(layer[0])] = lambda data: data + bytes(10240)
+    with pytest.raises(MismatchError, match="other bytes"):
+        _paths(_image(registry, layer))
+
+
+def test_zstd_that_is_damaged_or_missing_is_said(registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = tar_layer(("a", b"1" * 5000), packing="zstd")
+    with pytest.raises(PathError, match="can be read"):
+        _paths(_image(registry, (good[0][:8] + b"\xff" * 20 + good[0][28:], good[1], good[2])))
+    if sys.version_info < (3, 14):
+        monkeypatch.setitem(sys.modules, "zstandard", None)
+        with pytest.raises(MissingExtraError, match="zstd"):
+            _paths(_image(registry, good))
+
+
+def test_a_member_that_holds_less_than_it_announces_is_refused(registry: MemoryRegistry) -> None:
+    data = packed(("a", b"1" * 2000), ("b", b"2"))
+    with pytest.raises(PathError):
+        _paths(_image(registry, (data[:1024], *tar_layer()[1:])))
+    negative = tarfile.TarInfo("a")
+    negative.pax_headers = {"size": "-5"}
+    with pytest.raises(PathError, match="announced"):
+        _paths(_image(registry, tar_layer(negative)))
+
+
+def test_a_range_of_a_blob_is_just_that_range_and_a_longer_blob_is_refused(registry: MemoryRegistry) -> None:
+    url = registry.url(registry.add_artifact(file_layer("a", b"0123456789")))
+    source = OciSource(url, {"HOME": "/nowhere"})
+    item = blob_object("a", 10, digest_of(b"0123456789").removeprefix("sha256:"))
+    for ranges in (True, False):
+        registry.ranges = ranges
+        assert b"234" == b"".join(source.fetch(item, 2, 5))
+        assert b"0123456789" == b"".join(source.fetch(item, 0, 10))
+        assert not list(source.fetch(item, 3, 3))
+    short = blob_object("a", 4, digest_of(b"0123456789").removeprefix("sha256:"))
+    with pytest.raises(MismatchError, match="other bytes"):
+        list(source.fetch(short, 0, 4))
+    assert (f"{url}: a", url) == (source.shown("a"), source.shown(""))
+    assert ("", url) == (source.location(item), source.tree_location(""))
+    for ask in (source.find, lambda prefix: list(source.below(prefix))):
+        with pytest.raises(NotImplementedError):
+            ask("a")
+    source.demand_same(item)
+    source.close()
+
+
+def test_a_blob_that_was_not_read_to_its_end_is_read_and_compared_all_the_same(registry: MemoryRegistry) -> None:
+    data = b"0123456789" * 100_000
+    blob = Descriptor("x", registry.add_blob(data), len(data))
+    with closing(BlobFile(Registry(registry.host, {"HOME": "/nowhere"}), "models/iris", blob, "here")) as file:
+        assert (b"", b"0123") == (file.read(0), file.read(4))
+        file.finish()
+    for change, error in (((lambda _: data[:-1]), StoreError), ((lambda _: data[:-1] + b"x"), MismatchError)):
+        registry.spoilt[blob.digest] = change
+        with (
+            closing(BlobFile(Registry(registry.host, {"HOME": "/nowhere"}), "models/iris", blob, "here")) as file,
+            pytest.raises(error),
+        ):
+            file.finish()
+
+
+@dataclass
+class _Counted:
+    expected: int = 0
+    advanced: int = 0
+
+    def expect(self, size: int) -> None:
+        self.expected += size
+
+    def advance(self, size: int) -> None:
+        self.advanced += size
