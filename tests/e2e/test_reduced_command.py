@@ -68,6 +68,11 @@ def test_ignored_by_flag_is_left_out(data: Path, capsys: pytest.CaptureFixture[s
     )
 
 
+def test_a_file_url_is_the_folder_it_names(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 0 == run(["fingerprint", data.as_uri(), "--segments", "segments"])
+    assert str(fingerprint_path(data).digest) in capsys.readouterr().out
+
+
 def test_a_manifest_that_cannot_be_whole_is_not_written(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data / "link").symlink_to("z")
     assert 2 == run(["fingerprint", "data", "--segments", "segments", "--manifest", "manifest"])
