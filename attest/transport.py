@@ -67,7 +67,8 @@ class Transport:
             answer = within(self.deadline, lambda: _asked(self, method, url, body, content_type))
         if answer.status >= _REDIRECT and answer.status not in accepted:
             what = "the service refused" if answer.status >= _BAD else "the service points elsewhere"
-            said = printable(answer.body[:300].decode(errors="replace").strip())
+            # What was sent with a token may say it again.
+            said = "" if self.bearer is not None else printable(answer.body[:300].decode(errors="replace").strip())
             raise SigningError(REMOTE_SIGNING, f"{what}: HTTP {answer.status} {said}".rstrip(), where=where)
         return answer
 
