@@ -16,11 +16,11 @@ from attest.revocation_reading import REVOCATION_PREDICATES
 from attest.revocation_status import RevocationEvidence
 from attest.revocation_verdict import NOT_ASKED, refuse_revoked, without_revoked
 from attest.sidecar import Sidecar
-from attest.store import UnreadBundle
+from attest.store import UnreadBundle, all_entries
 from attest.verification import Answer, Source, Verification
 from attest.verified import Rejection, VerifiedStatement
 from attest.verifying import verify_bundle
-from dbom.errors import PathError, StoreError, UsageError
+from dbom.errors import PathError, UsageError
 from dbom.model import FROM_CACHE, Finding, Kind, Severity
 from dbom.printable import printable
 from dbom.reading import digest_files
@@ -188,23 +188,13 @@ def _gathered(
             seen.add(bundle.sha256)
             yield bundle, source
     for store in stores:
-        for entry in _entries(store):
+        # A store that can't be reached is something that can't be read: what lies elsewhere may be enough.
+        for entry in all_entries(store):
             if isinstance(entry, UnreadBundle):
                 yield entry, Source.STORE
             elif entry.sha256 not in seen:
                 seen.add(entry.sha256)
                 yield entry, Source.STORE
-
-
-def _entries(store: Store) -> Iterator[StoredBundle | UnreadBundle]:
-    """Yield what is in a store; one that can't be reached, or not to its end, is something that can't be read.
-
-    No place is required: what lies elsewhere may be enough, and where it isn't, nothing can be told.
-    """
-    try:
-        yield from store.entries()
-    except StoreError as error:
-        yield UnreadBundle(error, store.url)
 
 
 def _answers(

@@ -208,7 +208,9 @@ def verify(
     from attest.store import open_store  # noqa: PLC0415  loaded on first use
 
     authorities = _authorities(identity, issuer, key, trusted_root)
-    return verify_artifact(path, authorities, now=_now(), stores=[open_store(url) for url in stores], jobs=jobs)
+    return verify_artifact(
+        path, authorities, now=_now(), stores=[open_store(url, at_once=False) for url in stores], jobs=jobs
+    )
 
 
 def _authorities(

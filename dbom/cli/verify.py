@@ -224,7 +224,7 @@ def _results(
 def _opened(urls: Sequence[str]) -> list[Store]:
     from attest.store import open_store
 
-    return [open_store(url, offline=current_session().offline) for url in urls]
+    return [open_store(url, offline=current_session().offline, at_once=False) for url in urls]
 
 
 def _asking(condition: _Condition, revocations: RevocationCheck) -> Asking:
