@@ -169,7 +169,7 @@ class AuthorityReader:
 
 
 def _check_key(pem: bytes, where: str) -> None:
-    from attest.key_verifying import VerifyingKey  # noqa: PLC0415  only policies with keys pay for it
+    from attest.verifier.key_verifying import VerifyingKey  # noqa: PLC0415  only policies with keys pay for it
 
     VerifyingKey.parse(pem, where=where)
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from attest.location import Location
-from attest.revocation_verdict import without_taken_back
-from attest.store import StoredBundle
+from attest.revocation.verdict import without_taken_back
+from attest.stores.store import StoredBundle
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.errors import DbomError
 from dbom.model import Finding, Severity, Unknown
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from admission.policy import Policy
     from attest.authority import Authority
-    from attest.store import Store
+    from attest.stores.store import Store
     from dbom.model import Digest
     from lineage.graph import LineageGraph
 

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
-from attest.store import MAX_BUNDLE_BYTES
+from attest.stores.store import MAX_BUNDLE_BYTES
 from dbom.canonical import json_object
 from dbom.errors import DocumentError, EvidenceError
 from dbom.names import BUNDLE_MEDIA_TYPES

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.judging import Asked, judge
-from attest.modelling import bind_models
+from attest.oms.binding import bind_models
 from attest.reading_once import ReadingOnce
-from attest.revocation_reading import REVOCATION_PREDICATES
-from attest.revocation_status import RevocationEvidence
-from attest.revocation_verdict import NOT_ASKED, refuse_revoked, without_revoked
-from attest.sidecar import Sidecar
-from attest.store import UnreadBundle, all_entries
+from attest.revocation.reading import REVOCATION_PREDICATES
+from attest.revocation.status import RevocationEvidence
+from attest.revocation.verdict import NOT_ASKED, refuse_revoked, without_revoked
+from attest.stores.sidecar import Sidecar
+from attest.stores.store import UnreadBundle, all_entries
 from attest.verification import Answer, Source, Verification
 from attest.verified import Rejection, VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.errors import PathError, UsageError
 from dbom.model import FROM_CACHE, Finding, Kind, Severity
 from dbom.printable import printable
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from attest.authority import Authority
     from attest.judging import Requirement
-    from attest.revocation_verdict import RevocationCheck
-    from attest.store import Store, StoredBundle
+    from attest.revocation.verdict import RevocationCheck
+    from attest.stores.store import Store, StoredBundle
     from dbom.cache import Cache
     from dbom.items import Progress
     from dbom.model import Digest, Fingerprint

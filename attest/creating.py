@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from attest.predicates import demand_predicate
 from attest.publishing import SignedStatement
-from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
+from attest.stores.sidecar import Sidecar
 from dbom.errors import UsageError
 from dbom.pathname import path_fault
 from dbom.printable import printable
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from attest.signing import Signer
-    from attest.store import Store
+    from attest.signers.signing import Signer
+    from attest.stores.store import Store
     from dbom.canonical import JsonObject
     from dbom.items import Progress
     from dbom.model import Digest

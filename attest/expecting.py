@@ -12,8 +12,8 @@ from attest.certificates import authority_name, load_certificate
 from attest.demands import Demands
 from attest.files import read_file
 from attest.identity import IdentityPattern, Pattern
-from attest.key_verifying import VerifyingKey
 from attest.trust import TrustRoot
+from attest.verifier.key_verifying import VerifyingKey
 from dbom.errors import UsageError
 from dbom.printable import printable
 from dbom.rules.attestations import IDENTITY_MALFORMED, NOBODY_EXPECTED

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from attest.bundle import Bundle
 from attest.certificates import OWN_AUTHORITY_PREFIX, identity_of, load_certificate
 from attest.identity import Identity, KeyIdentity
-from attest.key_signing import KeySigner, RecordedKeySigner
+from attest.signers.key_signing import KeySigner, RecordedKeySigner
 from dbom.errors import DbomError
 from dbom.model import Kind
 from dbom.names import SIDECAR_MANIFEST
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest.publishing import Published
-    from attest.signing import Choice, Signer
+    from attest.signers.signing import Choice, Signer
 
 __all__ = ["PUBLIC_FILE", "ROOT_FILE", "HandedOver", "Handover", "Trust", "handovers", "shell_line", "verify_command"]
 
@@ -155,7 +155,7 @@ def _trust(published: Sequence[Published], signer: Signer, choice: Choice, place
 
 
 def _trust_of_key(signer: KeySigner | RecordedKeySigner, choice: Choice, place: _Place) -> Trust:
-    from attest.keys import kind_of  # noqa: PLC0415  heavy
+    from attest.signers.keys import kind_of  # noqa: PLC0415  heavy
 
     kind = kind_of(signer.key.public_key())
     if choice.certificate_chain is not None:
@@ -184,8 +184,8 @@ def _public_half(signer: KeySigner | RecordedKeySigner, choice: Choice, place: _
 
 def _holds(file: Path, signer: KeySigner | RecordedKeySigner) -> bool:
     from attest.files import read_file  # noqa: PLC0415  only a key's owner pays for it
-    from attest.key_verifying import VerifyingKey  # noqa: PLC0415  heavy
-    from attest.keys import key_identity  # noqa: PLC0415  heavy
+    from attest.signers.keys import key_identity  # noqa: PLC0415  heavy
+    from attest.verifier.key_verifying import VerifyingKey  # noqa: PLC0415  heavy
 
     try:
         found = VerifyingKey.parse(read_file(file, limit=_MAX_KEY_BYTES, what="public key"), where=printable(str(file)))

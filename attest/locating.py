@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from attest.holding import digests_held
 from attest.location import Location
+from attest.stores.holding import digests_held
 from dbom.errors import DbomError, MismatchError, UsageError
 from dbom.fingerprinting import fingerprint
 from dbom.model import COMPUTED, Basis, Kind, Known

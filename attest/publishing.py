@@ -13,8 +13,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
+from attest.stores.sidecar import Sidecar
 from dbom.bom import Bom, matches
 from dbom.errors import DocumentError, MismatchError, NoEvidenceError, UsageError
 from dbom.formats.glances import Glances
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest.location import Location
-    from attest.signing import Signer
-    from attest.store import Store
+    from attest.signers.signing import Signer
+    from attest.stores.store import Store
     from dbom.bom.facts import ArtifactType
     from dbom.items import Progress
     from dbom.model import Digest, Finding, Fingerprint

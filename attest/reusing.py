@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from attest.checking import verify_digest
 from attest.files import read_file
 from attest.judging import CONTENT_PREDICATES
-from attest.sidecar import Sidecar
+from attest.stores.sidecar import Sidecar
 from attest.verification import Verdict
 from dbom.errors import EvidenceError, NoEvidenceError, PathError, UsageError
 from dbom.fingerprinting import is_url, source_name
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.authority import Authority
-    from attest.store import Store, StoredBundle
+    from attest.stores.store import Store, StoredBundle
     from attest.verification import Verification
     from attest.verified import VerifiedStatement
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from attest.oms import OmsManifest, oms_parts
+from attest.oms.manifest import OmsManifest, oms_parts
 from dbom.canonical import JsonObject, canonical_json, json_object
 from dbom.errors import DocumentError, EvidenceError
 from dbom.model import Digest, Kind, Unknown

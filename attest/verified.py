@@ -43,8 +43,8 @@ class SignedTime:
 class VerifiedStatement:
     """A statement whose signature, signer, authority, time and log entry were checked.
 
-    Only `attest.verifying` makes one. `authority` is the name of the accepted authority, `root` the sha256 of the
-    trust root it rests on (empty for a bare key), `log_index` the transparency log's index where the authority
+    Only `attest.verifier.verifying` makes one. `authority` is the name of the accepted authority, `root` the sha256 of
+    the trust root it rests on (empty for a bare key), `log_index` the transparency log's index where the authority
     demands a log, `bundle_sha256` the hex sha256 of the bundle's raw bytes, `where` the place it was read from.
     `shown` says what was demanded and holds: of what it names as False nothing is known, whatever the bundle brings.
     """

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from attest.revocation_selector import instant_text
+from attest.revocation.selector import instant_text
 from attest.statement import Statement, Subject
 from attest.verification import Verdict
 from dbom.canonical import canonical_json
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from attest.authority import Authority
     from attest.judging import Requirement
-    from attest.revocation_verdict import RevocationCheck
+    from attest.revocation.verdict import RevocationCheck
     from attest.verification import Verification
     from dbom.canonical import Json, JsonObject
     from dbom.model import Digest

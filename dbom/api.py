@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from attest.authority import Authority
     from attest.publishing import Published
-    from attest.signing import Signer
+    from attest.signers.signing import Signer
     from attest.verification import Verification
     from dbom.bom import Bom
     from dbom.cache import Cache
@@ -84,7 +84,7 @@ def fingerprint(
     earlier = Reuse.begin(_now())
     if reuse is not None:
         from attest.reusing import reuse_of  # noqa: PLC0415  only who asks for it pays for it
-        from attest.store import open_store  # noqa: PLC0415  only who asks for it pays for it
+        from attest.stores.store import open_store  # noqa: PLC0415  only who asks for it pays for it
 
         authorities = _authorities(identity, issuer, key, trusted_root)
         opened = [open_store(url) for url in stores]
@@ -167,14 +167,14 @@ def sign(
     """Sign what the artifact at `path` is, and write the evidence to `PATH.dbom/` and to each of `stores`.
 
     Without `signer`, the local identity signs on a person's own machine; in CI and pods the signer must be given
-    (`attest.signing.open_signer` makes one, of a key, a private Sigstore or the public one). `locations` are pinned
-    places that hold the same bytes, such as `oci://registry/name@sha256:…`. Raises `UsageError` where nobody is to
-    sign, `SigningError`, `StoreError`.
+    (`attest.signers.signing.open_signer` makes one, of a key, a private Sigstore or the public one). `locations` are
+    pinned places that hold the same bytes, such as `oci://registry/name@sha256:…`. Raises `UsageError` where nobody
+    is to sign, `SigningError`, `StoreError`.
     """
     from attest.location import Location  # noqa: PLC0415  loaded on first use
     from attest.publishing import GivenBom, sign_artifact  # noqa: PLC0415  loaded on first use
-    from attest.signing import Choice, open_signer  # noqa: PLC0415  loaded on first use
-    from attest.store import open_store  # noqa: PLC0415  loaded on first use
+    from attest.signers.signing import Choice, open_signer  # noqa: PLC0415  loaded on first use
+    from attest.stores.store import open_store  # noqa: PLC0415  loaded on first use
 
     if signer is None:
         signer = open_signer(os.environ, Choice(), now=_now, ask_password=lambda: None)
@@ -205,7 +205,7 @@ def verify(
     without either, this machine's own local identity. The bytes are read again. No settings file is read here.
     """
     from attest.checking import verify_artifact  # noqa: PLC0415  loaded on first use
-    from attest.store import open_store  # noqa: PLC0415  loaded on first use
+    from attest.stores.store import open_store  # noqa: PLC0415  loaded on first use
 
     authorities = _authorities(identity, issuer, key, trusted_root)
     return verify_artifact(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from attest.revocation_status import NO_REVOCATIONS
+from attest.revocation.status import NO_REVOCATIONS
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from dbom.errors import DbomError
 from dbom.model import Digest, Finding, Severity, Unknown
@@ -31,7 +31,7 @@ from lineage.predicates import Said, said_by
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from attest.revocation_status import Revocations
+    from attest.revocation.status import Revocations
     from attest.statement import Statement
     from dbom.model import Derivation
     from dbom.rules import Rule

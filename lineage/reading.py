@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from attest.store import UnreadBundle
-from attest.verifying import verify_bundle
+from attest.stores.store import UnreadBundle
+from attest.verifier.verifying import verify_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from attest.authority import Authority
-    from attest.store import Store
+    from attest.stores.store import Store
     from attest.verified import Rejection, VerifiedStatement
 
 __all__ = ["ReadBundle", "read_stores"]

@@ -18,8 +18,8 @@ from attest.authority import Authority
 from attest.dsse import pre_authentication_encoding
 from attest.identity import Identity, IdentityPattern
 from attest.local import LocalSigstore, open_local
-from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
+from attest.stores.sidecar import Sidecar
 from attest.trust import TrustRoot
 from dbom.names import BUNDLE_V03, DSSE_PAYLOAD_TYPE, PREDICATE_BOM
 from dbom.tree import fingerprint_path

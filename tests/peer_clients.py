@@ -229,7 +229,7 @@ def model_signing_reads(evidence: Evidence) -> Said:
 
 
 def _without_hint(bundle: Path) -> Path:
-    """Return the path of the bundle without its hint: model_signing compares it with its own digest of the key first."""
+    """Return the path of the bundle without its hint: model_signing compares it with its own digest of the key."""
     document = json.loads(bundle.read_bytes())
     document["verificationMaterial"]["publicKey"] = {"hint": ""}
     path = bundle.with_name("without_hint.sigstore.json")

@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest.dsse import pre_authentication_encoding
-from attest.keys import public_pem, sign_bytes
+from attest.signers.keys import public_pem, sign_bytes
 from dbom.names import DSSE_PAYLOAD_TYPE
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-    from attest.keys import SoftwareKey
+    from attest.signers.keys import SoftwareKey
 
 __all__ = ["certificate_request", "dsse_proposal", "hashed_proposal", "signing_request", "spki_pem", "text_of"]
 

@@ -10,14 +10,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from attest.assembling import certificate_bundle, dsse_envelope
 from attest.dsse import pre_authentication_encoding
 from attest.local.ecdsa import is_signed, signed
 from attest.local.entries import dsse_entry, log_entry
 from attest.local.generations import base_of, folder_in_force, held
 from attest.local.services import Services
-from attest.selfcheck import check_bundle
+from attest.signers.assembling import certificate_bundle, dsse_envelope
 from attest.trust import TrustRoot
+from attest.verifier.selfcheck import check_bundle
 from dbom.errors import SigningError
 from dbom.names import DSSE_PAYLOAD_TYPE
 from dbom.rules.attestations import CLOCK_BEFORE_AUTHORITY, SELF_CHECK

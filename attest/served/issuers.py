@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from attest.files import read_file
-from attest.tokens import AUDIENCE
+from attest.signers.tokens import AUDIENCE
 from dbom.errors import UsageError
 from dbom.names import LOCAL_ISSUER_PREFIX
 from dbom.printable import printable

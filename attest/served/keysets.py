@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from attest.files import read_file
 from attest.served.issuers import is_loopback
 from attest.served.refusing import Reason, RequestRefusedError
-from attest.transport import Transport
+from attest.signers.transport import Transport
 from dbom.canonical import json_object
 from dbom.errors import DocumentError, PathError, SigningError
 from dbom.printable import printable

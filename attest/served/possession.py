@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from attest.key_verifying import VerifyingKey, signature_holds
 from attest.served.refusing import Reason, RequestRefusedError
+from attest.verifier.key_verifying import VerifyingKey, signature_holds
 from dbom.errors import DocumentError
 from dbom.rules.local import POSSESSION_REFUSED
 

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from attest.certificates import load_certificate
 from attest.dsse import pre_authentication_encoding
-from attest.key_verifying import VerifyingKey, signature_holds
 from attest.local.entries import dsse_entry_of, hashedrekord_entry
 from attest.served.refusing import Reason, RequestRefusedError
+from attest.verifier.key_verifying import VerifyingKey, signature_holds
 from dbom.canonical import json_object
 from dbom.errors import DocumentError, EvidenceError
 from dbom.printable import printable

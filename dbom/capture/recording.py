@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attest.sidecar import Sidecar
+from attest.stores.sidecar import Sidecar
 from dbom.capture.child import run_child
 from dbom.capture.provenance import Input, Run, statements
 from dbom.capture.source import git_source
@@ -23,8 +23,8 @@ from dbom.tree import fingerprint_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from attest.signing import Signer
-    from attest.store import Store
+    from attest.signers.signing import Signer
+    from attest.stores.store import Store
     from dbom.capture.provenance import Environment, Source
 
 __all__ = ["InputPath", "Prepared", "Recorded", "Recording", "prepare", "record", "record_command"]

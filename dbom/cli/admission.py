@@ -137,7 +137,7 @@ def _ready(policy: list[Path] | None, store: list[str] | None, now: datetime) ->
     """Return the policies and the evidence that counts for them; findings about the rest are told."""
     from admission.evidence import load_evidence
     from admission.files import policies_at
-    from attest.store import open_store
+    from attest.stores.store import open_store
 
     settings = current_settings(store=tuple(store or ()))
     files = policy or ([Path(settings.policy)] if settings.policy else [])

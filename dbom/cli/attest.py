@@ -30,7 +30,7 @@ def show(
     """
     from attest.files import read_file
     from attest.showing import claim_of
-    from attest.store import MAX_BUNDLE_BYTES
+    from attest.stores.store import MAX_BUNDLE_BYTES
 
     read = [(read_file(path, limit=MAX_BUNDLE_BYTES, what="bundle"), printable(str(path))) for path in bundles]
     claims = [claim_of(raw, where=where) for raw, where in read]

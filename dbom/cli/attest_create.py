@@ -90,7 +90,7 @@ def create(
     Example: dbom attest create model/ --predicate eval.json --predicate-type https://example.org/evaluation/v1
     """
     from attest.creating import attest_artifact, attest_digest
-    from attest.store import open_store
+    from attest.stores.store import open_store
 
     if (artifact is None) == (digest is None):
         raise UsageError(USAGE, "one thing to sign about", expected="ARTIFACT or --digest")

@@ -23,10 +23,10 @@ from dbom.rules.everyday import USAGE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.copying import CopiedBundle, Target
-    from attest.holding import Holding
-    from attest.sidecar import Sidecar
-    from attest.store import Store, StoredBundle, UnreadBundle
+    from attest.stores.copying import CopiedBundle, Target
+    from attest.stores.holding import Holding
+    from attest.stores.sidecar import Sidecar
+    from attest.stores.store import Store, StoredBundle, UnreadBundle
     from dbom.canonical import JsonObject
     from dbom.model import Finding
 
@@ -58,8 +58,8 @@ def list_(
 
     Example: dbom attest list oci://registry.example.org/models/iris:v1
     """
-    from attest.copying import claims_in
     from attest.showing import Claim
+    from attest.stores.copying import claims_in
 
     entries = [_entries(place) for place in places or ()]
     # Stores of the settings are meant where nothing else is named.
@@ -107,8 +107,8 @@ def push(
 
     Example: dbom attest push model/ oci://registry.example.org/models/iris@sha256:0123…
     """
-    from attest.copying import copy_bundles
-    from attest.holding import Holding
+    from attest.stores.copying import copy_bundles
+    from attest.stores.holding import Holding
 
     sources: list[Iterator[StoredBundle | UnreadBundle]] = [_sidecar(artifact).entries(), iter(_given(bundle or ()))]
     sources += [_opened(url).entries() for url in store or ()]
@@ -146,8 +146,8 @@ def pull(
 
     Example: dbom attest pull oci://registry.example.org/models/iris:v1 model/
     """
-    from attest.copying import copy_bundles
-    from attest.holding import Holding
+    from attest.stores.copying import copy_bundles
+    from attest.stores.holding import Holding
 
     if artifact is None and not to:
         raise UsageError(USAGE, "nowhere to put it", expected="ARTIFACT or --to URL")
@@ -185,8 +185,8 @@ def attach(
 
     Example: dbom attest attach model/ --bundle model.sigstore.json
     """
-    from attest.copying import attach_bundles
-    from attest.holding import Holding
+    from attest.stores.copying import attach_bundles
+    from attest.stores.holding import Holding
     from dbom.oci import is_reference
 
     place = resolved(artifact, platform)
@@ -236,21 +236,21 @@ def _entries(place: str) -> Iterator[StoredBundle | UnreadBundle]:
 
 
 def _opened(url: str) -> Store:
-    from attest.store import open_store
+    from attest.stores.store import open_store
 
     return open_store(url, offline=current_session().offline)
 
 
 def _holding(url: str, here: Holding, jobs: int) -> Holding:
     """Return what evidence in a target must be about: what the registry holds, or else the artifact at hand."""
-    from attest.holding import Holding
+    from attest.stores.holding import Holding
     from dbom.oci import is_reference
 
     return Holding.at(url, jobs=_jobs(jobs)) if is_reference(url) else here
 
 
 def _sidecar(artifact: str) -> Sidecar:
-    from attest.sidecar import Sidecar
+    from attest.stores.sidecar import Sidecar
 
     (path,) = artifact_paths([artifact])
     return Sidecar.of(path)
@@ -258,7 +258,7 @@ def _sidecar(artifact: str) -> Sidecar:
 
 def _given(files: Sequence[Path]) -> list[StoredBundle]:
     from attest.files import read_file
-    from attest.store import MAX_BUNDLE_BYTES, StoredBundle
+    from attest.stores.store import MAX_BUNDLE_BYTES, StoredBundle
 
     return [StoredBundle.of(read_file(path, limit=MAX_BUNDLE_BYTES, what="bundle"), where=str(path)) for path in files]
 

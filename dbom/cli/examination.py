@@ -193,7 +193,7 @@ def _given_roots(settings: Settings, problems: list[str]) -> list[str]:
 
 def _signer(settings: Settings) -> str:
     """Return who would sign here by itself, or why nobody would."""
-    from attest.signing import Choice, choose_signer
+    from attest.signers.signing import Choice, choose_signer
 
     key, config = settings.signing_key, settings.trust_config
     choice = Choice(

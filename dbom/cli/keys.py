@@ -34,8 +34,8 @@ def generate(
 
     Example: dbom keys generate --out release
     """
-    from attest.keyfiles import write_key_pair
-    from attest.keys import generate_key, key_identity
+    from attest.signers.keyfiles import write_key_pair
+    from attest.signers.keys import generate_key, key_identity
 
     key = generate_key(type_)
     password = None if no_password else ask_password(again=True)
@@ -77,9 +77,9 @@ def export(
 
     Example: dbom keys export awskms:alias/release -o release.pub
     """
-    from attest.devices import KeyUri, named_key, open_key
-    from attest.keyfiles import read_key
-    from attest.keys import SigningKey, key_identity, kind_of, public_pem
+    from attest.signers.devices import KeyUri, named_key, open_key
+    from attest.signers.keyfiles import read_key
+    from attest.signers.keys import SigningKey, key_identity, kind_of, public_pem
 
     named = named_key(key)
     found: SigningKey

@@ -56,7 +56,7 @@ class Earlier:
             return cls(source, Reuse.begin(_now()), "")
         from attest.files import read_file
         from attest.reusing import reuse_of
-        from attest.store import MAX_BUNDLE_BYTES, StoredBundle, open_store
+        from attest.stores.store import MAX_BUNDLE_BYTES, StoredBundle, open_store
 
         given = [
             StoredBundle.of(read_file(path, limit=MAX_BUNDLE_BYTES, what="bundle"), where=str(path)) for path in bundles

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest.revocation_selector import Selector, instant_text
+from attest.revocation.selector import Selector, instant_text
 from dbom.printable import printable
 
 if TYPE_CHECKING:
-    from attest.revocation import Revocation
-    from attest.revocation_head import Head
-    from attest.revocation_publishing import MadeRevocation, PublishedHead
-    from attest.revocation_status import Revocations
+    from attest.revocation.head import Head
+    from attest.revocation.publishing import MadeRevocation, PublishedHead
+    from attest.revocation.statement import Revocation
+    from attest.revocation.status import Revocations
     from attest.verified import VerifiedStatement
     from dbom.canonical import JsonObject
     from dbom.model import Finding

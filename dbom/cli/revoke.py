@@ -38,8 +38,8 @@ from dbom.errors import UndecidedError, UsageError
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
-    from attest.copying import Target
-    from attest.store import Store
+    from attest.stores.copying import Target
+    from attest.stores.store import Store
 
 __all__ = ["publish", "revoke", "status"]
 
@@ -94,8 +94,8 @@ def revoke(
 
     Example: dbom attest revoke tree:sha256:4f2a… --reason "trained on withdrawn data" --store s3://evidence/revoked
     """
-    from attest.revocation_publishing import publish_revocation
-    from attest.store import open_store
+    from attest.revocation.publishing import publish_revocation
+    from attest.stores.store import open_store
 
     stated = StatedSigner(identity, issuer, key, root, from_, until)
     selector = stated.selector() if signer else None
@@ -157,7 +157,7 @@ def publish(
 
     Example: dbom attest revocations publish s3://evidence/revoked --signing-key revoker.key
     """
-    from attest.revocation_publishing import own_authority, publish_head
+    from attest.revocation.publishing import own_authority, publish_head
 
     if revoking.revocations or revoking.require_revocations or revoking.revoker_scope:
         raise UsageError(USAGE, "a head is about STORE alone, and about all that you revoked there")
@@ -215,6 +215,6 @@ def status(
 
 
 def _opened(url: str) -> Store:
-    from attest.store import open_store
+    from attest.stores.store import open_store
 
     return open_store(url, offline=current_session().offline)

@@ -14,9 +14,9 @@ from dbom.rules.everyday import USAGE
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from attest.copying import Target
-    from attest.revocation_selector import Selector
+    from attest.revocation.selector import Selector
     from attest.statement import Statement
+    from attest.stores.copying import Target
 
 __all__ = ["StatedSigner", "stated_revocation"]
 
@@ -36,9 +36,9 @@ class StatedSigner:
         """Return what it selects. Raises `UsageError` for what isn't one signer, `PathError`, `DocumentError`."""
         from attest.files import read_file
         from attest.identity import Identity, KeyIdentity
-        from attest.key_verifying import VerifyingKey
-        from attest.revocation_selector import Selector
+        from attest.revocation.selector import Selector
         from attest.trust import MAX_TRUST_ROOT_BYTES, TrustRoot
+        from attest.verifier.key_verifying import VerifyingKey
 
         self._check()
         who: Identity | KeyIdentity = Identity(self.identity or "", self.issuer or "")
@@ -76,8 +76,8 @@ def stated_revocation(
     artifact: str | None, selector: Selector | None, reason: str, *, jobs: int
 ) -> tuple[Statement, list[Target]]:
     """Return the revocation, and the sidecar of an artifact that is at hand. Raises `UsageError` for a place."""
-    from attest.revocation import artifact_revocation, signer_revocation
-    from attest.sidecar import Sidecar
+    from attest.revocation.statement import artifact_revocation, signer_revocation
+    from attest.stores.sidecar import Sidecar
     from dbom.model import Digest
     from dbom.tree import fingerprint_path
 
@@ -107,7 +107,7 @@ def stated_revocation(
 
 
 def _instant(text: str | None, flag: str) -> datetime | None:
-    from attest.revocation_selector import read_instant
+    from attest.revocation.selector import read_instant
     from dbom.errors import EvidenceError
 
     try:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.authority import Authority
-    from attest.revocation_head import SeenHead
-    from attest.revocation_verdict import RevocationCheck
-    from attest.revokers import Revoker
+    from attest.revocation.head import SeenHead
+    from attest.revocation.revokers import Revoker
+    from attest.revocation.verdict import RevocationCheck
 
 __all__ = ["Revoking", "remember_heads", "seen_heads", "with_revoker_flags"]
 
@@ -121,7 +121,7 @@ class Revoking:
 
     def revokers(self) -> tuple[Revoker, ...]:
         """Return the revokers with their scope. Raises `UsageError` where revocations are asked for of nobody."""
-        from attest.revokers import Revoker, Scope
+        from attest.revocation.revokers import Revoker, Scope
 
         scope = Scope.of_words(self.revoker_scope or ())
         found = tuple(Revoker(authority, scope) for authority in self.authorities())
@@ -138,10 +138,10 @@ class Revoking:
 
         Raises `StoreError` where a store can't be read, `PathError` or `DocumentError` where the memory can't.
         """
-        from attest.revocation_reading import read_revocations
-        from attest.revocation_status import settle_revocations
-        from attest.revocation_verdict import NOT_ASKED, RevocationCheck
-        from attest.store import open_store
+        from attest.revocation.reading import read_revocations
+        from attest.revocation.status import settle_revocations
+        from attest.revocation.verdict import NOT_ASKED, RevocationCheck
+        from attest.stores.store import open_store
 
         revokers = self.revokers()
         if not revokers:
@@ -156,7 +156,7 @@ class Revoking:
 def seen_heads() -> dict[str, SeenHead]:
     """Return the newest head that this user has seen of each publisher."""
     from attest.local.home import data_home
-    from attest.revocation_memory import RevocationMemory
+    from attest.revocation.memory import RevocationMemory
 
     return RevocationMemory.of_home(data_home()).seen()
 
@@ -164,7 +164,7 @@ def seen_heads() -> dict[str, SeenHead]:
 def remember_heads(heads: Mapping[str, SeenHead]) -> None:
     """Remember the newest heads; where that isn't possible, say so: an older one could then be shown next time."""
     from attest.local.home import data_home
-    from attest.revocation_memory import RevocationMemory
+    from attest.revocation.memory import RevocationMemory
 
     try:
         RevocationMemory.of_home(data_home()).remember(heads)

@@ -74,7 +74,7 @@ def run(
     """
     if not command:
         raise UsageError(RUN_USAGE, "no command to run", expected="-- and the command")
-    from attest.store import open_store
+    from attest.stores.store import open_store
     from dbom.capture.recording import InputPath, prepare, record_command
     from dbom.ignores import chosen_ignores
 

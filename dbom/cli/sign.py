@@ -118,7 +118,7 @@ def sign(
     from attest.handover import handovers
     from attest.locating import pinned_location
     from attest.publishing import BomSource, prepare_artifact, publish
-    from attest.store import open_store
+    from attest.stores.store import open_store
     from dbom.cli.signed import signed_document, signed_text
 
     paths, here = artifact_paths(artifacts), Path.cwd()  # where there is none, that is said before anything is signed

@@ -15,7 +15,7 @@ import typer
 from dbom.cli.session import current_session, current_settings
 
 if TYPE_CHECKING:
-    from attest.signing import Choice, Signer
+    from attest.signers.signing import Choice, Signer
 
 __all__ = [
     "PASSWORD_VARIABLE",
@@ -142,8 +142,8 @@ def choice_of_flags(
     alone is never logged where the settings would; a token given alone is for the configured Sigstore. Among settings
     the key goes first. What goes with a key (--timestamp-url, --certificate-chain) is for the configured one too.
     """
-    from attest.devices import named_key
-    from attest.signing import Choice
+    from attest.signers.devices import named_key
+    from attest.signers.signing import Choice
 
     settings = current_settings()
     config = Path(settings.trust_config) if settings.trust_config else None
@@ -167,7 +167,7 @@ def choice_of_flags(
 
 def signer_of(choice: Choice) -> Signer:
     """Return the signer that was chosen, ready to sign; its errors are those of `open_signer`."""
-    from attest.signing import open_signer
+    from attest.signers.signing import open_signer
 
     return open_signer(
         os.environ,
@@ -187,7 +187,7 @@ def current_time() -> datetime:
 
 def ask_pin() -> str | None:
     """Return a device's PIN: from the environment, or from the person at the terminal; None where there is neither."""
-    from attest.signing import PIN_VARIABLE
+    from attest.signers.signing import PIN_VARIABLE
 
     given = os.environ.get(PIN_VARIABLE)
     if given or not sys.stdin.isatty():

@@ -33,7 +33,7 @@ class StoreEvidence:
 
 def read_evidence(stores: Sequence[str] | None, expected: Expected) -> StoreEvidence:
     """Read the stores (from flags or settings) and verify every bundle. Raises `UsageError` where none is named."""
-    from attest.store import open_store
+    from attest.stores.store import open_store
     from lineage.reading import read_stores
 
     urls = current_settings(store=tuple(stores or ())).store

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from attest.copying import Target
     from attest.statement import Statement
-    from attest.store import Store
+    from attest.stores.copying import Target
+    from attest.stores.store import Store
     from attest.verification import Verification
     from attest.vsa import Asking
 
@@ -118,7 +118,7 @@ class Summary:
             write_file(self.file, data)  # as it is, so that a bundle keeps its digest
 
     def _signed(self, statement: Statement, path: Path | None, stores: Sequence[Store]) -> bytes:
-        from attest.sidecar import Sidecar
+        from attest.stores.sidecar import Sidecar
 
         signer = signer_of(
             choice_of_flags(

@@ -202,7 +202,7 @@ def _root_in(file: Path) -> TrustRoot:
 
 
 def _root_of(trust_config: Path) -> TrustRoot:
-    from attest.signing import read_trust_config
+    from attest.signers.signing import read_trust_config
     from attest.trust import TrustRoot
 
     return TrustRoot.of_trust_config(read_trust_config(trust_config), where=printable(str(trust_config)))

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from attest.authority import Authority
     from attest.judging import Requirement
-    from attest.revocation_verdict import RevocationCheck
-    from attest.store import Store, StoredBundle
+    from attest.revocation.verdict import RevocationCheck
+    from attest.stores.store import Store, StoredBundle
     from attest.verification import Verification
     from attest.vsa import Asking
     from dbom.model import Digest
@@ -222,7 +222,7 @@ def _results(
 
 
 def _opened(urls: Sequence[str]) -> list[Store]:
-    from attest.store import open_store
+    from attest.stores.store import open_store
 
     return [open_store(url, offline=current_session().offline, at_once=False) for url in urls]
 
@@ -247,6 +247,6 @@ def _one(where: str, verified: Callable[[], Verification], *, several: bool) -> 
 
 def _bundle(path: Path) -> StoredBundle:
     from attest.files import read_file
-    from attest.store import MAX_BUNDLE_BYTES, StoredBundle
+    from attest.stores.store import MAX_BUNDLE_BYTES, StoredBundle
 
     return StoredBundle.of(read_file(path, limit=MAX_BUNDLE_BYTES, what="bundle"), where=str(path))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from attest.store import Store
+    from attest.stores.store import Store
     from dbom.canonical import JsonObject
 
 __all__ = ["Gate", "open_gate", "review_of"]

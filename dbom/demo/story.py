@@ -16,7 +16,7 @@ from attest.expecting import local_authority
 from attest.local import open_local
 from attest.location import Location
 from attest.publishing import GivenBom, sign_artifact
-from attest.store import open_store
+from attest.stores.store import open_store
 from attest.verification import Verdict
 from dbom import __version__
 from dbom.audit.page import page_of

@@ -30,7 +30,7 @@ from attest.identity import IdentityPattern
 from attest.statement import Statement, Subject
 from attest.trust import TrustRoot
 from attest.verified import VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_BOM
 

@@ -16,11 +16,11 @@ from attest.authority import Authority
 from attest.checking import verify_artifact
 from attest.demands import Demands
 from attest.expecting import expected_authorities
-from attest.revocation_head import SeenHead
-from attest.revocation_reading import read_revocations
-from attest.revocation_verdict import RevocationCheck
-from attest.revokers import Revoker, Scope
-from attest.store import StoredBundle, open_store
+from attest.revocation.head import SeenHead
+from attest.revocation.reading import read_revocations
+from attest.revocation.revokers import Revoker, Scope
+from attest.revocation.verdict import RevocationCheck
+from attest.stores.store import StoredBundle, open_store
 
 if TYPE_CHECKING:
     from attest.verification import Verification

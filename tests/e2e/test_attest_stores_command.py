@@ -11,8 +11,8 @@ import pytest
 from evidence import local_sigstore, signed_artifact
 from memory_registry import INDEX, MANIFEST, MemoryRegistry, digest_of, file_layer, memory_registry
 
-from attest.sidecar import Sidecar
-from attest.store import open_store
+from attest.stores.sidecar import Sidecar
+from attest.stores.store import open_store
 from dbom.cli.app import run
 from dbom.storage.retries import Retries
 from dbom.tree import fingerprint_path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest.keys import key_identity, load_key
+from attest.signers.keys import key_identity, load_key
 from dbom.cli.app import run
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from evidence import key_signed, public_pem, statement_of
 from sigstore_keys import private_pem
 
-from attest.sidecar import Sidecar
+from attest.stores.sidecar import Sidecar
 from dbom.cli.app import run
 from dbom.hashing import FileState
 from dbom.tree import fingerprint_path

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dbom
-from attest.sidecar import Sidecar
+from attest.stores.sidecar import Sidecar
 from dbom.cli.app import run
 
 HOME = Path(dbom.__file__).resolve().parent.parent

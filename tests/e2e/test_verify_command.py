@@ -17,7 +17,7 @@ from evidence import changed, key_signed, local_sigstore, public_pem, signed_art
 
 from admission.starting_policy import Expected, render_policy
 from attest.identity import Identity
-from attest.sidecar import Sidecar
+from attest.stores.sidecar import Sidecar
 from attest.trust import TrustRoot
 from dbom.cli.app import run
 from dbom.rules.artifacts import PATH_MISSING

@@ -20,19 +20,19 @@ from loopback_services import SUBJECT, Services, serve
 from attest.authority import Authority
 from attest.bundle import Bundle
 from attest.demands import Demands
-from attest.key_signing import RecordedKeySigner
-from attest.keyfiles import write_key_pair
-from attest.keys import KEY_KINDS, generate_key, public_pem
 from attest.local import open_local
-from attest.recording import RemoteRecorder
-from attest.remote import RemoteSigner, oidc_url
-from attest.services import Services as Named
+from attest.signers.key_signing import RecordedKeySigner
+from attest.signers.keyfiles import write_key_pair
+from attest.signers.keys import KEY_KINDS, generate_key, public_pem
+from attest.signers.recording import RemoteRecorder
+from attest.signers.remote import RemoteSigner, oidc_url
+from attest.signers.services import Services as Named
+from attest.signers.tokens import GivenToken
+from attest.signers.transport import Transport
 from attest.statement import Statement, Subject
-from attest.tokens import GivenToken
-from attest.transport import Transport
 from attest.trust import TrustRoot
 from attest.verified import VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.cli.app import run
 from dbom.errors import DocumentError, SigningError
 from dbom.model import Digest, Kind

@@ -12,7 +12,7 @@ from evidence import key_signed, public_pem, statement_of
 
 from attest.authority import Authority
 from attest.reusing import reuse_of
-from attest.store import StoredBundle
+from attest.stores.store import StoredBundle
 from dbom.errors import UsageError
 from dbom.fingerprinting import fingerprint, source_name
 from dbom.fingerprints import write_fingerprint

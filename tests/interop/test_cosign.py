@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest.keys import generate_key, public_pem
 from attest.local import LocalSigstore, open_local
-from attest.signing import KeySigner
+from attest.signers.keys import generate_key, public_pem
+from attest.signers.signing import KeySigner
 from attest.statement import Statement, Subject
 from dbom.model import Digest, Entry, Kind, manifest_bytes, tree_digest
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION

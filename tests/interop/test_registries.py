@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 from evidence import local_sigstore, signed_artifact
 
-from attest.registry_store import RegistryStore
-from attest.sidecar import Sidecar
-from attest.store import open_store
+from attest.stores.registry import RegistryStore
+from attest.stores.sidecar import Sidecar
+from attest.stores.store import open_store
 from dbom.cli.app import run
 from dbom.errors import StoreError
 from dbom.fingerprinting import fingerprint
@@ -200,7 +200,7 @@ def test_two_processes_that_push_to_one_tag_lose_nothing(
     script = (
         "import sys; from cryptography.hazmat.primitives.asymmetric import ed25519\n"
         "from evidence import key_signed; from attest.statement import Statement, Subject\n"
-        "from attest.store import open_store; from dbom.model import Digest, Kind\n"
+        "from attest.stores.store import open_store; from dbom.model import Digest, Kind\n"
         "store = open_store(sys.argv[1])\n"
         "for number in range(5):\n"
         "    subject = Subject.of(f'{sys.argv[2]} {number}', Digest(Kind.TREE, 'a' * 64))\n"

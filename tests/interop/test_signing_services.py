@@ -15,15 +15,15 @@ from own_authority import OwnAuthority
 from attest.authority import Authority
 from attest.bundle import Bundle
 from attest.demands import Demands
-from attest.devices import named_key
 from attest.identity import IdentityPattern
-from attest.keyfiles import write_key_pair
-from attest.keys import generate_key, public_pem
-from attest.signing import Choice, open_signer
+from attest.signers.devices import named_key
+from attest.signers.keyfiles import write_key_pair
+from attest.signers.keys import generate_key, public_pem
+from attest.signers.signing import Choice, open_signer
 from attest.statement import Statement, Subject
 from attest.trust import TrustRoot
 from attest.verified import TimeBasis, VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.cli.app import run
 from dbom.errors import DocumentError, SigningError, UsageError
 from dbom.model import Digest, Kind
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sigstore_stack import PrivateSigstore
     from softhsm import Token
 
-    from attest.signing import Signer
+    from attest.signers.signing import Signer
 
 _ROWS = b"a,b\n1,2\n"
 _STATEMENT = Statement.build(

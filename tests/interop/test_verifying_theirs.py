@@ -13,7 +13,7 @@ from evidence import clock
 
 from attest.authority import Authority
 from attest.checking import verify_artifact
-from attest.store import StoredBundle
+from attest.stores.store import StoredBundle
 from attest.trust import TrustRoot
 from attest.verified import TimeBasis
 

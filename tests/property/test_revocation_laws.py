@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from attest.authority import Authority
 from attest.identity import Identity, KeyIdentity
-from attest.revocation import artifact_revocation
-from attest.revocation_head import Head
-from attest.revocation_selector import Selector
-from attest.revocation_status import RevocationEvidence, settle_revocations
-from attest.revokers import Revoker
+from attest.revocation.head import Head
+from attest.revocation.revokers import Revoker
+from attest.revocation.selector import Selector
+from attest.revocation.statement import artifact_revocation
+from attest.revocation.status import RevocationEvidence, settle_revocations
 from attest.verified import VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.model import Digest, Kind
 
 if TYPE_CHECKING:

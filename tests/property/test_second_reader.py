@@ -17,11 +17,11 @@ from made_sigstore import ISSUER, SIGNED_AT, SUBJECT, MadeSigstore, b64, written
 
 from attest.authority import Authority
 from attest.identity import Identity, IdentityPattern
-from attest.keyless import check_by_sigstore
 from attest.statement import Statement, Subject
 from attest.trust import TrustRoot
 from attest.verified import VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.keyless import check_by_sigstore
+from attest.verifier.verifying import verify_bundle
 from dbom.errors import EvidenceError
 from dbom.model import Digest, Kind
 from dbom.names import BUNDLE_V03, PREDICATE_BOM

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from attest.authority import Authority
 from attest.identity import Identity
-from attest.keyless import check_by_sigstore
 from attest.verified import VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.keyless import check_by_sigstore
+from attest.verifier.verifying import verify_bundle
 from dbom.errors import EvidenceError
 from dbom.model import Digest, Kind
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 
-from attest.assembling import certificate_bundle, dsse_envelope, key_bundle
 from attest.bundle import Bundle
+from attest.signers.assembling import certificate_bundle, dsse_envelope, key_bundle
 from dbom.canonical import canonical_json
 from dbom.names import BUNDLE_V03, DSSE_PAYLOAD_TYPE
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from evidence import changed, key_signed, local_sigstore, statement_about
 
 from attest.bundle import Bundle
-from attest.store import MAX_BUNDLE_BYTES
+from attest.stores.store import MAX_BUNDLE_BYTES
 from dbom.errors import EvidenceError
 from dbom.model import Digest, Kind
 

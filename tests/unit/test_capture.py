@@ -15,8 +15,8 @@ import pytest
 
 import dbom
 from attest.local import open_local
-from attest.sidecar import Sidecar
-from attest.store import open_store
+from attest.stores.sidecar import Sidecar
+from attest.stores.store import open_store
 from dbom.canonical import json_object
 from dbom.capture.child import run_child
 from dbom.capture.provenance import Environment, Input, Run, Source, statements
@@ -32,7 +32,7 @@ from lineage.predicates import said_by
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from attest.signing import Signer
+    from attest.signers.signing import Signer
     from attest.statement import Statement
 
 AT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from attest.assembling import dsse_envelope, own_certificate_bundle
 from attest.bundle import Bundle
-from attest.certified import check_certified
 from attest.dsse import pre_authentication_encoding
-from attest.tokens import Token
+from attest.signers.assembling import dsse_envelope, own_certificate_bundle
+from attest.signers.certified import check_certified
+from attest.signers.tokens import Token
 from dbom.errors import SigningError
 from dbom.names import DSSE_PAYLOAD_TYPE
 

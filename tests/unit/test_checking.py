@@ -33,9 +33,9 @@ from attest.authority import Authority
 from attest.checking import verify_artifact, verify_digest
 from attest.identity import Identity, IdentityPattern
 from attest.judging import Requirement
-from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
-from attest.store import StoredBundle, open_store
+from attest.stores.sidecar import Sidecar
+from attest.stores.store import StoredBundle, open_store
 from attest.verification import Verdict, Verification
 from dbom.cache import Cache
 from dbom.errors import PathError, StoreError, UsageError
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest.local import LocalSigstore
-    from attest.store import Store
+    from attest.stores.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from made_sigstore import ISSUER, SIGNED_AT, SUBJECT, MadeSigstore, b64, fixed_key, pem_of, spki_of, written
 
-from attest.conformance import main
-from attest.conformance_verifying import public_root
+from attest.conformance.__main__ import main
+from attest.conformance.verifying import public_root
 from attest.trust import TrustRoot
 from dbom.canonical import canonical_json
 from dbom.names import BUNDLE_V03

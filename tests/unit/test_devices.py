@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest.devices import KeyUri, OpenedKey, is_key_uri, named_key, open_key
-from attest.keys import generate_key, key_identity, load_key, private_pem, sign_bytes
+from attest.signers.devices import KeyUri, OpenedKey, is_key_uri, named_key, open_key
+from attest.signers.keys import generate_key, key_identity, load_key, private_pem, sign_bytes
 from dbom.errors import DocumentError, MissingExtraError, SigningError, UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_a_device_whose_signature_is_not_its_key_s_is_refused() -> None:
 
 _TRIES = """
 import sys
-from attest.devices import KeyUri, open_key
+from attest.signers.devices import KeyUri, open_key
 from dbom.errors import DbomError
 for uri, pin in (line.split() for line in sys.stdin):
     try:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from admission.evidence import load_evidence
-from attest.store import open_store
+from attest.stores.store import open_store
 
 if TYPE_CHECKING:
     from pathlib import Path

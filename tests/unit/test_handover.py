@@ -14,14 +14,14 @@ from own_authority import OwnAuthority
 
 from attest.handover import HandedOver, Handover, Trust, handovers, shell_line, verify_command
 from attest.identity import Identity, KeyIdentity
-from attest.keys import generate_key, load_key, private_pem, public_pem
 from attest.local import open_local
 from attest.publishing import sign_artifact
-from attest.signing import Choice, KeySigner, open_signer
-from attest.store import open_store
+from attest.signers.keys import generate_key, load_key, private_pem, public_pem
+from attest.signers.signing import Choice, KeySigner, open_signer
+from attest.stores.store import open_store
 
 if TYPE_CHECKING:
-    from attest.signing import Signer
+    from attest.signers.signing import Signer
     from attest.statement import Statement
 
 _KEY = Trust(KeyIdentity("ab" * 32), "release.pub")

@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from attest.authority import Authority
-from attest.keyfiles import read_key, write_key_pair
-from attest.keys import KEY_KINDS, generate_key, key_identity, load_key, private_pem, public_pem
-from attest.signing import KeySigner
+from attest.signers.keyfiles import read_key, write_key_pair
+from attest.signers.keys import KEY_KINDS, generate_key, key_identity, load_key, private_pem, public_pem
+from attest.signers.signing import KeySigner
 from attest.statement import Statement, Subject
 from attest.verified import Rejection, VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.errors import DocumentError, PathError, UsageError
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_BOM
@@ -22,7 +22,7 @@ from dbom.names import PREDICATE_BOM
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from attest.signing import Signer
+    from attest.signers.signing import Signer
 
 from datetime import UTC, datetime
 
@@ -99,7 +99,7 @@ def test_the_private_half_goes_where_the_public_half_can_not_be_written(
         (tmp_path / "k.pub").write_text("somebody else's")
         return real(key)
 
-    monkeypatch.setattr("attest.keyfiles.public_pem", late)
+    monkeypatch.setattr("attest.signers.keyfiles.public_pem", late)
     with pytest.raises(UsageError):
         write_key_pair(str(tmp_path / "k"), generate_key(), password=None)
     assert ["k.pub"] == [path.name for path in tmp_path.iterdir()]

@@ -22,11 +22,11 @@ from attest.identity import Identity, IdentityPattern
 from attest.local import LocalSigstore, data_home, find_local, open_local
 from attest.local.creation import create, machine_subject
 from attest.local.log import LogReader
-from attest.selfcheck import check_bundle
 from attest.statement import Statement, Subject
 from attest.trust import TrustRoot
 from attest.verified import TimeBasis, VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.selfcheck import check_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.errors import PathError, SigningError
 from dbom.model import Digest, Kind
 from dbom.names import LOCAL_ISSUER_PREFIX, PREDICATE_BOM
@@ -34,7 +34,7 @@ from dbom.names import LOCAL_ISSUER_PREFIX, PREDICATE_BOM
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from attest.signing import Signer
+    from attest.signers.signing import Signer
 
 _THEN = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 _STATEMENT = Statement.build(

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from local_logs import SIGNER
 
-from attest.assembling import dsse_envelope
 from attest.local.ecdsa import is_signed
 from attest.local.entries import dsse_entry, hashedrekord_entry, hashedrekord_v2_entry, log_entry
 from attest.local.log import Inclusion
+from attest.signers.assembling import dsse_envelope
 from dbom.canonical import canonical_json
 
 _BODIES = (

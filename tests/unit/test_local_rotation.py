@@ -24,7 +24,7 @@ from attest.local.services import Services
 from attest.statement import Statement, Subject
 from attest.trust import TrustRoot
 from attest.verified import Rejection, VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.errors import DbomError, PathError, SigningError
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_BOM

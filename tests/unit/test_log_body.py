@@ -9,9 +9,9 @@ import pytest
 from made_sigstore import MadeSigstore, b64, fixed_key, log_body, pem_of, spki_of
 
 from attest.bundle import LogEntry
-from attest.log_body import Signer, check_entry_body
-from attest.log_proof import root_of_path
-from attest.signed_content import SignedContent
+from attest.verifier.log_body import Signer, check_entry_body
+from attest.verifier.log_proof import root_of_path
+from attest.verifier.signed_content import SignedContent
 from dbom.canonical import canonical_json, json_object
 from dbom.errors import EvidenceError
 from dbom.names import DSSE_PAYLOAD_TYPE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from attest.oms import GIT_PATHS, OmsManifest, oms_parts
+from attest.oms.manifest import GIT_PATHS, OmsManifest, oms_parts
 from dbom.errors import EvidenceError, UsageError
 from dbom.model import Digest, Kind, Unknown
 from dbom.names import PREDICATE_OMS

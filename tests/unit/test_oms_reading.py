@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from attest.oms import OmsManifest
-from attest.oms_reading import OmsReader
+from attest.oms.manifest import OmsManifest
+from attest.oms.reading import OmsReader
 from dbom.tree import fingerprint_path
 
 OMS = Path(__file__).parents[1] / "oms"

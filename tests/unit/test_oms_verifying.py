@@ -14,7 +14,7 @@ import pytest
 from attest.authority import Authority
 from attest.checking import verify_artifact, verify_digest
 from attest.expecting import expected_authorities
-from attest.store import StoredBundle
+from attest.stores.store import StoredBundle
 from attest.verified import TimeBasis
 from dbom.errors import UsageError
 from dbom.tree import fingerprint_path

@@ -12,15 +12,15 @@ from own_authority import OwnAuthority
 from attest.authority import Authority
 from attest.demands import Demands
 from attest.identity import Identity, IdentityPattern
-from attest.keyfiles import write_key_pair
-from attest.keys import generate_key
 from attest.local import open_local
-from attest.own_certificates import OwnCertificate
-from attest.signing import Choice, open_signer
+from attest.signers.keyfiles import write_key_pair
+from attest.signers.keys import generate_key
+from attest.signers.own_certificates import OwnCertificate
+from attest.signers.signing import Choice, open_signer
 from attest.statement import Statement, Subject
 from attest.trust import TrustRoot
 from attest.verified import VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.errors import DocumentError
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_BOM

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attest.creating import GivenPredicate, attest_artifact, attest_digest
-from attest.keys import generate_key
 from attest.predicates import demand_predicate, predicate_faults
-from attest.sidecar import Sidecar
-from attest.signing import KeySigner
-from attest.store import open_store
+from attest.signers.keys import generate_key
+from attest.signers.signing import KeySigner
+from attest.stores.sidecar import Sidecar
+from attest.stores.store import open_store
 from dbom.errors import DocumentError, MismatchError, UsageError
 from dbom.model import Digest, Kind
 from dbom.names import (

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest.identity import KeyIdentity
-from attest.keys import generate_key
 from attest.local import open_local
 from attest.location import Location
 from attest.publishing import BomSource, GivenBom, prepare_artifact, publish, sign_artifact
-from attest.signing import KeySigner
-from attest.store import open_store
+from attest.signers.keys import generate_key
+from attest.signers.signing import KeySigner
+from attest.stores.store import open_store
 from dbom.bom.generating import generate_bom
 from dbom.errors import DocumentError, MismatchError, NoEvidenceError, SigningError, UsageError
 from dbom.names import ANNOTATION_IGNORE, PREDICATE_BOM, PREDICATE_LOCATION, TREE_MEDIA_TYPE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest.store import open_store
+from attest.stores.store import open_store
 from attest.verified import Rejection, RejectionKind
 from dbom.errors import StoreError
 from lineage.reading import read_stores

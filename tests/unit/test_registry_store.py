@@ -11,15 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from evidence import changed, key_signed, statement_about
 from memory_registry import EMPTY, MANIFEST, MemoryRegistry, digest_of, file_layer, memory_registry
 
-from attest.copying import attach_bundles, claims_in, copy_bundles
-from attest.holding import Holding
 from attest.locating import LocationReader
 from attest.location import Location
-from attest.registry_store import RegistryStore
 from attest.showing import Claim
-from attest.sidecar import Sidecar
 from attest.statement import Statement, Subject
-from attest.store import StoredBundle, UnreadBundle, all_entries, open_store
+from attest.stores.copying import attach_bundles, claims_in, copy_bundles
+from attest.stores.holding import Holding
+from attest.stores.registry import RegistryStore
+from attest.stores.sidecar import Sidecar
+from attest.stores.store import StoredBundle, UnreadBundle, all_entries, open_store
 from attest.verified import RejectionKind
 from dbom.errors import DbomError, EvidenceError, MismatchError, PathError, StoreError, UsageError
 from dbom.model import COMPUTED, Digest, Kind

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import jwt
 import pytest
 
-from attest.ambient import ambient_token
 from attest.local import open_local
-from attest.remote import RemoteSigner
+from attest.signers.ambient import ambient_token
+from attest.signers.remote import RemoteSigner
+from attest.signers.tokens import GivenToken
 from attest.statement import Statement, Subject
-from attest.tokens import GivenToken
 from dbom.errors import DocumentError, SigningError, UsageError
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_BOM
@@ -41,7 +41,13 @@ def refusing() -> str:
 
 def _token(**changed: object) -> str:
     now = int(time.time())
-    claims = {"aud": "sigstore", "iss": "https://issuer.example", "sub": "ann@example.org", "iat": now, "exp": now + 86_400}
+    claims = {
+        "aud": "sigstore",
+        "iss": "https://issuer.example",
+        "sub": "ann@example.org",
+        "iat": now,
+        "exp": now + 86_400,
+    }
     return jwt.encode({**claims, **changed}, "k" * 32, algorithm="HS256")
 
 

@@ -15,8 +15,8 @@ from evidence import clock, key_signed, public_pem, statement_about, statement_o
 import dbom
 from attest.authority import Authority
 from attest.reusing import reuse_of
-from attest.sidecar import Sidecar
-from attest.store import StoredBundle
+from attest.stores.sidecar import Sidecar
+from attest.stores.store import StoredBundle
 from dbom.cache import Cache
 from dbom.errors import DocumentError, EvidenceError, NoEvidenceError, PathError, UsageError
 from dbom.fingerprinting import fingerprint, source_name

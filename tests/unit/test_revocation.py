@@ -17,19 +17,19 @@ from admission.policy import Mode, Policy
 from attest.authority import Authority
 from attest.identity import Identity, KeyIdentity
 from attest.predicates import predicate_faults
-from attest.revocation import Revocation, artifact_revocation, signer_revocation
-from attest.revocation_head import Head, SeenHead
-from attest.revocation_memory import RevocationMemory
-from attest.revocation_publishing import own_authority, publish_head, publish_revocation
-from attest.revocation_reading import read_revocations
-from attest.revocation_selector import Selector
-from attest.revocation_status import RevocationEvidence, settle_revocations
-from attest.revokers import Revoker, Scope
-from attest.signing import KeySigner
+from attest.revocation.head import Head, SeenHead
+from attest.revocation.memory import RevocationMemory
+from attest.revocation.publishing import own_authority, publish_head, publish_revocation
+from attest.revocation.reading import read_revocations
+from attest.revocation.revokers import Revoker, Scope
+from attest.revocation.selector import Selector
+from attest.revocation.statement import Revocation, artifact_revocation, signer_revocation
+from attest.revocation.status import RevocationEvidence, settle_revocations
+from attest.signers.signing import KeySigner
 from attest.statement import Statement, Subject
-from attest.store import StoredBundle, open_store
+from attest.stores.store import StoredBundle, open_store
 from attest.verified import SignedTime, TimeBasis, VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.canonical import canonical_json
 from dbom.errors import DocumentError, EvidenceError, PathError, StoreError, UsageError
 from dbom.model import Digest, Kind

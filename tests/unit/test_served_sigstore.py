@@ -22,7 +22,6 @@ from token_issuer import TokenIssuer, new_key
 
 from attest.certificates import identity_of
 from attest.http_server import Request, Response
-from attest.keys import generate_key
 from attest.local import open_local
 from attest.local.log import LogReader
 from attest.local.merkle import check_consistency, leaf_hash, root_from_proof
@@ -31,7 +30,8 @@ from attest.served.home import ServedSigstore, find_served, open_served
 from attest.served.issuers import Issuer, IssuerKind
 from attest.served.keysets import KeySets
 from attest.served.serving import opened_application
-from attest.services import Services
+from attest.signers.keys import generate_key
+from attest.signers.services import Services
 from attest.trust import TrustRoot
 from dbom.errors import PathError, SigningError
 

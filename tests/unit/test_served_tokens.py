@@ -398,7 +398,7 @@ def test_a_token_file_is_read_for_each_request_and_sent_over_https_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from attest.served import keysets
-    from attest.transport import Answer, Transport
+    from attest.signers.transport import Answer, Transport
 
     (tmp_path / "token").write_text("secret\n")
     seen: list[tuple[str, str | None, Path | None]] = []

@@ -11,7 +11,7 @@ from sigstore.errors import Error
 from sigstore.models import ClientTrustConfig
 
 from attest.local import open_local
-from attest.services import Services
+from attest.signers.services import Services
 from dbom.errors import DocumentError
 
 if TYPE_CHECKING:

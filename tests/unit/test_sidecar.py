@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from evidence import statement_about
 
-from attest.sidecar import Sidecar
+from attest.stores.sidecar import Sidecar
 from dbom.errors import PathError, UsageError
 from dbom.model import Digest, Kind
 

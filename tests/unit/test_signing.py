@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attest.devices import KeyUri
-from attest.keyfiles import write_key_pair
-from attest.keys import generate_key, key_identity
 from attest.local import open_local
-from attest.signing import Choice, SignerKind, choose_signer, open_signer
+from attest.signers.devices import KeyUri
+from attest.signers.keyfiles import write_key_pair
+from attest.signers.keys import generate_key, key_identity
+from attest.signers.signing import Choice, SignerKind, choose_signer, open_signer
 from dbom.errors import PathError, UsageError
 
 if TYPE_CHECKING:
-    from attest.signing import Signer
+    from attest.signers.signing import Signer
 
 
 _FILE = Path("a-file")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from evidence import key_signed, statement_about
 
 from attest.statement import Statement
-from attest.store import MAX_BUNDLE_BYTES, StoredBundle, UnreadBundle, bundle_name, open_store
+from attest.stores.store import MAX_BUNDLE_BYTES, StoredBundle, UnreadBundle, bundle_name, open_store
 from dbom.errors import DbomError, StoreError
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_LOCATION
@@ -124,7 +124,7 @@ def test_the_test_vector_of_the_format(tmp_path: Path) -> None:
 
 def test_processes_that_add_to_one_folder_at_once_lose_nothing_and_leave_nothing_half(tmp_path: Path) -> None:
     script = (
-        "import sys; from attest.statement import Statement, Subject; from attest.store import open_store\n"
+        "import sys; from attest.statement import Statement, Subject; from attest.stores.store import open_store\n"
         "from dbom.model import Digest, Kind\n"
         "for number in range(20):\n"
         "    statement = Statement.build(Subject.of('x', Digest(Kind.FILE, 'a' * 64)), 'https://x/', {'n': number})\n"

@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 
-from attest.ambient import AmbientTokens, BrowserTokens, ambient_token, find_tokens, offered_identity
-from attest.tokens import FileTokens, GivenToken, Token
+from attest.signers.ambient import AmbientTokens, BrowserTokens, ambient_token, find_tokens, offered_identity
+from attest.signers.tokens import FileTokens, GivenToken, Token
 from dbom.errors import DbomError, PathError, SigningError, UsageError
 
 if TYPE_CHECKING:

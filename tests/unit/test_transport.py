@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest.transport import Transport
+from attest.signers.transport import Transport
 from dbom.errors import SigningError
 
 if TYPE_CHECKING:

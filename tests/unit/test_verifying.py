@@ -31,7 +31,7 @@ from attest.authority import Authority
 from attest.identity import Identity, IdentityPattern, KeyIdentity, Pattern
 from attest.trust import TrustRoot
 from attest.verified import Rejection, RejectionKind, TimeBasis, VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.verifying import verify_bundle
 from dbom.errors import DocumentError
 from dbom.model import Digest, Kind
 

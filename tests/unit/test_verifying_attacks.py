@@ -23,13 +23,13 @@ from attest.authority import Authority
 from attest.certificates import identity_of, load_certificate
 from attest.dsse import early_model_encoding
 from attest.identity import IdentityPattern
-from attest.issuing import check_issued
-from attest.own_certificates import OwnCertificate
+from attest.signers.own_certificates import OwnCertificate
 from attest.statement import Statement, Subject
-from attest.time_stamps import check_time_stamp
 from attest.trust import TrustRoot
 from attest.verified import Rejection, VerifiedStatement
-from attest.verifying import verify_bundle
+from attest.verifier.issuing import check_issued
+from attest.verifier.time_stamps import check_time_stamp
+from attest.verifier.verifying import verify_bundle
 from dbom.canonical import canonical_json
 from dbom.errors import DocumentError, EvidenceError
 from dbom.model import Digest, Kind

@@ -15,9 +15,9 @@ from attest.checking import verify_artifact
 from attest.expecting import expected_authorities
 from attest.files import read_file
 from attest.identity import Identity
-from attest.keyless import check_by_sigstore
-from attest.store import MAX_BUNDLE_BYTES, StoredBundle
+from attest.stores.store import MAX_BUNDLE_BYTES, StoredBundle
 from attest.trust import TrustRoot
+from attest.verifier.keyless import check_by_sigstore
 from dbom.errors import DbomError
 
 if TYPE_CHECKING:

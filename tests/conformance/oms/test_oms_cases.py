@@ -13,7 +13,7 @@ import pytest
 
 from attest.checking import verify_artifact
 from attest.expecting import expected_authorities
-from attest.store import StoredBundle
+from attest.stores.store import StoredBundle
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from made_sigstore import ISSUER, SIGNED_AT, SUBJECT, MadeSigstore, fixed_key, pem_of, spki_of, written
 
 from attest.identity import Identity, KeyIdentity
-from attest.revocation import artifact_revocation, signer_revocation
-from attest.revocation_head import Head
-from attest.revocation_selector import Selector
+from attest.revocation.head import Head
+from attest.revocation.selector import Selector
+from attest.revocation.statement import artifact_revocation, signer_revocation
 from attest.statement import Statement, Subject
 from dbom.model import Digest, Kind
 from dbom.names import PREDICATE_BOM, PREDICATE_REVOCATION, REVOCATION_LIST_MEDIA_TYPE, REVOCATION_SELECTOR_MEDIA_TYPE

@@ -14,7 +14,7 @@ import pytest
 from attest.authority import Authority
 from attest.checking import verify_artifact
 from attest.identity import IdentityPattern
-from attest.store import StoredBundle
+from attest.stores.store import StoredBundle
 from attest.trust import TrustRoot
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/case.json"))

@@ -1,0 +1,1 @@
+"""Where attestations lie: sidecars, folders and URLs, registries."""

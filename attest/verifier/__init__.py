@@ -1,0 +1,1 @@
+"""The verifier of bundles, step by step as in the Sigstore client specification."""
