@@ -20,19 +20,7 @@ from dbom.cli.options import (
 from dbom.cli.output import json_result, write_result
 from dbom.cli.progress import progress_bar
 from dbom.cli.session import current_session, current_settings
-from dbom.cli.signers import (
-    BrowserOption,
-    CertificateChainOption,
-    IdentityTokenFileOption,
-    IdentityTokenOption,
-    LocalOption,
-    PublicOption,
-    SigningKeyOption,
-    TimestampUrlOption,
-    TrustConfigOption,
-    choice_of_flags,
-    signer_of,
-)
+from dbom.cli.signers import SignerFlags, with_signer_flags
 from dbom.errors import UsageError
 from dbom.ignores import chosen_ignores
 from dbom.names import short_predicate
@@ -46,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["create"]
 
 
+@with_signer_flags
 def create(
     artifact: Annotated[
         str | None, typer.Argument(metavar="ARTIFACT", help="The file or folder that it is about.", show_default=False)
@@ -63,15 +52,6 @@ def create(
         str | None, typer.Option("--name", metavar="NAME", help="With --digest: the name that the statement carries.")
     ] = None,
     store: StoreOption = None,
-    signing_key: SigningKeyOption = None,
-    certificate_chain: CertificateChainOption = None,
-    timestamp_url: TimestampUrlOption = None,
-    trust_config: TrustConfigOption = None,
-    identity_token: IdentityTokenOption = None,
-    identity_token_file: IdentityTokenFileOption = None,
-    browser: BrowserOption = False,
-    public: PublicOption = False,
-    local: LocalOption = False,
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
     follow_links: Annotated[
@@ -80,6 +60,7 @@ def create(
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
+    signer_flags: SignerFlags,
 ) -> None:
     """Sign any predicate about an artifact.
 
@@ -98,19 +79,7 @@ def create(
         raise UsageError(USAGE, "--digest and --name go together")
     settings = current_settings(store=tuple(store or ()), ignore=tuple(ignore or ()), jobs=jobs or None)
     given = _given(predicate, predicate_type)
-    signer = signer_of(
-        choice_of_flags(
-            signing_key=signing_key,
-            certificate_chain=certificate_chain,
-            timestamp_url=timestamp_url,
-            trust_config=trust_config,
-            identity_token=identity_token,
-            identity_token_file=identity_token_file,
-            browser=browser,
-            local=local,
-            public=public,
-        )
-    )
+    signer = signer_flags.signer()
     stores = [open_store(url, offline=current_session().offline) for url in settings.store]
     if digest is not None:
         made = attest_digest(stated_digest(digest), name or "", given, signer, stores=stores)

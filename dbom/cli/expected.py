@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbom.cli.flags import with_flags
 from dbom.cli.output import say
 from dbom.cli.session import current_settings
 from dbom.errors import UsageError
@@ -199,24 +198,7 @@ def with_expected_flags(command: Callable[..., None]) -> Callable[..., None]:
 
     A flag that the command has itself (`dbom sign --local`) means there what the command says, and isn't one of these.
     """
-    signature = inspect.signature(command, eval_str=True)
-    names = [name for name in _FLAGS if name not in signature.parameters]
-
-    @functools.wraps(command)
-    def wrapped(**values: object) -> None:
-        flags = {name: values.pop(name) for name in names}
-        command(**values, expected=Expected(**flags))  # type: ignore[arg-type]  # typer has checked each value's type
-
-    kept = [param for name, param in signature.parameters.items() if name != "expected"]
-    added = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=False if name in _SWITCHES else None, annotation=_FLAGS[name]
-        )
-        for name in names
-    ]
-    wrapped.__signature__ = signature.replace(parameters=[*kept, *added])  # type: ignore[attr-defined]  # read by inspect
-    wrapped.__annotations__ = {param.name: param.annotation for param in [*kept, *added]}
-    return wrapped
+    return with_flags(command, "expected", _FLAGS, _SWITCHES, Expected)
 
 
 def _text(path: Path | None) -> str | None:

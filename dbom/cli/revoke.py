@@ -21,19 +21,7 @@ from dbom.cli.revocation_shown import (
 from dbom.cli.revoked import StatedSigner, stated_revocation
 from dbom.cli.revokers import Revoking, remember_heads, seen_heads, with_revoker_flags
 from dbom.cli.session import current_session, current_settings
-from dbom.cli.signers import (
-    BrowserOption,
-    CertificateChainOption,
-    IdentityTokenFileOption,
-    IdentityTokenOption,
-    LocalOption,
-    PublicOption,
-    SigningKeyOption,
-    TimestampUrlOption,
-    TrustConfigOption,
-    choice_of_flags,
-    signer_of,
-)
+from dbom.cli.signers import SignerFlags, with_signer_flags
 from dbom.errors import UndecidedError, UsageError
 from dbom.rules.everyday import USAGE
 
@@ -44,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["publish", "revoke", "status"]
 
 
+@with_signer_flags
 def revoke(
     artifact: Annotated[
         str | None,
@@ -73,18 +62,10 @@ def revoke(
         str | None, typer.Option("--until", metavar="TIME", help="Only what was signed before then; not of a key.")
     ] = None,
     store: StoreOption = None,
-    signing_key: SigningKeyOption = None,
-    certificate_chain: CertificateChainOption = None,
-    timestamp_url: TimestampUrlOption = None,
-    trust_config: TrustConfigOption = None,
-    identity_token: IdentityTokenOption = None,
-    identity_token_file: IdentityTokenFileOption = None,
-    browser: BrowserOption = False,
-    public: PublicOption = False,
-    local: LocalOption = False,
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
+    signer_flags: SignerFlags,
 ) -> None:
     """Sign that an artifact or a signer counts no more.
 
@@ -108,19 +89,7 @@ def revoke(
     settings = current_settings(store=tuple(store or ()), jobs=jobs or None)
     targets: list[Target] = [open_store(url, offline=current_session().offline) for url in settings.store]
     statement, beside = stated_revocation(artifact, selector, reason, jobs=settings.jobs)
-    who = signer_of(
-        choice_of_flags(
-            signing_key=signing_key,
-            certificate_chain=certificate_chain,
-            timestamp_url=timestamp_url,
-            trust_config=trust_config,
-            identity_token=identity_token,
-            identity_token_file=identity_token_file,
-            browser=browser,
-            local=local,
-            public=public,
-        )
-    )
+    who = signer_flags.signer()
     made = publish_revocation(statement, who, [*targets, *beside])
     if format_ is TextOrJson.JSON:
         json_result("attest-revoke", made_document(made), output)
@@ -129,23 +98,16 @@ def revoke(
     say("publish a new head: dbom attest revocations publish STORE")
 
 
+@with_signer_flags
 @with_revoker_flags
 def publish(
     store: Annotated[str, typer.Argument(metavar="STORE", help="The store that your revocations are in.")],
     *,
     days: Annotated[int, typer.Option("--days", min=1, metavar="N", help="How long the head holds.")] = 7,
-    signing_key: SigningKeyOption = None,
-    certificate_chain: CertificateChainOption = None,
-    timestamp_url: TimestampUrlOption = None,
-    trust_config: TrustConfigOption = None,
-    identity_token: IdentityTokenOption = None,
-    identity_token_file: IdentityTokenFileOption = None,
-    browser: BrowserOption = False,
-    public: PublicOption = False,
-    local: LocalOption = False,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
     revoking: Revoking,
+    signer_flags: SignerFlags,
 ) -> None:
     """Sign a new head over your revocations in a store.
 
@@ -164,19 +126,7 @@ def publish(
     named = revoking.authorities()
     if len(named) > 1:
         raise UsageError(USAGE, "a head is one publisher's", got=f"{len(named)} revokers", expected="1")
-    who = signer_of(
-        choice_of_flags(
-            signing_key=signing_key,
-            certificate_chain=certificate_chain,
-            timestamp_url=timestamp_url,
-            trust_config=trust_config,
-            identity_token=identity_token,
-            identity_token_file=identity_token_file,
-            browser=browser,
-            local=local,
-            public=public,
-        )
-    )
+    who = signer_flags.signer()
     authority = named[0] if named else own_authority(who)
     made = publish_head(_opened(store), who, authority, days=days, now=datetime.now(UTC), seen=seen_heads())
     remember_heads(made.remember)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbom.cli.flags import with_flags
 from dbom.cli.output import say
 from dbom.cli.session import current_session
 from dbom.errors import DbomError, UsageError
@@ -174,23 +173,4 @@ def remember_heads(heads: Mapping[str, SeenHead]) -> None:
 
 def with_revoker_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Return `command` with these flags in the place of its parameter `revoking`, which gets them as one value."""
-
-    @functools.wraps(command)
-    def wrapped(**values: object) -> None:
-        flags = {name: values.pop(name) for name in _FLAGS}
-        command(**values, revoking=Revoking(**flags))  # type: ignore[arg-type]  # typer has checked each value's type
-
-    signature = inspect.signature(command, eval_str=True)
-    kept = [param for name, param in signature.parameters.items() if name != "revoking"]
-    added = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=False if name == "require_revocations" else None,
-            annotation=annotation,
-        )
-        for name, annotation in _FLAGS.items()
-    ]
-    wrapped.__signature__ = signature.replace(parameters=[*kept, *added])  # type: ignore[attr-defined]  # read by inspect
-    wrapped.__annotations__ = {param.name: param.annotation for param in [*kept, *added]}
-    return wrapped
+    return with_flags(command, "revoking", _FLAGS, ("require_revocations",), Revoking)

@@ -11,19 +11,7 @@ import typer
 from dbom.cli.options import IgnoreOption, JobsOption, NoDefaultIgnoresOption, StoreOption
 from dbom.cli.output import say
 from dbom.cli.session import current_session, current_settings
-from dbom.cli.signers import (
-    BrowserOption,
-    CertificateChainOption,
-    IdentityTokenFileOption,
-    IdentityTokenOption,
-    LocalOption,
-    PublicOption,
-    SigningKeyOption,
-    TimestampUrlOption,
-    TrustConfigOption,
-    current_time,
-    signer_of_flags,
-)
+from dbom.cli.signers import SignerFlags, current_time, with_signer_flags
 from dbom.errors import DbomError, UndecidedError, UsageError
 from dbom.printable import printable
 from dbom.rules.everyday import RUN_NOT_RECORDED, RUN_USAGE
@@ -36,6 +24,7 @@ __all__ = ["run"]
 _MESSAGE_LIMIT = 2000
 
 
+@with_signer_flags
 def run(
     command: Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="What to run, after --.")] = None,
     *,
@@ -51,18 +40,10 @@ def run(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="End with 3 where the run could not be recorded.")] = False,
     store: StoreOption = None,
-    signing_key: SigningKeyOption = None,
-    certificate_chain: CertificateChainOption = None,
-    timestamp_url: TimestampUrlOption = None,
-    trust_config: TrustConfigOption = None,
-    identity_token: IdentityTokenOption = None,
-    identity_token_file: IdentityTokenFileOption = None,
-    browser: BrowserOption = False,
-    local: LocalOption = False,
-    public: PublicOption = False,
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
     jobs: JobsOption = 0,
+    signer_flags: SignerFlags,
 ) -> None:
     """Run a command and record its inputs and outputs as signed provenance.
 
@@ -82,17 +63,7 @@ def run(
     prepared = prepare(
         inputs=[InputPath.parse(text) for text in inputs or ()],
         outputs=outputs or (),
-        signer=signer_of_flags(
-            signing_key=signing_key,
-            certificate_chain=certificate_chain,
-            timestamp_url=timestamp_url,
-            trust_config=trust_config,
-            identity_token=identity_token,
-            identity_token_file=identity_token_file,
-            browser=browser,
-            local=local,
-            public=public,
-        ),
+        signer=signer_flags.signer(),
         stores=[open_store(url, offline=current_session().offline) for url in settings.store],
         ignores=chosen_ignores(settings.ignore, defaults=not no_default_ignores),
         jobs=settings.jobs,

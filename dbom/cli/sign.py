@@ -23,19 +23,7 @@ from dbom.cli.output import demand_outside, json_result, say, write_file, write_
 from dbom.cli.progress import progress_bar
 from dbom.cli.reused import BundleToReuseOption, Earlier, ReuseOption, demand_reuse
 from dbom.cli.session import current_session, current_settings
-from dbom.cli.signers import (
-    BrowserOption,
-    CertificateChainOption,
-    IdentityTokenFileOption,
-    IdentityTokenOption,
-    LocalOption,
-    PublicOption,
-    SigningKeyOption,
-    TimestampUrlOption,
-    TrustConfigOption,
-    choice_of_flags,
-    signer_of,
-)
+from dbom.cli.signers import SignerFlags, signer_of, with_signer_flags
 from dbom.cli.stated import say_license, stated_licenses
 from dbom.errors import UsageError
 from dbom.ignores import chosen_ignores
@@ -53,6 +41,7 @@ __all__ = ["sign"]
 
 
 @with_expected_flags
+@with_signer_flags
 def sign(
     artifacts: Annotated[list[str], typer.Argument(metavar="ARTIFACT...", help="Files or folders to sign.")],
     *,
@@ -83,15 +72,6 @@ def sign(
     reuse: ReuseOption = None,
     bundle: BundleToReuseOption = None,
     store: StoreOption = None,
-    signing_key: SigningKeyOption = None,
-    certificate_chain: CertificateChainOption = None,
-    timestamp_url: TimestampUrlOption = None,
-    trust_config: TrustConfigOption = None,
-    identity_token: IdentityTokenOption = None,
-    identity_token_file: IdentityTokenFileOption = None,
-    browser: BrowserOption = False,
-    public: PublicOption = False,
-    local: LocalOption = False,
     ignore: IgnoreOption = None,
     no_default_ignores: NoDefaultIgnoresOption = False,
     follow_links: Annotated[
@@ -101,6 +81,7 @@ def sign(
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
     expected: Expected,
+    signer_flags: SignerFlags,
 ) -> None:
     """Sign what an artifact is, and put the evidence beside it.
 
@@ -130,20 +111,11 @@ def sign(
         raise UsageError(USAGE, "--computed is about a --location, and none is given")
     given = _given(bom, as_)
     settings = current_settings(store=tuple(store or ()), ignore=tuple(ignore or ()), jobs=jobs or None)
-    choice = choice_of_flags(
-        signing_key=signing_key,
-        certificate_chain=certificate_chain,
-        timestamp_url=timestamp_url,
-        trust_config=trust_config,
-        identity_token=identity_token,
-        identity_token_file=identity_token_file,
-        browser=browser,
-        local=local,
-        public=public,
-    )
+    choice = signer_flags.choice()
     earlier = None
     if reuse is not None:
-        earlier = Earlier.of(reuse, str(paths[0]), expected.resting_on(trust_config), bundle or (), store or ())
+        whom = expected.resting_on(signer_flags.trust_config)
+        earlier = Earlier.of(reuse, str(paths[0]), whom, bundle or (), store or ())
     signer = signer_of(choice)
     stores = [open_store(url, offline=current_session().offline) for url in settings.store]
     ignores = chosen_ignores(settings.ignore, defaults=not no_default_ignores)

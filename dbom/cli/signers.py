@@ -1,10 +1,10 @@
-"""The options that say who signs, and the signer that they mean: the same for `sign` and `run`."""
+"""The options that say who signs, and the signer that they mean: the same for every command that signs."""
 
 from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from getpass import getpass
 from pathlib import Path
@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbom.cli.flags import with_flags
 from dbom.cli.session import current_session, current_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from attest.signers.signing import Choice, Signer
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "IdentityTokenOption",
     "LocalOption",
     "PublicOption",
+    "SignerFlags",
     "SigningKeyOption",
     "TimestampUrlOption",
     "TrustConfigOption",
@@ -33,11 +37,13 @@ __all__ = [
     "choice_of_flags",
     "current_time",
     "signer_of",
-    "signer_of_flags",
+    "with_signer_flags",
 ]
 
 PASSWORD_VARIABLE = "DBOM_KEY_PASSWORD"  # noqa: S105  the name of a variable
 """The environment variable that a key's password is read from."""
+
+_PANEL = "Who signs"
 
 SigningKeyOption = Annotated[
     str | None,
@@ -46,6 +52,7 @@ SigningKeyOption = Annotated[
         metavar="KEY",
         help="Sign with this private key: a PEM file, or the URI of a key in a device or service (awskms:, gcpkms:,"
         " azurekms:, hv:, hsm:, pkcs11:). --trust-config or --local beside it has the signature logged and dated.",
+        rich_help_panel=_PANEL,
     ),
 ]
 CertificateChainOption = Annotated[
@@ -54,17 +61,26 @@ CertificateChainOption = Annotated[
         "--certificate-chain",
         metavar="FILE",
         help="With --signing-key: sign by the certificate that your own authority gave the key (PEM, signer first).",
+        rich_help_panel=_PANEL,
     ),
 ]
 TimestampUrlOption = Annotated[
     str | None,
     typer.Option(
-        "--timestamp-url", metavar="URL", help="With --signing-key: have the signature dated here (RFC 3161)."
+        "--timestamp-url",
+        metavar="URL",
+        help="With --signing-key: have the signature dated here (RFC 3161).",
+        rich_help_panel=_PANEL,
     ),
 ]
 TrustConfigOption = Annotated[
     Path | None,
-    typer.Option("--trust-config", metavar="FILE", help="Sign keyless, with the Sigstore of this ClientTrustConfig."),
+    typer.Option(
+        "--trust-config",
+        metavar="FILE",
+        help="Sign keyless, with the Sigstore of this ClientTrustConfig.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 IdentityTokenOption = Annotated[
     str | None,
@@ -73,6 +89,7 @@ IdentityTokenOption = Annotated[
         metavar="TOKEN",
         help="Sign keyless as this OIDC token says; better in SIGSTORE_ID_TOKEN, since others can see command lines.",
         show_default=False,
+        rich_help_panel=_PANEL,
     ),
 ]
 IdentityTokenFileOption = Annotated[
@@ -82,46 +99,82 @@ IdentityTokenFileOption = Annotated[
         metavar="FILE",
         help="Sign keyless as the OIDC token in this file says (a pod's projected token, a JWT-SVID); read anew for"
         " each signature.",
+        rich_help_panel=_PANEL,
     ),
 ]
 BrowserOption = Annotated[
-    bool, typer.Option("--browser", help="Sign keyless as whom you sign in as, in a web browser, at the issuer.")
+    bool,
+    typer.Option(
+        "--browser",
+        help="Sign keyless as whom you sign in as, in a web browser, at the issuer.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 PublicOption = Annotated[
     bool,
-    typer.Option("--public", help="Sign keyless, with the public Sigstore: its log shows what you sign to everybody."),
+    typer.Option(
+        "--public",
+        help="Sign keyless, with the public Sigstore: its log shows what you sign to everybody.",
+        rich_help_panel=_PANEL,
+    ),
 ]
 LocalOption = Annotated[
-    bool, typer.Option("--local", help="Sign as this machine's local identity, only as good as this machine.")
+    bool,
+    typer.Option(
+        "--local", help="Sign as this machine's local identity, only as good as this machine.", rich_help_panel=_PANEL
+    ),
 ]
 
 
-def signer_of_flags(
-    *,
-    signing_key: str | None,
-    trust_config: Path | None,
-    identity_token: str | None,
-    local: bool,
-    public: bool = False,
-    certificate_chain: Path | None = None,
-    timestamp_url: str | None = None,
-    identity_token_file: Path | None = None,
-    browser: bool = False,
-) -> Signer:
-    """Return the signer that these flags, the settings and the environment mean; errors as in `open_signer`."""
-    return signer_of(
-        choice_of_flags(
-            signing_key=signing_key,
-            trust_config=trust_config,
-            identity_token=identity_token,
-            local=local,
-            public=public,
-            certificate_chain=certificate_chain,
-            timestamp_url=timestamp_url,
-            identity_token_file=identity_token_file,
-            browser=browser,
+@dataclass(frozen=True, slots=True)
+class SignerFlags:
+    """What the person at the command line says of who signs."""
+
+    signing_key: str | None = None
+    certificate_chain: Path | None = None
+    timestamp_url: str | None = None
+    trust_config: Path | None = None
+    identity_token: str | None = field(default=None, repr=False)
+    identity_token_file: Path | None = None
+    browser: bool = False
+    public: bool = False
+    local: bool = False
+
+    def choice(self) -> Choice:
+        """Return what the flags say; where they say nothing, what the settings say. As in `choice_of_flags`."""
+        return choice_of_flags(
+            signing_key=self.signing_key,
+            certificate_chain=self.certificate_chain,
+            timestamp_url=self.timestamp_url,
+            trust_config=self.trust_config,
+            identity_token=self.identity_token,
+            identity_token_file=self.identity_token_file,
+            browser=self.browser,
+            public=self.public,
+            local=self.local,
         )
-    )
+
+    def signer(self) -> Signer:
+        """Return the signer that is meant, ready to sign; errors as in `open_signer`."""
+        return signer_of(self.choice())
+
+
+_FLAGS: Mapping[str, object] = {
+    "signing_key": SigningKeyOption,
+    "certificate_chain": CertificateChainOption,
+    "timestamp_url": TimestampUrlOption,
+    "trust_config": TrustConfigOption,
+    "identity_token": IdentityTokenOption,
+    "identity_token_file": IdentityTokenFileOption,
+    "browser": BrowserOption,
+    "public": PublicOption,
+    "local": LocalOption,
+}
+
+
+def with_signer_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Return `command` with these flags in the place of its parameter `signer_flags`, which gets them as one value."""
+    return with_flags(command, "signer_flags", _FLAGS, ("browser", "public", "local"), SignerFlags)
 
 
 def choice_of_flags(
