@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from attest.oms.reading import OmsReader
+from attest.oms.reading import OmsReader, unlisted
 from attest.verified import VerifiedStatement
 from attest.verifier.verifying import bind_model
+from dbom.artifact import find_artifact
+from dbom.ignores import Ignores
 from dbom.model import Unknown
 from dbom.tree import fingerprint_path
 
@@ -43,6 +45,12 @@ def bind_models(
             or isinstance(model.ignores, Unknown)
             or not budget
         ):
+            bound.append(answer)
+            continue
+        # Stores hold signatures of many models: what names other files needn't be read for.
+        listed = find_artifact(path, Ignores.of(model.ignores), follow_links=follow_links).listing
+        if (other := unlisted(model, listed)) is not None:
+            unlike[result.bundle_sha256] = other
             bound.append(answer)
             continue
         budget -= 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dbom.hashing import Files, Hasher, LocalItem
     from dbom.items import Progress
 
-__all__ = ["OmsReader", "SignedDigests"]
+__all__ = ["OmsReader", "SignedDigests", "unlisted"]
 
 
 @dataclass(slots=True)
@@ -54,6 +54,23 @@ class OmsReader:
         sha256 = hash_with(item, parts, progress=self.progress)
         self.digests.update({(item.path, start): digest for start, digest in parts.digests()})
         return Entry(item.path, item.size, sha256)
+
+
+def unlisted(manifest: OmsManifest, items: Files) -> str | None:
+    """Return a path that shows, before anything is read, that these aren't the signed files, or None where none does.
+
+    Of parts the size of each file is signed too; a file of no bytes has no part.
+    """
+    ends: dict[str, int | None] = {}
+    for resource in manifest.resources:
+        ends[resource.path] = None if resource.end is None else max(resource.end, ends.get(resource.path) or 0)
+    there = {item.path: item.size for item in items if manifest.shard_size is None or item.size}
+    if manifest.is_single_file and len(there) == 1:
+        there = dict(zip((SINGLE_FILE,), there.values(), strict=True))
+    names = there.keys() ^ ends.keys()
+    return min(names, default=None) or min(
+        (path for path, end in ends.items() if end is not None and end != there[path]), default=None
+    )
 
 
 SignedDigests = dict[tuple[str, int], str]

@@ -5,16 +5,24 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from attest.authority import Authority
+from attest.checking import verify_artifact
 from attest.oms.manifest import OmsManifest
-from attest.oms.reading import OmsReader
+from attest.oms.reading import OmsReader, unlisted
+from attest.stores.store import StoredBundle
+from dbom.artifact import find_artifact
+from dbom.ignores import Ignores
 from dbom.tree import fingerprint_path
 
 OMS = Path(__file__).parents[1] / "oms"
 MODEL = OMS / "model"
+KEY = Authority("signer", key_pem=(OMS / "keys" / "signer.pub").read_bytes())
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 SIGNED = (
     "0.2.0-digests-blake2",
@@ -82,3 +90,43 @@ def test_a_file_that_fills_its_last_shard_has_no_other(tmp_path: Path) -> None:
     reader = OmsReader(manifest_of("1.1.1-shards"))
     fingerprint_path(tmp_path, read=reader)
     assert [("x", 0), ("x", 1000)] == sorted(reader.digests)
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_the_names_and_sizes_of_the_signed_model_are_no_reason_not_to_read_it(name: str) -> None:
+    assert unlisted(manifest_of(name), find_artifact(MODEL, Ignores.of()).listing) is None
+
+
+def test_a_model_of_other_names_or_sizes_is_not_read(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(MODEL, model)
+    (model / "a.bin").write_bytes(bytes(998))
+    listing = find_artifact(model, Ignores.of()).listing
+    assert ("a.bin", None) == (
+        unlisted(manifest_of("1.1.1-shards"), listing),
+        unlisted(manifest_of("1.1.1-files-blake2"), listing),
+    )
+    (model / "a.bin").unlink()
+    listing = find_artifact(model, Ignores.of()).listing
+    assert unlisted(manifest_of("1.1.1-files-blake2"), listing) == "a.bin"
+    single = find_artifact(MODEL / "a.bin", Ignores.of()).listing
+    assert (None, ".") == (unlisted(manifest_of("1.1.1-file"), single), unlisted(manifest_of("1.1.1-file"), listing))
+
+
+def test_signatures_of_other_models_in_a_store_cost_no_read(tmp_path: Path) -> None:
+    read: list[int] = []
+
+    class Watch:
+        def expect(self, size: int) -> None:
+            """Note it."""
+            read.append(size)
+
+        def advance(self, size: int) -> None:
+            """Note nothing."""
+
+    (tmp_path / "weights").write_bytes(bytes(100))
+    raw = (OMS / "signatures" / "1.1.1-shards.sig").read_bytes()
+    result = verify_artifact(
+        tmp_path / "weights", [KEY], now=NOW, bundles=[StoredBundle.of(raw, where="x")], progress=Watch()
+    )
+    assert (1, [100]) == (result.exit_code, read)
