@@ -11,9 +11,8 @@ from dbom.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.local.checking import CheckedLog, LocalLog
+    from attest.local.checking import CheckedLog, LocalLog, LoggingSigstore
     from attest.local.checkpoints import Checkpoint
-    from attest.local.embedded import LocalSigstore
     from attest.local.logged import LoggedBundle
 
 __all__ = ["Audit", "audit"]
@@ -32,8 +31,10 @@ class Audit:
         return not self.faults and all(item.holds for item in self.logs)
 
 
-def audit(sigstore: LocalSigstore, *, since: Sequence[Checkpoint] = (), bundles: Sequence[LoggedBundle] = ()) -> Audit:
-    """Check every log of a local Sigstore; each older head must be continued, and each bundle be in them.
+def audit(
+    sigstore: LoggingSigstore, *, since: Sequence[Checkpoint] = (), bundles: Sequence[LoggedBundle] = ()
+) -> Audit:
+    """Check every log of a Sigstore in a folder; each older head must be continued, and each bundle be in them.
 
     Raises `PathError` where a log can't be read, or where the trust root doesn't name its key.
     """

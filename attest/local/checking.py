@@ -7,7 +7,7 @@ that isn't computed anew from the entries.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
 from attest.local import old_log
+from attest.local.certificates import party_of
 from attest.local.generations import all_folders, base_of
 from attest.local.log import LogReader
 from attest.local.merkle import Frontier, check_consistency, leaf_hash
@@ -31,10 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from attest.local.checkpoints import Checkpoint
-    from attest.local.embedded import LocalSigstore
     from attest.local.logged import LoggedBundle, LoggedEntry
 
-__all__ = ["CheckedLog", "LocalLog", "check_log", "logs_of"]
+__all__ = ["CheckedLog", "LocalLog", "LoggingSigstore", "check_log", "logs_of"]
 
 _MOST_FAULTS: Final = 20
 
@@ -80,13 +80,29 @@ class CheckedLog:
         return not self.faults
 
 
-def logs_of(sigstore: LocalSigstore) -> tuple[LocalLog, ...]:
-    """Return every log of a local Sigstore, oldest first: of each generation the transparency and the certificate log.
+class LoggingSigstore(Protocol):
+    """A Sigstore in a folder, of a local identity or a served one."""
 
-    Raises `PathError` where the trust root names no key for one of them.
+    @property
+    def folder(self) -> Path:
+        """Where its keys in force are."""
+
+    def trusted_root(self) -> bytes:
+        """Return `trusted_root.json`."""
+
+
+def logs_of(sigstore: LoggingSigstore) -> tuple[LocalLog, ...]:
+    """Return every log of a Sigstore, oldest first: of each generation the transparency and the certificate log.
+
+    Raises `PathError` where the trust root names no key for one of them, or doesn't say whose it is.
     """
-    root = TrustRoot.parse(sigstore.trusted_root(), where=printable(str(sigstore.folder)))
-    summary, issuer = TrustSummary.of(root), sigstore.identity.issuer
+    where = printable(str(sigstore.folder))
+    root = TrustRoot.parse(sigstore.trusted_root(), where=where)
+    try:
+        issuer = party_of(load_der_x509_certificate(root.authorities[0].certificates[-1])).name
+    except (IndexError, ValueError, InvalidVersion) as error:
+        raise PathError(LOCAL_STATE, "the trust root doesn't say whose it is", where=where) from error
+    summary = TrustSummary.of(root)
     found: list[LocalLog] = []
     for number, folder in enumerate(all_folders(base_of(sigstore.folder))):
         origin = log_origin(issuer, number)

@@ -21,10 +21,11 @@ from dbom.rules.local import UPDATE_OFFLINE
 
 if TYPE_CHECKING:
     from attest.local import LocalSigstore
+    from attest.served.home import ServedSigstore
     from attest.trust import TrustRoot
     from dbom.canonical import JsonObject
 
-__all__ = ["export", "local_of_this_machine", "rotate", "show", "update"]
+__all__ = ["export", "local_of_this_machine", "rotate", "served_below", "show", "update"]
 
 
 def export(*, trust_config: TrustConfigOption = None, home: HomeOption = None, output: OutputOption = None) -> None:
@@ -38,7 +39,7 @@ def export(*, trust_config: TrustConfigOption = None, home: HomeOption = None, o
     if home is not None:
         if trust_config is not None:
             raise UsageError(USAGE, "--home and --trust-config name two Sigstores; give one")
-        write_result(_served_root(home), output)
+        write_result(served_below(home).trusted_root(), output)
         return
     if trust_config is not None:
         write_result(_root_of(trust_config).raw, output)
@@ -158,7 +159,8 @@ def local_of_this_machine() -> LocalSigstore:
     return sigstore
 
 
-def _served_root(home: Path) -> bytes:
+def served_below(home: Path) -> ServedSigstore:
+    """Return the Sigstore that is served from a home. Raises `TrustError` where there is none yet."""
     from attest.served.home import find_served
 
     sigstore = find_served(home)
@@ -167,7 +169,7 @@ def _served_root(home: Path) -> bytes:
         raise TrustError(
             TRUST_ROOT_MISSING, "no Sigstore is served from there", where=where, hint="`dbom trust serve` makes one"
         )
-    return sigstore.trusted_root()
+    return sigstore
 
 
 def _hand_over(sigstore: LocalSigstore, output: Path | None) -> None:

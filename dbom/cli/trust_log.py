@@ -11,7 +11,8 @@ import typer
 from dbom.cli.options import FormatOption, OutputOption, TextOrJson
 from dbom.cli.output import json_result, write_result
 from dbom.cli.spooled import spooled_result
-from dbom.cli.trust import local_of_this_machine
+from dbom.cli.trust import local_of_this_machine, served_below
+from dbom.cli.trust_serve import HomeOption
 from dbom.errors import RefusedError
 from dbom.names import schema_name
 from dbom.printable import printable
@@ -19,7 +20,7 @@ from dbom.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attest.local.checking import CheckedLog
+    from attest.local.checking import CheckedLog, LoggingSigstore
     from attest.local.listing import ListedEntry
     from dbom.canonical import JsonObject
 
@@ -35,10 +36,13 @@ def verify(
     bundle: Annotated[
         list[Path] | None, typer.Option("--bundle", metavar="FILE", help="A bundle that must be in the log.")
     ] = None,
+    home: HomeOption = None,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
 ) -> None:
     """Check the whole of this machine's logs.
+
+    With --home, those of the Sigstore that `dbom trust serve` keeps there.
 
     Every entry's hash, every stored node of the tree, the head and its signature, in every log since the identity was
     made. With --since, that the log still begins with what an older head vouched for; with --bundle, that the bundle's
@@ -55,7 +59,7 @@ def verify(
         read_logged(read_file(path, limit=MAX_BYTES, what="bundle"), where=printable(str(path)))
         for path in bundle or ()
     ]
-    found = audit(local_of_this_machine(), since=older, bundles=bundles)
+    found = audit(_sigstore(home), since=older, bundles=bundles)
     if format_ is TextOrJson.JSON:
         json_result("trust-log-verify", _document(found.logs, found.faults), output)
     else:
@@ -69,10 +73,13 @@ def entries(
     certificates: Annotated[
         bool, typer.Option("--certificates", help="List the certificate logs instead: each certificate issued.")
     ] = False,
+    home: HomeOption = None,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
 ) -> None:
     """List what this machine's logs hold.
+
+    With --home, those of the Sigstore that `dbom trust serve` keeps there.
 
     Oldest first. Each rotation of the keys begins a new log, so an entry is named by its generation and its index
     there. The digest is that of what was signed; the time is by this machine's own clock.
@@ -82,11 +89,15 @@ def entries(
     from attest.local.checking import logs_of
     from attest.local.listing import list_entries
 
-    logs = [log for log in logs_of(local_of_this_machine()) if log.logs_certificates is certificates]
+    logs = [log for log in logs_of(_sigstore(home)) if log.logs_certificates is certificates]
     listed = (entry for log in logs for entry in list_entries(log))
     with spooled_result(output) as file:
         for piece in _json_pieces(listed) if format_ is TextOrJson.JSON else _text_pieces(listed):
             file.write(piece.encode(errors="backslashreplace"))
+
+
+def _sigstore(home: Path | None) -> LoggingSigstore:
+    return local_of_this_machine() if home is None else served_below(home)
 
 
 def _bytes(path: Path) -> bytes:

@@ -232,6 +232,21 @@ def test_a_kill_in_the_middle_loses_no_acknowledged_entry(tmp_path: Path) -> Non
     assert isinstance(head, Checkpoint)
     leaves = {leaf_hash(entry).hex() for entry in reader.entries()}
     assert {uuid[16:] for uuid in acknowledged} <= leaves
+    assert (0, f"{head.size} signatures, holds") == _checked(tmp_path)
+    with (tmp_path / "home" / "served-sigstore" / "log" / "entries").open("r+b") as file:
+        file.seek(100)
+        byte = file.read(1)
+        file.seek(100)
+        file.write(bytes([byte[0] ^ 1]))
+    assert (1, f"{head.size} signatures, DOES NOT HOLD") == _checked(tmp_path)
+
+
+def _checked(folder: Path) -> tuple[int, str]:
+    """Return what `dbom trust log verify` says of the signatures' log, and its exit code."""
+    command = [sys.executable, "-P", "-m", "dbom", "trust", "log", "verify", "--home", str(folder / "home")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    (line,) = [line for line in done.stdout.splitlines() if " signatures, " in line]
+    return done.returncode, line.partition(": ")[2]
 
 
 def threading_kill(process: subprocess.Popen[bytes], *, after: float) -> None:
