@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from admission.decision import Decision, Judgement, Reason, Verdict, worst
 from admission.judging import Judge
 from admission.policy import Mode, strictest
-from admission.references.finding import find_references, is_read
+from admission.references.finding import find_references
+from admission.references.kinds import is_read
 from admission.references.reference import Pinning
 from admission.references.relevance import relevant_part
 from dbom.errors import DocumentError

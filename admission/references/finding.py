@@ -6,56 +6,41 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from admission.documents import Node
-from admission.references.kserve import COMPONENTS, component_references, initializer_references
+from admission.references.container import Container
+from admission.references.generic import generic_references
+from admission.references.kinds import WORKLOADS, resource_of, there
 from admission.references.mounts import read_volumes
 from admission.references.places import image_target, is_path, uri_target
+from admission.references.program import known_programs
 from admission.references.reference import ModelReference, Role, Target
-from admission.references.servers import container_references
 from dbom.errors import DocumentError
 from dbom.names import POD_ANNOTATION_PREFIX
 from dbom.printable import printable
 from dbom.rules.admission import OBJECT_MALFORMED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from admission.references.mounts import Volume
     from dbom.canonical import JsonObject
 
 __all__ = [
     "MODEL_ANNOTATION",
-    "POD_SPECS",
     "READ_ANNOTATIONS",
-    "SERVING_KINDS",
     "find_references",
-    "is_read",
     "pod_parts",
 ]
 
 MODEL_ANNOTATION: Final = POD_ANNOTATION_PREFIX + "model"
 """The annotation that may add references to be checked, and never vouches for any."""
 
-POD_SPECS: Final = {
-    ("", "Pod"): ("spec",),
-    ("", "PodTemplate"): ("template", "spec"),
-    ("", "ReplicationController"): ("spec", "template", "spec"),
-    ("apps", "Deployment"): ("spec", "template", "spec"),
-    ("apps", "StatefulSet"): ("spec", "template", "spec"),
-    ("apps", "DaemonSet"): ("spec", "template", "spec"),
-    ("apps", "ReplicaSet"): ("spec", "template", "spec"),
-    ("batch", "Job"): ("spec", "template", "spec"),
-    ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template", "spec"),
-}
-"""Where the pod specification stands, by API group and kind."""
-
-SERVING_KINDS: Final = (("serving.kserve.io", "InferenceService"),)
 CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 READ_ANNOTATIONS: Final = (MODEL_ANNOTATION, "internal.serving.kserve.io/storage-initializer-sourceuri")
 """The annotations that references are read from."""
 
+_MOST_ITEMS: Final = 2000
+_COUNTED: Final = ("command", "args", "env", "volumeMounts")
 _SEPARATORS = re.compile(r"[,\s]+")
-
-
-def is_read(group: str, kind: str) -> bool:
-    """Return whether objects of this kind are read."""
-    return (group, kind) in POD_SPECS or (group, kind) in SERVING_KINDS
 
 
 def find_references(document: JsonObject, *, group: str, kind: str, where: str) -> tuple[ModelReference, ...]:
@@ -65,27 +50,28 @@ def find_references(document: JsonObject, *, group: str, kind: str, where: str) 
     """
     root = Node(document)
     found: list[ModelReference] = []
-    for path in _annotated_paths(group, kind):
-        found += _annotated(root.at(*path, "annotations"))
+    for metadata in _annotated_places(root, group, kind):
+        found += _annotated(metadata.get("annotations"))
     for spec in pod_parts(root, group, kind):
         found += _in_pod(spec)
-    if (group, kind) in SERVING_KINDS:
-        for path in COMPONENTS:
-            found += component_references(root.at("spec", *path))
+    resource = resource_of(group, kind)
+    if resource is not None:
+        found += resource.reads(root)
     faults = sorted(set(root.faults))
     if faults:
         raise DocumentError(
             OBJECT_MALFORMED, f"not a {printable(kind)} that can be read: {faults[0]}", where=where, faults=faults
         )
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def pod_parts(root: Node, group: str, kind: str) -> list[Node]:
     """Return the parts of an object that are pod specifications; what must be there and isn't is a fault."""
-    if (group, kind) in SERVING_KINDS:
-        _expect(root.at("spec", "predictor"))
-        return [part for path in COMPONENTS if (part := root.at("spec", *path)).is_there]
-    spec = root.at(*POD_SPECS[group, kind])
+    path = WORKLOADS.get((group, kind))
+    if path is None:
+        resource = resource_of(group, kind)
+        return [] if resource is None else [spec for pattern in resource.pods for spec in there(root, pattern)]
+    spec = root.at(*path.split("."))
     _expect(spec)
     containers = spec.get("containers")
     if containers.value in (None, []):
@@ -98,12 +84,13 @@ def _expect(node: Node) -> None:
         node.fault("missing")
 
 
-def _annotated_paths(group: str, kind: str) -> list[tuple[str, ...]]:
-    paths: list[tuple[str, ...]] = [("metadata",)]
-    spec = POD_SPECS.get((group, kind), ())
-    if spec and spec[:-1]:
-        paths.append((*spec[:-1], "metadata"))
-    return paths
+def _annotated_places(root: Node, group: str, kind: str) -> list[Node]:
+    """Return the metadata of an object and of the pod templates in it."""
+    path = WORKLOADS.get((group, kind))
+    resource = resource_of(group, kind)
+    patterns = [path] if path is not None else resource.pods if resource is not None else ()
+    templates = [pattern.rpartition(".")[0] for pattern in patterns if pattern.endswith("template.spec")]
+    return [root.get("metadata"), *(node.get("metadata") for at in templates for node in there(root, at))]
 
 
 def _annotated(annotations: Node) -> list[ModelReference]:
@@ -129,10 +116,28 @@ def _in_pod(spec: Node) -> list[ModelReference]:
         if image.is_there:
             text, target = image.get("reference").text() or "", volumes[volume.get("name").text() or ""].target
             found.append(ModelReference(Role.VOLUME, text, image.get("reference").path, target))
-    for container in _containers(spec):
-        found += initializer_references(container)
-        found += container_references(container, volumes)
+    for node in _containers(spec):
+        found += _in_container(node, volumes)
     return found
+
+
+def _in_container(node: Node, volumes: Mapping[str, Volume]) -> list[ModelReference]:
+    """Return what a container's words and environment would load, and what of them can't be told."""
+    if sum(len(list(node.get(key).items())) for key in _COUNTED) > _MOST_ITEMS:
+        because = f"it has more than {_MOST_ITEMS} words, variables and mounts"
+        return [ModelReference(Role.MODEL, node.get("image").text() or "", node.path, Target.opaque(because))]
+    container = Container.read(node, volumes)
+    found = _loaded(container)
+    for hook in container.hooks():
+        found += _loaded(hook)
+    return found
+
+
+def _loaded(container: Container) -> list[ModelReference]:
+    programs = [program for program in known_programs() if program.starts(container)]
+    if not programs:
+        return generic_references(container)
+    return [reference for program in programs for reference in program.loads(container)]
 
 
 def _containers(spec: Node) -> list[Node]:

@@ -9,12 +9,12 @@ from admission.references.reference import ModelReference, Role, Target
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from admission.documents import Node
+    from admission.references.container import Container
     from admission.references.environment import Environment
     from admission.references.mounts import Mounts
     from dbom.model import Unknown
 
-__all__ = ["elsewhere", "openings"]
+__all__ = ["cached_elsewhere", "openings", "other_hub"]
 
 _OTHER_HUBS: Final = {
     "HF_ENDPOINT": ("https://huggingface.co", "https://huggingface.co/"),
@@ -38,17 +38,23 @@ _OPENINGS: Final = {
 _OFF: Final = ("", "0", "false", "False")
 
 
-def elsewhere(environment: Environment, mounts: Mounts, folders: Iterable[str | Unknown]) -> str:
-    """Return why a hub name may not lead to the hub, empty where it does; `folders` are those it downloads to.
-
-    What lies in a cache already isn't fetched, and a cache on a volume holds what the pod brings.
-    """
-    if not environment.is_whole:
-        return "its environment comes from elsewhere (envFrom) and may name another hub"
+def other_hub(environment: Environment) -> str:
+    """Return why a hub name is one of another hub, empty where it isn't, as far as is said."""
     for name, usual in _OTHER_HUBS.items():
         value = environment.value(name)
         if value is not None and value not in usual:
             return f"{name} names another hub"
+    return ""
+
+
+def cached_elsewhere(environment: Environment, mounts: Mounts, folders: Iterable[str | Unknown]) -> str:
+    """Return why the bytes under a hub name may be others than the hub's, empty where they aren't.
+
+    What lies in a cache already isn't fetched, and a cache on a volume holds what the pod brings. `folders` are those
+    that it is told to download to.
+    """
+    if not environment.is_whole:
+        return "its environment comes from elsewhere (envFrom) and may name another hub"
     caches = [*folders, *(value for name in _CACHES if (value := environment.value(name)) is not None)]
     if any(not isinstance(folder, str) or mounts.reach(folder) for folder in caches):
         return "the folder that it is downloaded to can't be told, or lies on a volume that may hold other bytes"
@@ -57,14 +63,15 @@ def elsewhere(environment: Environment, mounts: Mounts, folders: Iterable[str | 
     return ""
 
 
-def openings(container: Node, environment: Environment, *, is_vllm: bool) -> list[ModelReference]:
-    """Return what lets other models in than those that are named."""
+def openings(container: Container) -> list[ModelReference]:
+    """Return what lets other models into vLLM than those that are named."""
     found: list[ModelReference] = []
     for name, (role, because) in _OPENINGS.items():
-        variable = environment.variables.get(name)
+        variable = container.environment.variables.get(name)
         if variable is not None and variable.value not in _OFF:
             found.append(ModelReference(role, name, variable.path, Target.opaque(because)))
-    if is_vllm and not environment.is_whole:
+    if not container.environment.is_whole:
         because = "its environment comes from elsewhere (envFrom) and may put any other model in its place"
-        found.append(ModelReference(Role.MODEL, "envFrom", container.get("envFrom").path, Target.opaque(because)))
+        path = container.node.get("envFrom").path
+        found.append(ModelReference(Role.MODEL, "envFrom", path, Target.opaque(because)))
     return found

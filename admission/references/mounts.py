@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from admission.references.places import image_target
-from admission.references.reference import Target
+from admission.references.program import known_programs
+from admission.references.reference import Held, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mount", "Mounts", "Volume", "read_mounts", "read_volumes"]
 
+_NO_IMAGE: Final = Target.opaque("it lies in the container image, which the object doesn't name")
 _NEVER_WORKED_IN: Final = ("/dev/shm", "/run/secrets/")  # noqa: S108  a path of containers, nothing is written there
 _LINKS: Final = {
     "/var/run": "/run",
@@ -29,31 +31,44 @@ _LINKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A volume of a pod: its kind (`image`, `emptyDir`, …) and what it comes to."""
+    """A volume of a pod: its kind (`image`, `emptyDir`, …), what it comes to, and its name."""
 
     kind: str
     target: Target
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A volume at a path of a container."""
+    """A volume at a path of a container; `sub_path` is the part of it that is seen, None where that can't be told."""
 
     path: str
     volume: Volume
+    sub_path: str | None = ""
+    read_only: bool = False
+
+    def holding(self, path: str) -> Target:
+        """Return what a clean path at or below this mount comes to, with where in the volume it lies."""
+        target = self.volume.target
+        if target.location is not None or self.sub_path is None or not self.volume.name:
+            return target
+        inside = posixpath.normpath(posixpath.join(self.sub_path, posixpath.relpath(path, self.path)))
+        return replace(target, held=Held(self.volume.name, "" if inside == "." else inside))
 
 
 @dataclass(frozen=True, slots=True)
 class Mounts:
-    """Everything that is mounted in a container, and where it starts."""
+    """Everything that is mounted in a container, where it starts, and what its image comes to."""
 
     mounts: tuple[Mount, ...]
     working_dir: str | None = None
+    image: Target = _NO_IMAGE
 
     def resolve(self, text: str) -> Target:
         """Return what a path comes to.
 
-        Only an image volume says what lies in it; and only where nothing else is mounted over a part of it.
+        An image volume says what lies in it, where nothing else is mounted over a part of it. Where nothing is mounted,
+        the container's own image holds it.
         """
         path = text.removeprefix("file://")
         if ".." in path.split("/"):
@@ -64,15 +79,15 @@ class Mounts:
             path = posixpath.join(self.working_dir, path)
         path = _clean(path)
         over = [mount for mount in self.mounts if _within(path, mount.path)]
+        if any(_within(mount.path, path) and mount.path != path for mount in self.mounts):
+            return Target.opaque("another volume is mounted over a part of it")
         if not over:
-            return Target.opaque("it lies in the container image, about which nothing is signed here")
+            return self.image
         deepest = max(len(mount.path) for mount in over)
         nearest = [mount for mount in over if len(mount.path) == deepest]
         if len(nearest) > 1:
             return Target.opaque("two volumes are mounted at its path")
-        if any(_within(mount.path, path) and mount not in nearest for mount in self.mounts):
-            return Target.opaque("another volume is mounted over a part of it")
-        return nearest[0].volume.target
+        return nearest[0].holding(path)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -103,31 +118,45 @@ def read_volumes(pod_spec: Node) -> dict[str, Volume]:
         name = volume.get("name").required()
         if name in volumes:
             volume.get("name").fault("another volume has this name")
-        volumes[name] = _volume(volume)
+        volumes[name] = _volume(volume, name)
     return volumes
 
 
-def _volume(volume: Node) -> Volume:
+def _volume(volume: Node, name: str) -> Volume:
     kinds = sorted(key for key, node in volume.members() if key != "name" and node.is_there)
+    own = next((found for program in known_programs() if (found := program.volume(volume)) is not None), None)
+    if own is not None:
+        return Volume(", ".join(kinds), own, name)
     if kinds != ["image"]:
         kind = ", ".join(kinds) or "emptyDir"
-        return Volume(kind, Target.opaque(f"it lies on a volume of the kind {kind}, whose bytes nobody names"))
+        return Volume(kind, Target.opaque(f"it lies on a volume of the kind {kind}, whose bytes nobody names"), name)
     reference = volume.at("image", "reference").text()
     if not reference:
-        return Volume("image", Target.opaque("the image volume names no image"))
-    return Volume("image", image_target(reference))
+        return Volume("image", Target.opaque("the image volume names no image"), name)
+    return Volume("image", image_target(reference), name)
 
 
 def read_mounts(container: Node, volumes: Mapping[str, Volume]) -> Mounts:
     """Return what is mounted in a container."""
-    mounts: list[Mount] = []
-    for mount in container.get("volumeMounts").items():
-        name, path = mount.get("name").required(), mount.get("mountPath").required()
-        unknown = Volume("unknown", Target.opaque("the volume mounted at its path is not one of the pod's"))
-        mounts.append(Mount(_clean(path), volumes.get(name, unknown)))
+    mounts = [_mount(item, volumes) for item in container.get("volumeMounts").items()]
     working_dir = container.get("workingDir").text()
     absolute = working_dir is not None and working_dir.startswith("/") and ".." not in working_dir.split("/")
-    return Mounts(tuple(mounts), _clean(working_dir or "") if absolute else None)
+    image = container.get("image").text()
+    own = image_target(image) if image else _NO_IMAGE
+    return Mounts(tuple(mounts), _clean(working_dir or "") if absolute else None, own)
+
+
+def _mount(item: Node, volumes: Mapping[str, Volume]) -> Mount:
+    name, path = item.get("name").required(), item.get("mountPath").required()
+    unknown = Volume("unknown", Target.opaque("the volume mounted at its path is not one of the pod's"))
+    sub_path = item.get("subPath").text() or ""
+    is_plain = not item.get("subPathExpr").is_there and ".." not in sub_path.split("/")
+    return Mount(
+        _clean(path),
+        volumes.get(name, unknown),
+        sub_path.strip("/") if is_plain else None,
+        read_only=item.get("readOnly").flag() or False,
+    )
 
 
 def _clean(path: str) -> str:

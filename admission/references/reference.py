@@ -11,7 +11,7 @@ from dbom.printable import printable
 if TYPE_CHECKING:
     from attest.location import Location
 
-__all__ = ["ModelReference", "Pinning", "Role", "Target"]
+__all__ = ["Held", "ModelReference", "Pinning", "Role", "Target"]
 
 
 class Role(StrEnum):
@@ -21,8 +21,12 @@ class Role(StrEnum):
     ADAPTER = "adapter"
     DRAFT_MODEL = "draft model"
     TOKENIZER = "tokenizer"
+    PROCESSOR = "processor"
+    DATASET = "dataset"
+    CODE = "remote code"
     VOLUME = "image volume"
     ANNOTATED = "annotated model"
+    UNSEEN = "unseen model"
 
 
 class Pinning(StrEnum):
@@ -39,13 +43,25 @@ class Pinning(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Where something lies in a volume of the pod: the volume's name, and the path in it (empty for all of it)."""
+
+    volume: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """What a text comes to: a pinned location, a place without a pin (`base`), or a reason why it is neither."""
+    """What a text comes to: a pinned location, a place without a pin (`base`), or a reason why it is neither.
+
+    `held` says in which volume it lies, where it lies in one whose bytes nobody names.
+    """
 
     pinning: Pinning
     location: Location | None = None
     base: str = ""
     because: str = ""
+    held: Held | None = None
 
     @classmethod
     def at(cls, location: Location) -> Self:

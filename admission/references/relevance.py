@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from admission.documents import Node
-from admission.references.finding import CONTAINER_LISTS, POD_SPECS, READ_ANNOTATIONS
+from admission.references.finding import CONTAINER_LISTS, READ_ANNOTATIONS
+from admission.references.kinds import WORKLOADS
 
 if TYPE_CHECKING:
     from dbom.canonical import Json, JsonObject
@@ -36,13 +37,14 @@ def relevant_part(document: JsonObject, *, group: str, kind: str) -> str:
     resources the whole specification. Replica counts, labels, other annotations, status and owners are no part of it.
     """
     root = Node(document)
-    path = POD_SPECS.get((group, kind))
-    if path is None:
+    place = WORKLOADS.get((group, kind))
+    if place is None:
         part: Json = {"annotations": _annotations(root.get("metadata")), "spec": root.get("spec").value}
     else:
+        path = tuple(place.split("."))
         spec = root.at(*path)
         part = {
-            "annotations": [_annotations(root.at(*place, "metadata")) for place in ((), path[:-1])],
+            "annotations": [_annotations(root.at(*at, "metadata")) for at in ((), path[:-1])],
             "volumes": spec.get("volumes").value,
             "containers": [[_container(item) for item in spec.get(name).items()] for name in CONTAINER_LISTS],
             # What is malformed has no part that could be picked: then the whole of it counts.

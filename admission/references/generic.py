@@ -1,0 +1,71 @@
+"""What a container loads whose program isn't known: flags and variables that mean a model wherever they stand."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from admission.references.arguments import flag_references, json_value
+from admission.references.container import Revision
+from admission.references.reference import ModelReference, Role, Target
+from dbom.model import Unknown
+
+if TYPE_CHECKING:
+    from admission.references.container import Container
+    from admission.references.words import Word
+
+__all__ = ["generic_references", "script_references"]
+
+_MODEL_VARIABLES: Final = {
+    "VLLM_MODEL": Role.MODEL,
+    "MODEL_ID": Role.MODEL,
+    "MODEL_PATH": Role.MODEL,
+    "HF_MODEL_ID": Role.MODEL,
+    "HF_MODEL": Role.MODEL,
+    "STORAGE_URI": Role.MODEL,
+    "LORA_ADAPTERS": Role.ADAPTER,
+    "VLLM_TOKENIZER": Role.TOKENIZER,
+}
+_REVISION_VARIABLES: Final = ("VLLM_REVISION", "REVISION", "HF_REVISION", "HF_MODEL_REVISION")
+_LOADING_WORDS: Final = re.compile(
+    r"vllm|--model|--lora|--tokenizer|sglang|from_pretrained|huggingface|hf_hub|hf download|storage-initializer"
+    r"|llama-server|text-generation|tgi|tritonserver",
+    re.IGNORECASE,
+)
+
+
+def generic_references(container: Container) -> list[ModelReference]:
+    """Return what the words and variables of any program name, and the scripts that seem to load a model."""
+    return [
+        *script_references(container, always=False),
+        *flag_references(container, (), is_vllm=False),
+        *_from_environment(container),
+    ]
+
+
+def script_references(container: Container, *, always: bool) -> list[ModelReference]:
+    """Return what can't be followed: scripts, and words that are whole commands (`env -S "vllm serve m"`).
+
+    `always` takes every script for one that loads a model; else those do in which such words stand.
+    """
+    texts = [(script.text, script.path) for script in container.scripts if always or _LOADING_WORDS.search(script.text)]
+    texts += [(word.text, word.path) for word in container.words if _is_command_line(word)]
+    because = "a script can't be followed"
+    return [ModelReference(Role.MODEL, text, path, Target.opaque(because)) for text, path in texts]
+
+
+def _is_command_line(word: Word) -> bool:
+    text = word.text if isinstance(word.value, Unknown) else word.value
+    return len(text.split()) > 1 and _LOADING_WORDS.search(text) is not None and isinstance(json_value(text), Unknown)
+
+
+def _from_environment(container: Container) -> list[ModelReference]:
+    if container.is_hook:
+        return []
+    variables = container.environment.variables
+    revision = Revision.of(variables[name].value for name in _REVISION_VARIABLES if name in variables)
+    return [
+        container.reference(role, variables[name].value, variables[name].path, written=name, revision=revision)
+        for name, role in _MODEL_VARIABLES.items()
+        if name in variables and variables[name].value != ""
+    ]

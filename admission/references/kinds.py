@@ -1,0 +1,51 @@
+"""The kinds of object that are read, and where in them the specifications of pods stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from admission.references.program import Resource, known_programs
+
+if TYPE_CHECKING:
+    from admission.documents import Node
+
+__all__ = ["WORKLOADS", "is_read", "read_kinds", "resource_of", "there"]
+
+WORKLOADS: Final = {
+    ("", "Pod"): "spec",
+    ("", "PodTemplate"): "template.spec",
+    ("", "ReplicationController"): "spec.template.spec",
+    ("apps", "Deployment"): "spec.template.spec",
+    ("apps", "StatefulSet"): "spec.template.spec",
+    ("apps", "DaemonSet"): "spec.template.spec",
+    ("apps", "ReplicaSet"): "spec.template.spec",
+    ("batch", "Job"): "spec.template.spec",
+    ("batch", "CronJob"): "spec.jobTemplate.spec.template.spec",
+}
+"""Kinds of Kubernetes' own, by API group and kind: where their pod specification must stand."""
+
+
+def resource_of(group: str, kind: str) -> Resource | None:
+    """Return how a kind is read that a program brings, None for any other kind."""
+    return next((found for program in known_programs() if (found := program.resources.get((group, kind)))), None)
+
+
+def is_read(group: str, kind: str) -> bool:
+    """Return whether objects of this kind are read."""
+    return (group, kind) in WORKLOADS or resource_of(group, kind) is not None
+
+
+def read_kinds() -> tuple[tuple[str, str], ...]:
+    """Return every API group and kind that is read."""
+    return tuple(sorted({*WORKLOADS, *(kind for program in known_programs() for kind in program.resources)}))
+
+
+def there(root: Node, path: str) -> list[Node]:
+    """Return what stands at a path (`spec.workers[].template.spec`), `[]` for every item of a list."""
+    found = [root]
+    for key in path.split("."):
+        name = key.removesuffix("[]")
+        found = [node.get(name) for node in found]
+        if key.endswith("[]"):
+            found = [item for node in found for item in node.items()]
+    return [node for node in found if node.is_there]

@@ -1,0 +1,77 @@
+"""What a program that loads models is to the gate: how it is recognised, and what it then loads.
+
+Each program is one module of `admission.references.programs` that defines `PROGRAM`. Nothing else names it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from admission.documents import Node
+    from admission.references.container import Container
+    from admission.references.reference import ModelReference, Target
+
+__all__ = ["Program", "Resource", "known_programs"]
+
+_HOME: Final = "admission.references.programs"
+
+
+def _never(_: Container) -> bool:
+    return False
+
+
+def _nothing(_: Container | Node) -> list[ModelReference]:
+    return []
+
+
+def _unknown(_: Node) -> Target | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of object that a program brings to the cluster.
+
+    `pods` are the paths at which specifications of pods stand, `[]` for every item of a list
+    (`spec.workers[].template.spec`); what isn't there is no fault. `reads` returns what the object itself names.
+    """
+
+    pods: tuple[str, ...] = ()
+    reads: Callable[[Node], list[ModelReference]] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that loads models.
+
+    `source` names the version and the file whose parser or types are followed. `starts` tells whether it is what a
+    container starts; `loads` returns what it then loads, read from the container. `resources` are its own kinds, by
+    API group and kind. `volume` returns what a volume of a driver of its own comes to, None for any other volume.
+    """
+
+    name: str
+    source: str
+    starts: Callable[[Container], bool] = _never
+    loads: Callable[[Container], list[ModelReference]] = _nothing
+    resources: Mapping[tuple[str, str], Resource] = field(default_factory=dict)
+    volume: Callable[[Node], Target | None] = _unknown
+
+
+@cache
+def known_programs() -> tuple[Program, ...]:
+    """Return the programs that are known, by the names of their modules."""
+    package = import_module(_HOME)
+    names = sorted(item.name for item in iter_modules(package.__path__) if not item.name.startswith("_"))
+    found: list[Program] = []
+    for name in names:
+        program = getattr(import_module(f"{_HOME}.{name}"), "PROGRAM", None)
+        if isinstance(program, Program):
+            found.append(program)
+    return tuple(found)
