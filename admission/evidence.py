@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
+from admission.attested import Attested, Described
 from attest.location import Location
 from attest.revocation.verdict import without_taken_back
 from attest.stores.store import StoredBundle
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 
     from admission.policy import Policy
     from attest.authority import Authority
+    from attest.revocation.status import Revocations
     from attest.stores.store import Store
     from dbom.model import Digest
     from lineage.graph import LineageGraph
 
-__all__ = ["Binding", "Described", "Evidence", "PolicyEvidence", "gather", "load_evidence"]
+__all__ = ["Binding", "Evidence", "PolicyEvidence", "gather", "load_evidence"]
 
-NO_STATEMENTS: Final[tuple[VerifiedStatement, ...]] = ()
+_NOBODY_ASKED: Final = Unknown("the policy lists no revokers")
+NO_STATEMENTS: Final[tuple[Attested, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +46,7 @@ class Binding:
 
     location: Location
     digest: Digest
-    statement: VerifiedStatement
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What a BOM says: the artifact that it is about (or why it names none), and its licences."""
-
-    artifact: Digest | Unknown
-    licenses: tuple[str, ...] | Unknown
-
-    def licenses_or_none(self) -> tuple[str, ...]:
-        """Return the licences that are known, none where they aren't."""
-        return () if isinstance(self.licenses, Unknown) else self.licenses
+    statement: Attested
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +54,25 @@ class PolicyEvidence:
     """What counts for one policy.
 
     `statements` are the verified ones by digest, each once for every authority that accepts it; `bindings` the verified
-    location statements by place; `boms` what each BOM statement (by its bundle's sha256) says; `graph` the lineage by
-    those whose word on inputs counts. `rejected` and `rejected_places` are what doesn't count and yet
-    claims to be about a digest or a place.
+    location statements by place; `graph` the lineage by those whose word on inputs counts. `rejected` and
+    `rejected_places` are what doesn't count and yet claims to be about a digest or a place. `revocations` is what
+    the policy's revokers say, or why that isn't known; `synced_at` when the stores were last read.
     """
 
-    statements: Mapping[Digest, tuple[VerifiedStatement, ...]] = field(default_factory=dict)
+    statements: Mapping[Digest, tuple[Attested, ...]] = field(default_factory=dict)
     bindings: Mapping[str, tuple[Binding, ...]] = field(default_factory=dict)
-    boms: Mapping[str, Described] = field(default_factory=dict)
     rejected: Mapping[Digest, tuple[Rejection, ...]] = field(default_factory=dict)
     rejected_places: Mapping[str, tuple[Rejection, ...]] = field(default_factory=dict)
     graph: LineageGraph = field(default_factory=lambda: build_graph(()))
+    revocations: Revocations | Unknown = _NOBODY_ASKED
+    synced_at: datetime | None = None
 
-    def about(self, digest: Digest, predicate_type: str | None = None) -> tuple[VerifiedStatement, ...]:
+    def about(self, digest: Digest, predicate_type: str | None = None) -> tuple[Attested, ...]:
         """Return the verified statements about an artifact, of one predicate type where it is given."""
         return tuple(
             item
             for item in self.statements.get(digest, NO_STATEMENTS)
-            if predicate_type is None or item.statement.predicate_type == predicate_type
+            if predicate_type is None or item.predicate_type == predicate_type
         )
 
 
@@ -148,25 +140,25 @@ def load_evidence(stores: Sequence[Store], policies: Sequence[Policy], now: date
 
 def gather(policy: Policy, results: Sequence[VerifiedStatement | Rejection]) -> PolicyEvidence:
     """Return the index of what was verified, and of what wasn't, under the authorities of a policy."""
-    statements: defaultdict[Digest, list[VerifiedStatement]] = defaultdict(list)
+    statements: defaultdict[Digest, list[Attested]] = defaultdict(list)
     bindings: defaultdict[str, list[Binding]] = defaultdict(list)
-    boms: dict[str, Described] = {}
+    facts: dict[str, Described | None] = {}
     results = without_taken_back(results)
     verified = [item for item in results if isinstance(item, VerifiedStatement)]
     for item in verified:
-        for digest in _digests(item):
-            statements[digest].append(item)
-        for binding in _bindings(item):
+        if item.bundle_sha256 not in facts:
+            facts[item.bundle_sha256] = _facts(item)
+        attested = Attested.of(item, facts[item.bundle_sha256])
+        for digest in attested.subjects:
+            statements[digest].append(attested)
+        for binding in _bindings(item, attested):
             bindings[binding.location.base].append(binding)
-        if item.statement.predicate_type == PREDICATE_BOM and item.bundle_sha256 not in boms:
-            boms[item.bundle_sha256] = _described(item)
     accepted = {item.bundle_sha256 for item in verified}
     rejected, places = _rejections(item for item in results if isinstance(item, Rejection))
     builders = policy.ancestors.builders if policy.ancestors is not None else ()
     return PolicyEvidence(
         {digest: tuple(found) for digest, found in statements.items()},
         {base: tuple(found) for base, found in bindings.items()},
-        boms,
         {digest: _without(found, accepted) for digest, found in rejected.items()},
         {place: _without(found, accepted) for place, found in places.items()},
         build_graph(_once(item for item in verified if not builders or item.authority in builders)),
@@ -177,22 +169,19 @@ def _once(items: Iterable[VerifiedStatement]) -> list[VerifiedStatement]:
     return list({item.bundle_sha256: item for item in items}.values())
 
 
-def _digests(item: VerifiedStatement | Rejection) -> list[Digest]:
-    subjects = item.statement.subjects if item.statement is not None else ()
-    return list(dict.fromkeys(subject.digest for subject in subjects if subject.digest is not None))
-
-
-def _bindings(item: VerifiedStatement) -> list[Binding]:
+def _bindings(item: VerifiedStatement, attested: Attested) -> list[Binding]:
     if item.statement.predicate_type != PREDICATE_LOCATION:
         return []
     try:
         location, _ = Location.of_predicate(item.statement.predicate)
     except DbomError:
         return []
-    return [Binding(location, digest, item) for digest in _digests(item)]
+    return [Binding(location, digest, attested) for digest in attested.subjects]
 
 
-def _described(item: VerifiedStatement) -> Described:
+def _facts(item: VerifiedStatement) -> Described | None:
+    if item.statement.predicate_type != PREDICATE_BOM:
+        return None
     from dbom.bom import Bom  # noqa: PLC0415  only stores with BOMs pay for it
 
     try:
@@ -209,9 +198,12 @@ def _rejections(
     by_digest: defaultdict[Digest, list[Rejection]] = defaultdict(list)
     by_place: defaultdict[str, list[Rejection]] = defaultdict(list)
     for item in items:
-        for digest in _digests(item):
-            by_digest[digest].append(item)
-        if item.statement is not None and item.statement.predicate_type == PREDICATE_LOCATION:
+        if item.statement is None:
+            continue
+        for digest in dict.fromkeys(subject.digest for subject in item.statement.subjects):
+            if digest is not None:
+                by_digest[digest].append(item)
+        if item.statement.predicate_type == PREDICATE_LOCATION:
             place = item.statement.predicate.get("location")
             if isinstance(place, str):
                 by_place[place].append(item)

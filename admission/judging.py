@@ -34,10 +34,11 @@ from lineage.query import ancestors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from admission.attested import Attested
     from admission.evidence import Binding, PolicyEvidence
     from admission.policy import AncestorRule, LicenseRule, Policy, RequiredAttestation
     from attest.location import Location
-    from attest.verified import Rejection, VerifiedStatement
+    from attest.verified import Rejection
     from dbom.rules import Rule
     from lineage.query import Answer
 
@@ -140,7 +141,7 @@ class Judge:
     def _stated(
         self, types: Sequence[str], names: Sequence[str], digest: Digest, missing: Rule, what: str
     ) -> Reason | None:
-        found = [item for item in self.evidence.about(digest) if item.statement.predicate_type in types]
+        found = [item for item in self.evidence.about(digest) if item.predicate_type in types]
         if any(item.authority in names for item in found):
             return None
         rejected = [
@@ -158,7 +159,7 @@ class Judge:
     def _licensed(self, rule: LicenseRule, digest: Digest, names: set[str], whose: str) -> list[Reason]:
         """Return what speaks against an artifact's licences: each licence in each accepted BOM must be allowed."""
         boms = [item for item in self.evidence.about(digest, PREDICATE_BOM) if item.authority in names]
-        described = [self.evidence.boms[item.bundle_sha256] for item in boms]
+        described = [item.facts for item in boms if item.facts is not None]
         described = [item for item in described if isinstance(item.artifact, Unknown) or item.artifact == digest]
         licences = list(dict.fromkeys(licence for item in described for licence in item.licenses_or_none()))
         answers = [(licence, accepts(licence, allow=rule.allow, deny=rule.deny)) for licence in licences]
@@ -260,7 +261,7 @@ def _named(required: RequiredAttestation) -> str:
 
 
 def _signers(bindings: Sequence[Binding], digest: Digest) -> str:
-    found: list[VerifiedStatement] = [item.statement for item in bindings if item.digest == digest]
+    found: list[Attested] = [item.statement for item in bindings if item.digest == digest]
     return " and ".join(sorted({str(item.signer) for item in found}))
 
 

@@ -1,0 +1,74 @@
+"""What the gate keeps of a verified statement: little, since it keeps many, and all that a policy may ask."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass, field
+from sys import intern
+from typing import TYPE_CHECKING, Self
+
+from dbom.model import Unknown
+
+if TYPE_CHECKING:
+    from attest.verified import SignedTime, VerifiedStatement
+    from dbom.canonical import JsonObject
+    from dbom.model import Digest
+
+__all__ = ["Attested", "Described"]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a BOM says: the artifact that it is about (or why it names none), and its licences."""
+
+    artifact: Digest | Unknown
+    licenses: tuple[str, ...] | Unknown
+
+    def licenses_or_none(self) -> tuple[str, ...]:
+        """Return the licences that are known, none where they aren't."""
+        return () if isinstance(self.licenses, Unknown) else self.licenses
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """A verified statement: what it is about, who signed it when, and what it says.
+
+    `subjects` are the artifacts that it identifies. `authority` is the name of the accepted authority, `signer` who
+    signed, in words, `root` the sha256 of the trust root (empty for a bare key). `facts` is what was read of the
+    predicate, None where nothing is read of its type; `packed` is the predicate itself.
+    """
+
+    predicate_type: str
+    subjects: tuple[Digest, ...]
+    authority: str
+    signer: str
+    root: str
+    time: SignedTime
+    bundle_sha256: str
+    where: str
+    facts: Described | None = None
+    packed: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of(cls, item: VerifiedStatement, facts: Described | None = None) -> Self:
+        """Return what is kept of a statement; texts that many share are kept once."""
+        statement = item.statement
+        digests = dict.fromkeys(subject.digest for subject in statement.subjects if subject.digest is not None)
+        return cls(
+            intern(statement.predicate_type),
+            tuple(digests),
+            intern(item.authority),
+            intern(str(item.signer)),
+            intern(item.root),
+            item.time,
+            item.bundle_sha256,
+            item.where,
+            facts,
+            zlib.compress(json.dumps(statement.predicate, separators=(",", ":")).encode()),
+        )
+
+    def predicate(self) -> JsonObject:
+        """Return the predicate, read anew."""
+        document: JsonObject = json.loads(zlib.decompress(self.packed))
+        return document
