@@ -53,7 +53,8 @@ class Container:
 
     `words` are those of `command` and `args` with variables put in and simple shell scripts taken apart, `scripts` the
     scripts that can't be followed. `folders` are where a program is told to download to. `is_hook` is set where the
-    words are those of a hook or a probe, which start another program beside the container's own.
+    words are those of a hook or a probe, which start another program beside the container's own; `is_completed` where a
+    controller adds to its words.
     """
 
     node: Node
@@ -63,13 +64,14 @@ class Container:
     mounts: Mounts
     folders: tuple[str | Unknown, ...] = ()
     is_hook: bool = False
+    is_completed: bool = False
 
     @classmethod
-    def read(cls, node: Node, volumes: Mapping[str, Volume]) -> Self:
-        """Return a container of a pod with these volumes."""
+    def read(cls, node: Node, volumes: Mapping[str, Volume], filled: tuple[str, ...] = ()) -> Self:
+        """Return a container of a pod with these volumes; a controller fills the folders `filled` in it."""
         environment = read_environment(node)
         words, scripts = unwrapped(read_words(node, environment))
-        return cls(node, words, scripts, environment, read_mounts(node, volumes))
+        return cls(node, words, scripts, environment, read_mounts(node, volumes, filled))
 
     def hooks(self) -> list[Self]:
         """Return what the kubelet starts in it besides (hooks and probes), each as a container of those words."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from admission.documents import Node
 from admission.references.container import Container
 from admission.references.generic import generic_references
 from admission.references.kinds import WORKLOADS, resource_of, there
-from admission.references.mounts import read_volumes
+from admission.references.mounts import FILLED, own_volume, read_volumes
 from admission.references.places import image_target, is_path, uri_target
-from admission.references.program import known_programs
+from admission.references.program import Resource, known_programs
 from admission.references.reference import ModelReference, Role, Target
 from dbom.errors import DocumentError
 from dbom.names import POD_ANNOTATION_PREFIX
@@ -52,11 +53,11 @@ def find_references(document: JsonObject, *, group: str, kind: str, where: str) 
     found: list[ModelReference] = []
     for metadata in _annotated_places(root, group, kind):
         found += _annotated(metadata.get("annotations"))
+    resource = resource_of(group, kind) or Resource()
+    filled = resource.fills(root)
     for spec in pod_parts(root, group, kind):
-        found += _in_pod(spec)
-    resource = resource_of(group, kind)
-    if resource is not None:
-        found += resource.reads(root)
+        found += [item for item in _in_pod(spec, filled, resource.completes) if item.target != FILLED]
+    found += resource.reads(root)
     faults = sorted(set(root.faults))
     if faults:
         raise DocumentError(
@@ -108,7 +109,7 @@ def _place(text: str) -> Target:
     return image_target(text) if "://" not in text and "@sha256:" in text else uri_target(text)
 
 
-def _in_pod(spec: Node) -> list[ModelReference]:
+def _in_pod(spec: Node, filled: tuple[str, ...], completed: tuple[str, ...]) -> list[ModelReference]:
     volumes = read_volumes(spec)
     found: list[ModelReference] = []
     for volume in spec.get("volumes").items():
@@ -116,17 +117,21 @@ def _in_pod(spec: Node) -> list[ModelReference]:
         if image.is_there:
             text, target = image.get("reference").text() or "", volumes[volume.get("name").text() or ""].target
             found.append(ModelReference(Role.VOLUME, text, image.get("reference").path, target))
+        elif (own := own_volume(volume)) is not None:
+            found.append(own)
     for node in _containers(spec):
-        found += _in_container(node, volumes)
+        found += _in_container(node, volumes, filled, completed)
     return found
 
 
-def _in_container(node: Node, volumes: Mapping[str, Volume]) -> list[ModelReference]:
+def _in_container(
+    node: Node, volumes: Mapping[str, Volume], filled: tuple[str, ...], completed: tuple[str, ...]
+) -> list[ModelReference]:
     """Return what a container's words and environment would load, and what of them can't be told."""
     if sum(len(list(node.get(key).items())) for key in _COUNTED) > _MOST_ITEMS:
         because = f"it has more than {_MOST_ITEMS} words, variables and mounts"
         return [ModelReference(Role.MODEL, node.get("image").text() or "", node.path, Target.opaque(because))]
-    container = Container.read(node, volumes)
+    container = replace(Container.read(node, volumes, filled), is_completed=node.get("name").text() in completed)
     found = _loaded(container)
     for hook in container.hooks():
         found += _loaded(hook)

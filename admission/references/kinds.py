@@ -41,11 +41,16 @@ def read_kinds() -> tuple[tuple[str, str], ...]:
 
 
 def there(root: Node, path: str) -> list[Node]:
-    """Return what stands at a path (`spec.workers[].template.spec`), `[]` for every item of a list."""
+    """Return what stands at a path (`spec.workers[].template.spec`).
+
+    `[]` stands for every item of a list, `{}` for every member of an object.
+    """
     found = [root]
     for key in path.split("."):
-        name = key.removesuffix("[]")
+        name = key.removesuffix("[]").removesuffix("{}")
         found = [node.get(name) for node in found]
         if key.endswith("[]"):
             found = [item for node in found for item in node.items()]
+        elif key.endswith("{}"):
+            found = [item for node in found for _, item in node.members()]
     return [node for node in found if node.is_there]

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admission.documents import Node
+    from admission.references.reference import ModelReference
 
-__all__ = ["Mount", "Mounts", "Volume", "read_mounts", "read_volumes"]
+__all__ = ["FILLED", "Mount", "Mounts", "Volume", "own_volume", "read_mounts", "read_volumes"]
+
+FILLED: Final = Target.opaque("a controller fills this folder with what another part of the object names")
+"""What a path comes to in a folder that the controller of the object fills (`Resource.fills`)."""
 
 _NO_IMAGE: Final = Target.opaque("it lies in the container image, which the object doesn't name")
 _NEVER_WORKED_IN: Final = ("/dev/shm", "/run/secrets/")  # noqa: S108  a path of containers, nothing is written there
@@ -31,11 +35,12 @@ _LINKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A volume of a pod: its kind (`image`, `emptyDir`, …), what it comes to, and its name."""
+    """A volume of a pod: its kind (`image`, `emptyDir`, …), what it comes to, its name, and the JSON path of the pod."""
 
     kind: str
     target: Target
     name: str = ""
+    pod: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +58,20 @@ class Mount:
         if target.location is not None or self.sub_path is None or not self.volume.name:
             return target
         inside = posixpath.normpath(posixpath.join(self.sub_path, posixpath.relpath(path, self.path)))
-        return replace(target, held=Held(self.volume.name, "" if inside == "." else inside))
+        return replace(target, held=Held(self.volume.name, "" if inside == "." else inside, self.volume.pod))
 
 
 @dataclass(frozen=True, slots=True)
 class Mounts:
-    """Everything that is mounted in a container, where it starts, and what its image comes to."""
+    """Everything that is mounted in a container, where it starts, and what its image comes to.
+
+    `filled` are folders that a controller fills: nothing is mounted there yet.
+    """
 
     mounts: tuple[Mount, ...]
     working_dir: str | None = None
     image: Target = _NO_IMAGE
+    filled: tuple[str, ...] = ()
 
     def resolve(self, text: str) -> Target:
         """Return what a path comes to.
@@ -82,7 +91,7 @@ class Mounts:
         if any(_within(mount.path, path) and mount.path != path for mount in self.mounts):
             return Target.opaque("another volume is mounted over a part of it")
         if not over:
-            return self.image
+            return FILLED if any(_within(path, _clean(folder)) for folder in self.filled) else self.image
         deepest = max(len(mount.path) for mount in over)
         nearest = [mount for mount in over if len(mount.path) == deepest]
         if len(nearest) > 1:
@@ -118,15 +127,20 @@ def read_volumes(pod_spec: Node) -> dict[str, Volume]:
         name = volume.get("name").required()
         if name in volumes:
             volume.get("name").fault("another volume has this name")
-        volumes[name] = _volume(volume, name)
+        volumes[name] = replace(_volume(volume, name), pod=pod_spec.path)
     return volumes
+
+
+def own_volume(volume: Node) -> ModelReference | None:
+    """Return the reference that a volume is to the program whose driver mounts it, None for any other volume."""
+    return next((found for program in known_programs() if (found := program.volume(volume)) is not None), None)
 
 
 def _volume(volume: Node, name: str) -> Volume:
     kinds = sorted(key for key, node in volume.members() if key != "name" and node.is_there)
-    own = next((found for program in known_programs() if (found := program.volume(volume)) is not None), None)
+    own = own_volume(volume)
     if own is not None:
-        return Volume(", ".join(kinds), own, name)
+        return Volume(", ".join(kinds), own.target, name)
     if kinds != ["image"]:
         kind = ", ".join(kinds) or "emptyDir"
         return Volume(kind, Target.opaque(f"it lies on a volume of the kind {kind}, whose bytes nobody names"), name)
@@ -136,14 +150,14 @@ def _volume(volume: Node, name: str) -> Volume:
     return Volume("image", image_target(reference), name)
 
 
-def read_mounts(container: Node, volumes: Mapping[str, Volume]) -> Mounts:
-    """Return what is mounted in a container."""
+def read_mounts(container: Node, volumes: Mapping[str, Volume], filled: tuple[str, ...] = ()) -> Mounts:
+    """Return what is mounted in a container; a controller fills the folders `filled` in it."""
     mounts = [_mount(item, volumes) for item in container.get("volumeMounts").items()]
     working_dir = container.get("workingDir").text()
     absolute = working_dir is not None and working_dir.startswith("/") and ".." not in working_dir.split("/")
     image = container.get("image").text()
     own = image_target(image) if image else _NO_IMAGE
-    return Mounts(tuple(mounts), _clean(working_dir or "") if absolute else None, own)
+    return Mounts(tuple(mounts), _clean(working_dir or "") if absolute else None, own, filled)
 
 
 def _mount(item: Node, volumes: Mapping[str, Volume]) -> Mount:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from admission.documents import Node
     from admission.references.container import Container
-    from admission.references.reference import ModelReference, Target
+    from admission.references.reference import ModelReference
 
 __all__ = ["Program", "Resource", "known_programs"]
 
@@ -31,8 +31,12 @@ def _nothing(_: Container | Node) -> list[ModelReference]:
     return []
 
 
-def _unknown(_: Node) -> Target | None:
+def _unknown(_: Node) -> ModelReference | None:
     return None
+
+
+def _empty(_: Node) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,18 @@ class Resource:
     """A kind of object that a program brings to the cluster.
 
     `pods` are the paths at which specifications of pods stand, `[]` for every item of a list
-    (`spec.workers[].template.spec`); what isn't there is no fault. `reads` returns what the object itself names.
+    (`spec.workers[].template.spec`), `{}` for every member of an object; what isn't there is no fault. `reads` returns
+    what the object itself names.
+
+    `fills` returns the folders that its controller fills, in the containers of the object, with what `reads` names: a
+    path there where nothing is mounted is no reference of its own. `completes` are the names of the containers to whose
+    words the controller adds, so that what these words leave out isn't left to the program.
     """
 
     pods: tuple[str, ...] = ()
     reads: Callable[[Node], list[ModelReference]] = _nothing
+    fills: Callable[[Node], tuple[str, ...]] = _empty
+    completes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,8 @@ class Program:
 
     `source` names the version and the file whose parser or types are followed. `starts` tells whether it is what a
     container starts; `loads` returns what it then loads, read from the container. `resources` are its own kinds, by
-    API group and kind. `volume` returns what a volume of a driver of its own comes to, None for any other volume.
+    API group and kind. `volume` returns the reference that a volume of a driver of its own is, None for any other
+    volume.
     """
 
     name: str
@@ -61,7 +73,7 @@ class Program:
     starts: Callable[[Container], bool] = _never
     loads: Callable[[Container], list[ModelReference]] = _nothing
     resources: Mapping[tuple[str, str], Resource] = field(default_factory=dict)
-    volume: Callable[[Node], Target | None] = _unknown
+    volume: Callable[[Node], ModelReference | None] = _unknown
 
 
 @cache

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["relevant_part"]
 
+_NEVER_READ: Final = ("apiVersion", "kind", "metadata", "status")
 _CONTAINER_KEYS: Final = (
     "image",
     "command",
@@ -34,12 +35,14 @@ def relevant_part(document: JsonObject, *, group: str, kind: str) -> str:
     """Return the part of an object that references are read from, as a text to compare.
 
     Of pods and workloads these are the annotations that are read, volumes and what containers start with; of serving
-    resources the whole specification. Replica counts, labels, other annotations, status and owners are no part of it.
+    resources everything but metadata and status, under whichever keys it stands. Labels, other annotations and owners
+    are no part of it, and replica counts are none of a workload's.
     """
     root = Node(document)
     place = WORKLOADS.get((group, kind))
     if place is None:
-        part: Json = {"annotations": _annotations(root.get("metadata")), "spec": root.get("spec").value}
+        whole = {key: node.value for key, node in root.members() if key not in _NEVER_READ}
+        part: Json = {"annotations": _annotations(root.get("metadata")), "whole": whole}
     else:
         path = tuple(place.split("."))
         spec = root.at(*path)

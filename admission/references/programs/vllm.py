@@ -42,7 +42,8 @@ def _loads(container: Container) -> list[ModelReference]:
     found += flag_references(container, _positionals(container), is_vllm=True)
     found += _untold(container, {reference.path for reference in found})
     found += [item for item in generic_references(container) if item.path not in {known.path for known in found}]
-    if _serves(container) and not any(reference.role is Role.MODEL for reference in found):
+    is_told = container.is_completed or any(reference.role is Role.MODEL for reference in found)
+    if _serves(container) and not is_told:
         because = "vLLM is told no model here, and would choose one itself or take it from where nobody sees"
         path = container.node.get("image").path
         found.append(ModelReference(Role.MODEL, container.image, path, Target.opaque(because)))
