@@ -39,7 +39,8 @@ class Verdict(StrEnum):
 class Reason:
     """Why something isn't verified: the rule, what it comes to, what was found, where, and under which policy.
 
-    `got` and `expected` are the two sides where something was compared, empty where nothing was.
+    `got` and `expected` are the two sides where something was compared, empty where nothing was. `lineage` is the way
+    to the ancestor that is to blame (`model m <- dataset d (trained on)`), empty where the artifact itself is.
     """
 
     rule: Rule
@@ -49,17 +50,19 @@ class Reason:
     policy: str = ""
     got: str = ""
     expected: str = ""
+    lineage: str = ""
 
     def __str__(self) -> str:
         place = f"{self.path}: " if self.path else ""
         sides = [f"{label} {side}" for label, side in (("got", self.got), ("expected", self.expected)) if side]
-        return f"{place}{self.message}{': ' + ', '.join(sides) if sides else ''} ({self.rule.id})"
+        way = f" [{self.lineage}]" if self.lineage else ""
+        return f"{place}{self.message}{': ' + ', '.join(sides) if sides else ''}{way} ({self.rule.id})"
 
     def to_json(self) -> JsonObject:
         """Return the reason for JSON output."""
         document: JsonObject = {"rule": self.rule.id, "verdict": str(self.verdict), "message": self.message}
-        sides = (("path", self.path), ("policy", self.policy), ("got", self.got), ("expected", self.expected))
-        document.update({key: value for key, value in sides if value})
+        keys = ("path", "policy", "got", "expected", "lineage")
+        document.update({key: value for key in keys if (value := getattr(self, key))})
         return document
 
 

@@ -14,6 +14,7 @@ from admission.references.finding import find_references
 from admission.references.kinds import is_read
 from admission.references.reference import Pinning
 from admission.references.relevance import relevant_part
+from admission.requirements.requirement import Notes
 from dbom.errors import DocumentError
 from dbom.model import Unknown
 from dbom.printable import printable
@@ -91,6 +92,7 @@ class _Gate:
     def __init__(self, review: Review, policies: Sequence[Policy], evidence: Evidence, now: datetime) -> None:
         self._review, self._policies, self._evidence, self._now = review, policies, evidence, now
         self._matching = [policy for policy in policies if policy.covers_namespace(review.namespace)]
+        self._notes = Notes()
         self._mode = strictest(tuple(policy.mode for policy in self._matching))
 
     def decision(self) -> Decision:
@@ -153,7 +155,9 @@ class _Gate:
         found: set[Digest] = set()
         reasons: list[Reason] = []
         for policy in covering:
-            digest, against = Judge(policy, self._evidence.of(policy), path).judge(target.location)
+            evidence = self._evidence.of(policy)
+            judge = Judge(policy, evidence, path, reference.role, self._now, self._notes)
+            digest, against = judge.judge(target.location)
             found |= {digest} if digest is not None else set()
             reasons += against
         return _answered(reference, *reasons, digest=next(iter(found)) if len(found) == 1 else None)

@@ -6,26 +6,29 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from admission.references.reference import Role
+    from admission.requirements.ancestors import AncestorRule
+    from admission.requirements.attestations import RequiredAttestation
+    from admission.requirements.requirement import Requirement
     from attest.authority import Authority
 
 __all__ = [
-    "AncestorRule",
-    "LicenseRule",
-    "LicenseScope",
     "LocationRule",
+    "Match",
     "Mode",
     "Policy",
-    "RequiredAttestation",
     "matches_glob",
     "strictest",
 ]
+
+_T = TypeVar("_T")
 
 
 class Mode(StrEnum):
@@ -34,21 +37,6 @@ class Mode(StrEnum):
     ENFORCE = "enforce"
     WARN = "warn"
     AUDIT = "audit"
-
-
-class LicenseScope(StrEnum):
-    """Whose licences are looked at: the artifact's alone, or those of everything it came from too."""
-
-    ARTIFACT = "artifact"
-    ANCESTORS = "ancestors"
-
-
-@dataclass(frozen=True, slots=True)
-class RequiredAttestation:
-    """A statement that must be there: its predicate type, and the names of the authorities any of whom may make it."""
-
-    predicate_type: str
-    authorities: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,42 +56,39 @@ class LocationRule:
 
 
 @dataclass(frozen=True, slots=True)
-class LicenseRule:
-    """Which licences are allowed (any, where none is listed), which are denied, and whether an unknown one may pass."""
+class Match:
+    """Which references a policy judges: in which namespaces, from which places, in which roles.
 
-    allow: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-    allows_unknown: bool = False
-    scope: LicenseScope = LicenseScope.ANCESTORS
-
-
-@dataclass(frozen=True, slots=True)
-class AncestorRule:
-    """What everything that the model came from must show.
-
-    `authorities` may attest ancestors; `attestations` must each be there for every ancestor (at least one statement of
-    its content, where none is listed); `builders` are those whose word on inputs counts.
+    `namespaces` and `models` are patterns; None for `models` means the places that the policy's locations speak of.
+    No `roles` are all roles.
     """
 
-    authorities: tuple[str, ...]
-    builders: tuple[str, ...]
-    attestations: tuple[RequiredAttestation, ...] = ()
-    allows_no_inputs: bool = False
+    namespaces: tuple[str, ...] = ("*",)
+    models: tuple[str, ...] | None = None
+    roles: tuple[Role, ...] = ()
+
+    @property
+    def is_scoped(self) -> bool:
+        """Whether it picks among the references of a namespace, instead of holding for the namespace as a whole."""
+        return self.models is not None or bool(self.roles)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A provenance policy. `digest` is the sha256 in hex of the policy with all the roots and keys that it uses."""
+    """A provenance policy. `digest` is the sha256 in hex of the policy with all the roots and keys that it uses.
+
+    `namespace` is empty for a policy that holds for the whole cluster; one of a namespace only tightens there.
+    `requirements` are in the order of judging.
+    """
 
     name: str
     mode: Mode
-    namespaces: tuple[str, ...]
+    match: Match
     authorities: tuple[Authority, ...]
     locations: tuple[LocationRule, ...]
-    attestations: tuple[RequiredAttestation, ...]
-    licenses: LicenseRule | None
-    ancestors: AncestorRule | None
+    requirements: tuple[Requirement, ...]
     digest: str
+    namespace: str = ""
     where: str = ""
 
     @classmethod
@@ -115,7 +100,28 @@ class Policy:
 
     def covers_namespace(self, namespace: str) -> bool:
         """Return whether objects of this namespace are judged by this policy."""
-        return any(matches_glob(pattern, namespace) for pattern in self.namespaces)
+        if self.namespace and self.namespace != namespace:
+            return False
+        return any(matches_glob(pattern, namespace) for pattern in self.match.namespaces)
+
+    def find(self, kind: type[_T]) -> _T | None:
+        """Return the requirement of a kind, or None where the policy has none."""
+        return next((item for item in self.requirements if isinstance(item, kind)), None)
+
+    @property
+    def attestations(self) -> tuple[RequiredAttestation, ...]:
+        """The statements that must be there about the artifact itself."""
+        from admission.requirements.attestations import AttestationsRule  # noqa: PLC0415  it depends on these values
+
+        found = self.find(AttestationsRule)
+        return () if found is None else found.required
+
+    @property
+    def ancestors(self) -> AncestorRule | None:
+        """What ancestors must show, or None where nothing is asked of them."""
+        from admission.requirements.ancestors import AncestorRule  # noqa: PLC0415  it depends on these values
+
+        return self.find(AncestorRule)
 
     def rules_for(self, base: str) -> tuple[LocationRule, ...]:
         """Return the location rules that speak of a place (without its pin)."""

@@ -7,29 +7,15 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from admission.authority_reading import AuthorityReader
-from admission.documents import Node, meant
-from admission.policy import (
-    AncestorRule,
-    LicenseRule,
-    LicenseScope,
-    LocationRule,
-    Mode,
-    Policy,
-    RequiredAttestation,
-)
-from admission.spdx import is_expression
+from admission.documents import Node
+from admission.policy import LocationRule, Match, Mode, Policy
+from admission.requirements.known import REQUIREMENTS
+from admission.requirements.requirement import Names
 from attest.files import read_file
 from dbom.canonical import canonical_json
 from dbom.errors import DocumentError
 from dbom.formats.yaml_reader import load_yaml_documents
-from dbom.names import (
-    API_VERSION,
-    POLICY_KIND,
-    PREDICATE_BREAK_GLASS,
-    PREDICATE_LOCATION,
-    PREDICATE_REVOCATION,
-    PREDICATE_VSA,
-)
+from dbom.names import API_VERSION, POLICY_KIND
 from dbom.printable import printable
 from dbom.rules.admission import POLICY_MALFORMED, POLICY_TWICE, POLICY_UNSUPPORTED
 
@@ -47,21 +33,13 @@ _NAMESPACE_GLOB = re.compile(r"[a-z0-9*](?:[-a-z0-9*]*[a-z0-9*])?")
 _LOCATION_PATTERN = re.compile(
     r"(?:\*\*|(?P<scheme>oci|hf|s3|gs|az)://(?:\*\*|(?:\*|(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.:-]*)/[^\s@?#]+))"
 )
-_UNSUPPORTED_PREDICATES: Final = {
-    PREDICATE_LOCATION: "say who may bind places in spec.locations",
-    PREDICATE_VSA: "nothing here reads it yet",
-    PREDICATE_REVOCATION: "nothing here reads it yet",
-    PREDICATE_BREAK_GLASS: "nothing here reads it yet",
-}
 _SPEC_KEYS: Final = (
     "mode",
     "match",
     "trustRoots",
     "authorities",
-    "attestations",
     "locations",
-    "licenses",
-    "ancestors",
+    *(requirement.KEY for requirement in REQUIREMENTS),
 )
 _UNSUPPORTED_KEYS: Final = ("revokers", "revocations", "rules", "breakGlass")
 
@@ -136,19 +114,15 @@ class _Reader:
         spec.only(*_SPEC_KEYS, *_UNSUPPORTED_KEYS)
         self._whose.trust_roots(spec.get("trustRoots"))
         authorities = self._whose.authorities(spec.get("authorities"))
-        names = self._declared(spec.get("authorities"))
-        parts = (
-            Mode(spec.get("mode").choice([str(mode) for mode in Mode], Mode.ENFORCE)),
-            self._namespaces(spec.get("match")),
-            authorities,
-            self._locations(spec.get("locations"), names),
-            self._attestations(spec.get("attestations"), names, needed=True),
-            self._licenses(spec.get("licenses")),
-            self._ancestors(spec.get("ancestors"), names),
-        )
+        names = Names(self._declared(spec.get("authorities")), self._unsupported)
+        mode = Mode(spec.get("mode").choice([str(mode) for mode in Mode], Mode.ENFORCE))
+        match = self._match(spec.get("match"))
+        locations = self._locations(spec.get("locations"), names)
+        requirements = [requirement.read(spec.get(requirement.KEY), names) for requirement in REQUIREMENTS]
         if len(root.faults) + len(self._unsupported) > before:
             return None
-        return Policy(name, *parts, self._digest(root.value), self._where)
+        asked = tuple(item for item in requirements if item is not None)
+        return Policy(name, mode, match, authorities, locations, asked, self._digest(root.value), where=self._where)
 
     def _digest(self, document: JsonObject) -> str:
         return hashlib.sha256(canonical_json([document, list(self._whose.read)])).hexdigest()
@@ -168,10 +142,10 @@ class _Reader:
             metadata.get("name").fault(f"'{printable(name)}' is not a name as Kubernetes writes them")
         return name
 
-    def _namespaces(self, match: Node) -> tuple[str, ...]:
+    def _match(self, match: Node) -> Match:
         match.only("namespaces")
         if not match.get("namespaces").is_there:
-            return ("*",)
+            return Match()
         node = match.get("namespaces")
         found = node.texts()
         if not found:
@@ -179,34 +153,12 @@ class _Reader:
         for text in found:
             if text and _NAMESPACE_GLOB.fullmatch(text) is None:
                 node.fault(f"'{printable(text)}' is not a namespace or a pattern of one")
-        return tuple(found)
+        return Match(tuple(found))
 
     def _declared(self, node: Node) -> set[str]:
         return {name for item in node.items() if isinstance(name := item.get("name").value, str)}
 
-    def _names(self, node: Node, known: set[str]) -> tuple[str, ...]:
-        found = node.texts()
-        if not found:
-            node.fault("missing: at least one authority")
-        for item in node.items():
-            name = item.value
-            if isinstance(name, str) and name not in known:
-                item.fault(f"no authority is called '{printable(name)}'{meant(name, known)}")
-        return tuple(found)
-
-    def _attestations(self, node: Node, known: set[str], *, needed: bool) -> tuple[RequiredAttestation, ...]:
-        found: list[RequiredAttestation] = []
-        for item in node.items():
-            item.only("predicateType", "authorities")
-            kind = item.get("predicateType").required()
-            if kind in _UNSUPPORTED_PREDICATES:
-                self._unsupported.append(f"{item.get('predicateType').path}: {kind}: {_UNSUPPORTED_PREDICATES[kind]}")
-            found.append(RequiredAttestation(kind, self._names(item.get("authorities"), known)))
-        if needed and not found:
-            node.fault("missing: a policy demands at least one attestation of content")
-        return tuple(found)
-
-    def _locations(self, node: Node, known: set[str]) -> tuple[LocationRule, ...]:
+    def _locations(self, node: Node, names: Names) -> tuple[LocationRule, ...]:
         found: list[LocationRule] = []
         for item in node.items():
             item.only("pattern", "authorities", "pinning")
@@ -217,43 +169,8 @@ class _Reader:
                     " in the host * stands for all of it or for its first labels (*.example.com), and there is no pin"
                 )
             pinning = item.get("pinning").choice(("enforced", "claimed"), "enforced")
-            names = self._names(item.get("authorities"), known)
-            found.append(LocationRule(pattern, names, allows_claimed=pinning == "claimed"))
+            binders = names.at(item.get("authorities"))
+            found.append(LocationRule(pattern, binders, allows_claimed=pinning == "claimed"))
         if not found:
             node.fault("missing: without one no place can be bound to an artifact, so nothing could ever pass")
         return tuple(found)
-
-    def _licenses(self, node: Node) -> LicenseRule | None:
-        if not node.is_there:
-            return None
-        node.only("allow", "deny", "unknown", "scope")
-        allow, deny = (tuple(node.get(key).texts()) for key in ("allow", "deny"))
-        if not allow and not deny:
-            node.fault("neither allow nor deny lists a licence")
-        for key in ("allow", "deny"):
-            for item in node.get(key).items():
-                if isinstance(item.value, str) and not is_expression(item.value):
-                    item.fault(f"'{printable(item.value)}' is not one SPDX licence")
-        unknown = node.get("unknown").choice(("deny", "allow"), "deny")
-        scope = LicenseScope(node.get("scope").choice([str(item) for item in LicenseScope], LicenseScope.ANCESTORS))
-        return LicenseRule(allow, deny, allows_unknown=unknown == "allow", scope=scope)
-
-    def _ancestors(self, node: Node, known: set[str]) -> AncestorRule | None:
-        if not node.is_there:
-            return None
-        node.only("signed", "authorities", "builders", "attestations", "noInputs")
-        signed = node.get("signed").flag()
-        if signed is None:
-            node.get("signed").fault("missing: true or false")
-        if signed is False:
-            others = [key for key, _ in node.members() if key != "signed"]
-            if others:
-                node.fault(f"asks for nothing (signed: false), and yet sets {', '.join(map(printable, others))}")
-            return None
-        everybody = tuple(sorted(known))
-        return AncestorRule(
-            self._names(node.get("authorities"), known) if node.get("authorities").is_there else everybody,
-            self._names(node.get("builders"), known) if node.get("builders").is_there else everybody,
-            self._attestations(node.get("attestations"), known, needed=False),
-            allows_no_inputs=node.get("noInputs").choice(("deny", "allow"), "deny") == "allow",
-        )

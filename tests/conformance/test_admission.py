@@ -11,15 +11,16 @@ import pytest
 from admission.evidence import Evidence
 from admission.files import read_reviews
 from admission.gate import decide
-from admission.policy import LocationRule, Mode, Policy, RequiredAttestation
+from admission.policy import LocationRule, Match, Mode, Policy
+from admission.requirements.attestations import AttestationsRule, RequiredAttestation
 
 CASES = sorted(path for path in (Path(__file__).parent / "admission").iterdir() if path.is_dir())
 PLACES = (
     LocationRule("oci://registry.example.com/models/*", ("signer",)),
     LocationRule("hf://org/*", ("signer",), allows_claimed=True),
 )
-REQUIRED = (RequiredAttestation("https://cyclonedx.org/bom", ("signer",)),)
-POLICY = Policy("p", Mode.ENFORCE, ("*",), (), PLACES, REQUIRED, None, None, "0" * 64)
+REQUIRED = AttestationsRule((RequiredAttestation("https://cyclonedx.org/bom", ("signer",)),))
+POLICY = Policy("p", Mode.ENFORCE, Match(), (), PLACES, (REQUIRED,), "0" * 64)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -10,18 +10,17 @@ from hypothesis import strategies as st
 from admission.decision import Verdict
 from admission.evidence import Evidence
 from admission.gate import decide
-from admission.policy import LocationRule, Mode, Policy, RequiredAttestation
+from admission.policy import LocationRule, Match, Mode, Policy
+from admission.requirements.attestations import AttestationsRule, RequiredAttestation
 from admission.review import Review
 
 POLICY = Policy(
     "p",
     Mode.ENFORCE,
-    ("*",),
+    Match(),
     (),
     (LocationRule("oci://**", ("x",)), LocationRule("hf://**", ("x",), allows_claimed=True)),
-    (RequiredAttestation("t", ("x",)),),
-    None,
-    None,
+    (AttestationsRule((RequiredAttestation("t", ("x",)),)),),
     "0" * 64,
 )
 KEYS = st.sampled_from(

@@ -11,15 +11,10 @@ import pytest
 from admission.decision import Decision, Verdict
 from admission.evidence import Evidence
 from admission.gate import decide
-from admission.policy import (
-    AncestorRule,
-    LicenseRule,
-    LicenseScope,
-    LocationRule,
-    Mode,
-    Policy,
-    RequiredAttestation,
-)
+from admission.policy import LocationRule, Match, Mode, Policy
+from admission.requirements.ancestors import AncestorRule
+from admission.requirements.attestations import AttestationsRule, RequiredAttestation
+from admission.requirements.licenses import LicenseRule, LicenseScope
 from admission.review import Review
 from attest.authority import Authority
 from attest.identity import Identity, IdentityPattern
@@ -46,17 +41,23 @@ def authority(name: str) -> Authority:
 
 
 def policy(name: str = "p", **changes: Any) -> Policy:  # noqa: ANN401  the fields of a Policy
+    asked = {
+        "attestations": demanded(PREDICATE_BOM),
+        **{key: changes.pop(key) for key in ("attestations", "ancestors", "licenses") if key in changes},
+    }
     values: dict[str, Any] = {
         "mode": Mode.ENFORCE,
-        "namespaces": ("*",),
+        "match": Match(),
         "authorities": (authority("signer"), authority("builder")),
         "locations": (LocationRule("oci://registry.example.com/models/*", ("signer",)),),
-        "attestations": (RequiredAttestation(PREDICATE_BOM, ("signer",)),),
-        "licenses": None,
-        "ancestors": None,
+        "requirements": tuple(asked.values()),
         "digest": "d" * 64,
     }
     return Policy(name, **{**values, **changes})
+
+
+def demanded(predicate_type: str) -> AttestationsRule:
+    return AttestationsRule((RequiredAttestation(predicate_type, ("signer",)),))
 
 
 def bundle_of(*parts: object) -> str:
@@ -231,19 +232,19 @@ def test_only_enforce_denies_and_only_warn_warns(*, mode: Mode, allowed: bool, w
 
 
 def test_all_matching_policies_must_pass_and_the_strictest_mode_wins() -> None:
-    strict = policy("strict", attestations=(RequiredAttestation(PREDICATE_PROVENANCE, ("signer",)),), mode=Mode.AUDIT)
+    strict = policy("strict", attestations=demanded(PREDICATE_PROVENANCE), mode=Mode.AUDIT)
     decision = decided(located(MODEL), bom(MODEL), policies=[strict, policy("p", mode=Mode.ENFORCE)])
     assert briefly(decision) == ("can't tell", False, ["DBOM-533"])
     assert decision.mode is Mode.ENFORCE
 
 
 def test_a_policy_for_other_namespaces_is_not_asked() -> None:
-    elsewhere = policy("elsewhere", namespaces=("dev-*",), attestations=(RequiredAttestation("x", ("signer",)),))
+    elsewhere = policy("elsewhere", match=Match(("dev-*",)), attestations=demanded("x"))
     assert briefly(decided(located(MODEL), bom(MODEL), policies=[elsewhere, policy()]))[0] == "verified"
 
 
 def test_without_a_policy_nothing_is_judged_and_nothing_verified() -> None:
-    decision = decided(located(MODEL), bom(MODEL), policies=[policy(namespaces=("dev",))])
+    decision = decided(located(MODEL), bom(MODEL), policies=[policy(match=Match(("dev",)))])
     assert briefly(decision) == ("can't tell", True, ["DBOM-524"])
 
 
@@ -343,7 +344,9 @@ def test_ancestors_may_have_to_show_a_certain_statement() -> None:
 def test_a_lineage_that_is_too_large_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     from lineage.query import ancestors
 
-    monkeypatch.setattr("admission.judging.ancestors", lambda graph, digest: ancestors(graph, digest, limit=1))
+    monkeypatch.setattr(
+        "admission.requirements.ancestry.ancestors", lambda graph, digest: ancestors(graph, digest, limit=1)
+    )
     results = (located(MODEL), bom(MODEL), provenance(MODEL, DATA), bom(DATA))
     assert briefly(decided(*results, policies=[policy(ancestors=ANCESTORS)])) == ("can't tell", False, ["DBOM-548"])
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admission.files import policies_at
-from admission.policy import LicenseRule, LicenseScope, LocationRule, Mode, Policy, matches_glob, strictest
+from admission.policy import LocationRule, Match, Mode, Policy, matches_glob, strictest
+from admission.requirements.licenses import LicenseRule, LicenseScope
 from admission.starting_policy import Expected, render_policy
 from attest.local import open_local
 from attest.trust import TrustRoot
@@ -95,10 +96,10 @@ def test_a_whole_policy(pem: str, root: bytes, tmp_path: Path) -> None:
         "ancestors": {"signed": True, "authorities": ["key"], "noInputs": "allow"},
     }
     (policy,) = parsed(document(body), tmp_path)
-    assert (policy.name, policy.mode, policy.namespaces) == ("p", Mode.WARN, ("prod-*",))
+    assert (policy.name, policy.mode, policy.match) == ("p", Mode.WARN, Match(("prod-*",)))
     assert [item.name for item in policy.authorities] == ["key", "keyless"]
     assert policy.locations[1] == LocationRule("hf://org/**", ("keyless",), allows_claimed=True)
-    assert policy.licenses == LicenseRule(
+    assert policy.find(LicenseRule) == LicenseRule(
         ("MIT",), ("GPL-3.0-only WITH X",), allows_unknown=True, scope=LicenseScope.ARTIFACT
     )
     assert policy.ancestors is not None

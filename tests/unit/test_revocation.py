@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from evidence import key_signed, public_pem, statement_about
 
 from admission.evidence import gather
-from admission.policy import Mode, Policy
+from admission.policy import Match, Mode, Policy
 from attest.authority import Authority
 from attest.identity import Identity, KeyIdentity
 from attest.predicates import predicate_faults
@@ -364,7 +364,7 @@ def test_a_sequence_beyond_what_every_reader_holds_is_refused() -> None:
 
 def test_the_gates_evidence_holds_nothing_that_its_signer_revoked() -> None:
     """It stands among what doesn't count, so that the gate says why."""
-    policy = Policy("p", Mode.ENFORCE, ("*",), (authority(),), (), (), None, None, "0" * 64)
+    policy = Policy("p", Mode.ENFORCE, Match(), (authority(),), (), (), "0" * 64)
     bom, other = verified(statement_about(DIGEST)), verified(statement_about(Digest(Kind.FILE, "b" * 64)))
     unread = built({}, digest=other.statement.subjects[0].digest or DIGEST)
     revocation = verified(artifact_revocation(DIGEST, "m", "withdrawn"))

@@ -17,7 +17,8 @@ import pytest
 from admission.certificates import write_self_signed
 from admission.evidence import Evidence
 from admission.journal import Journal
-from admission.policy import LocationRule, Mode, Policy, RequiredAttestation
+from admission.policy import LocationRule, Match, Mode, Policy
+from admission.requirements.attestations import AttestationsRule, RequiredAttestation
 from admission.server import Certificate, Limits, Server, parse_listen
 from admission.webhook import Webhook
 from attest.http_server import Request
@@ -39,7 +40,8 @@ def now() -> datetime:
 
 def policy(mode: Mode = Mode.ENFORCE) -> Policy:
     rules = (LocationRule("oci://**", ("x",)),)
-    return Policy("p", mode, ("*",), (), rules, (RequiredAttestation("t", ("x",)),), None, None, "d" * 64)
+    required = AttestationsRule((RequiredAttestation("t", ("x",)),))
+    return Policy("p", mode, Match(), (), rules, (required,), "d" * 64)
 
 
 def webhook(mode: Mode = Mode.ENFORCE, journal: Journal | None = None) -> Webhook:
