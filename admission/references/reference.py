@@ -44,10 +44,14 @@ class Pinning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Where something lies in a volume of the pod: the volume's name, and the path in it (empty for all of it)."""
+    """Where something lies in a volume of a pod: the volume's name, the path in it (empty for all of it), and the pod.
+
+    `pod` is the JSON path of the pod's specification: an object may hold several, each with volumes of its own.
+    """
 
     volume: str
     path: str = ""
+    pod: str = "spec"
 
 
 @dataclass(frozen=True, slots=True)

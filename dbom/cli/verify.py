@@ -18,6 +18,7 @@ from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.failure import is_result, worst_code
 from dbom.cli.options import FormatOption, JobsOption, OutputOption, StoreOption, TextOrJson
 from dbom.cli.output import json_result, say, write_result
+from dbom.cli.pod_bytes import CopyFromOption, ForPodOption, demand_alone, verify_for_pod
 from dbom.cli.progress import progress_bar
 from dbom.cli.revokers import Revoking, with_revoker_flags
 from dbom.cli.session import current_session, current_settings
@@ -72,6 +73,8 @@ def verify(
     sign_vsa: SignVsaOption = False,
     vsa_signing_key: VsaSigningKeyOption = None,
     resource_uri: ResourceUriOption = None,
+    for_pod: ForPodOption = None,
+    copy_from: CopyFromOption = None,
     jobs: JobsOption = 0,
     format_: FormatOption = TextOrJson.TEXT,
     output: OutputOption = None,
@@ -86,6 +89,23 @@ def verify(
 
     Example: dbom verify model/ --identity ci@example.org --issuer https://accounts.example.org --trusted-root root.json
     """
+    if for_pod is not None:
+        others = {
+            "--digest": digest,
+            "--policy": policy,
+            "--bundle": bundle,
+            "--store": store,
+            "--follow-links": follow_links,
+            "--trust-cache": trust_cache,
+            "--vsa": vsa,
+            "--sign-vsa": sign_vsa,
+            "a signer": expected.names_somebody or expected.local or expected.names_root,
+        }
+        path = demand_alone(artifacts or (), others)
+        verify_for_pod(path, stated_digest(for_pod), copy_from, jobs=jobs, format_=format_, output=output)
+        return
+    if copy_from is not None:
+        raise UsageError(USAGE, "--copy-from says what --for-pod checks", expected="both of them")
     if not artifacts and not digest:
         raise UsageError(USAGE, "nothing to verify", expected="ARTIFACT... or --digest")
     paths, digests = artifact_paths(artifacts or ()), [stated_digest(text) for text in digest or []]

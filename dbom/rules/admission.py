@@ -179,3 +179,10 @@ MANIFEST_INPUT = Rule(
     "A value for the manifests isn't what Kubernetes takes there, or would weaken what is installed.",
     "give the image by digest (IMAGE@sha256:…) and names as Kubernetes writes them",
 )
+OTHER_BYTES_FOR_POD = Rule(
+    "DBOM-585",
+    "not the bytes that the pod was admitted with",
+    "An init container was told by digest which artifact its pod loads, and something else lies there. The pod doesn't"
+    " start. Nothing is left out of such a check: a file beside the artifact's own could be loaded too.",
+    "compare `dbom fingerprint --no-default-ignores` of both places, and `dbom diff` them",
+)

@@ -350,3 +350,18 @@ REUSE_UNVERIFIED = Rule(
     " a signer who is expected. Without one, anybody could have written them.",
     "sign the artifact that was fingerprinted, say whom to expect, or fingerprint without --reuse",
 )
+COPY_UNSUPPORTED = Rule(
+    "DBOM-185",
+    "place that nothing can be copied from",
+    "Files, folders, objects and prefixes are copied. Members of archives and artifacts in registries aren't: an image"
+    " volume is how a cluster mounts the latter, and its digest is enforced by the kubelet.",
+    "copy from the folder, bucket or hub repository itself",
+)
+COPY_UNWRITABLE = Rule(
+    "DBOM-186",
+    "copy that can't be put into its place",
+    "A copy is written beside its place and takes it in one step when all of it is there and was checked. That isn't"
+    " possible where the folder can't be written to, where something else lies in its place, or where its place is a"
+    " mount point.",
+    "name a folder below the mounted volume that isn't there yet",
+)

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 import servers
 
+from admission.loading import load_for_pod
 from dbom.engine.journal import Journal
 from dbom.errors import MismatchError, PathError, StoreError
 from dbom.model import Basis, Unknown
@@ -356,3 +357,14 @@ def test_what_is_not_there_is_an_error() -> None:
     for url in ("s3://bkt/nothing", "s3://nobucket/x", "s3://bkt/data/*.nothing"):
         with pytest.raises(PathError, match="nothing here"):
             fingerprint_url(url)
+
+
+@pytest.mark.usefixtures("s3_client")
+@pytest.mark.parametrize("key", ["data", "data/sub/large.bin"])
+def test_a_copy_from_a_store_is_what_was_named_or_isnt_put_there(tree: Path, tmp_path: Path, key: str) -> None:
+    named = fingerprint_path(tree.parent / key).digest
+    target = tmp_path / "volume" / "m"
+    assert load_for_pod(target, named, source=f"s3://bkt/{key}").digest == named
+    with pytest.raises(MismatchError):
+        load_for_pod(tmp_path / "volume" / "other", named, source="s3://bkt/data/sub")
+    assert [path.name for path in target.parent.iterdir()] == ["m"]
