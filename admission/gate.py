@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from admission.decision import Decision, Judgement, Reason, Verdict, worst
+from admission.decision import NOES, Decision, Judgement, Reason, Verdict, worst
+from admission.documents import Node
 from admission.judging import Judge
+from admission.load_time import find_proofs
+from admission.matching import Matching, place_of
 from admission.policy import Mode, strictest
-from admission.references.finding import find_references
+from admission.references.finding import find_references, pod_parts
 from admission.references.kinds import is_read
 from admission.references.reference import Pinning
 from admission.references.relevance import relevant_part
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from admission.evidence import Evidence
+    from admission.load_time import LoadTimeProof
     from admission.policy import Policy
     from admission.references.reference import ModelReference
     from admission.review import Review
@@ -91,9 +95,9 @@ class _Gate:
 
     def __init__(self, review: Review, policies: Sequence[Policy], evidence: Evidence, now: datetime) -> None:
         self._review, self._policies, self._evidence, self._now = review, policies, evidence, now
-        self._matching = [policy for policy in policies if policy.covers_namespace(review.namespace)]
+        self._matching = Matching.of(policies, review.namespace)
         self._notes = Notes()
-        self._mode = strictest(tuple(policy.mode for policy in self._matching))
+        self._proofs: list[LoadTimeProof] = []
 
     def decision(self) -> Decision:
         """Return the decision."""
@@ -113,6 +117,8 @@ class _Gate:
             return self._decided(Verdict.REFUSED, *reasons)
         if not references:
             return self._decided(Verdict.NOTHING_FOUND)
+        parts = pod_parts(Node(review.object), review.group, review.kind)
+        self._proofs = [proof for spec in parts for proof in find_proofs(spec)]
         if self._is_unchanged():
             return self._decided(Verdict.UNCHANGED)
         judgements = tuple(self._judged(reference) for reference in references)
@@ -128,53 +134,84 @@ class _Gate:
         return new == old
 
     def _judged(self, reference: ModelReference) -> Judgement:
-        target, path = reference.target, reference.path
-        if not self._matching:
-            message = f"no policy matches the namespace '{printable(self._review.namespace)}'"
-            return _answered(reference, Reason(NO_POLICY, Verdict.CANT_TELL, message, path))
-        if target.location is None:
-            opaque = reference.pinning is Pinning.OPAQUE
-            message = f"the {reference.role} '{printable(reference.text)}' " + (
-                "can't be told" if opaque else "is not pinned"
-            )
-            rule = REFERENCE_OPAQUE if opaque else REFERENCE_UNPINNED
-            return _answered(reference, Reason(rule, Verdict.REFUSED, f"{message}: {printable(target.because)}", path))
-        covering = [policy for policy in self._matching if policy.rules_for(target.location.base)]
-        if not covering:
-            verdict = Verdict.REFUSED if self._mode is Mode.ENFORCE else Verdict.CANT_TELL
-            patterns = [rule.pattern for policy in self._matching for rule in policy.locations]
-            reason = Reason(
-                NOT_COVERED,
-                verdict,
-                "no policy speaks of this place",
-                path,
-                got=printable(target.location.base),
-                expected=" or ".join(map(printable, dict.fromkeys(patterns))),
-            )
-            return _answered(reference, reason)
+        proof = self._proof(reference)
+        if proof is not None and self._matching.policies:
+            return self._proven(reference, proof)
+        reason = self._unjudged(reference)
+        asked, location = self._matching.asked(reference), reference.target.location
+        if location is None or not asked:
+            return self._answered(reference, *filter(None, (reason,)))
         found: set[Digest] = set()
-        reasons: list[Reason] = []
-        for policy in covering:
+        reasons = [] if reason is None else [reason]
+        for policy in asked:
             evidence = self._evidence.of(policy)
-            judge = Judge(policy, evidence, path, reference.role, self._now, self._notes)
-            digest, against = judge.judge(target.location)
+            judge = Judge(policy, evidence, reference.path, reference.role, self._now, self._notes)
+            digest, against = judge.judge(location)
             found |= {digest} if digest is not None else set()
             reasons += against
-        return _answered(reference, *reasons, digest=next(iter(found)) if len(found) == 1 else None)
+        return self._answered(reference, *reasons, digest=next(iter(found)) if len(found) == 1 else None)
+
+    def _unjudged(self, reference: ModelReference) -> Reason | None:
+        """Return why a reference can't pass whatever its policies ask, or None where they decide."""
+        target, path = reference.target, reference.path
+        if not self._matching.policies:
+            message = f"no policy matches the namespace '{printable(self._review.namespace)}'"
+            return Reason(NO_POLICY, Verdict.CANT_TELL, message, path)
+        if target.location is None:
+            is_opaque = reference.pinning is Pinning.OPAQUE
+            said = "can't be told" if is_opaque else "is not pinned"
+            message = f"the {reference.role} '{printable(reference.text)}' {said}: {printable(target.because)}"
+            return Reason(REFERENCE_OPAQUE if is_opaque else REFERENCE_UNPINNED, Verdict.REFUSED, message, path)
+        return None if self._matching.is_covered(reference) else self._uncovered(reference, target.location.base)
+
+    def _uncovered(self, reference: ModelReference, place: str) -> Reason:
+        return Reason(
+            NOT_COVERED,
+            Verdict.REFUSED if self._matching.is_enforced else Verdict.CANT_TELL,
+            "no policy speaks of this place",
+            reference.path,
+            got=printable(place),
+            expected=" or ".join(map(printable, self._matching.patterns)),
+        )
+
+    def _proof(self, reference: ModelReference) -> LoadTimeProof | None:
+        """Return the load-time proof that covers what a reference loads, one that proves nothing where no other does.
+
+        What whoever loads it checks by digest needs none.
+        """
+        held = reference.target.held
+        if held is None or reference.pinning is Pinning.ENFORCED:
+            return None
+        covering = [proof for proof in self._proofs if proof.covers(held)]
+        return min(covering, key=lambda proof: (bool(proof.because), -len(proof.held.path)), default=None)
+
+    def _proven(self, reference: ModelReference, proof: LoadTimeProof) -> Judgement:
+        found: set[Digest] = set()
+        place = place_of(reference)
+        reasons = [] if self._matching.is_covered(reference) else [self._uncovered(reference, place)]
+        for policy in self._matching.asked(reference):
+            evidence = self._evidence.of(policy)
+            judge = Judge(policy, evidence, reference.path, reference.role, self._now, self._notes)
+            digest, against = judge.judge_proof(proof)
+            found |= {digest} if digest is not None else set()
+            reasons += against
+        return self._answered(reference, *reasons, digest=next(iter(found), None))
+
+    def _answered(self, reference: ModelReference, *reasons: Reason, digest: Digest | None = None) -> Judgement:
+        verdict, mode = worst(reason.verdict for reason in reasons), self._matching.mode_of(reference)
+        return Judgement(reference, verdict, digest, reasons, mode)
 
     def _decided(self, verdict: Verdict, *reasons: Reason, judgements: tuple[Judgement, ...] = ()) -> Decision:
-        is_no = verdict in (Verdict.REFUSED, Verdict.CANT_TELL)
+        modes = tuple(item.mode for item in judgements if isinstance(item.mode, Mode))
+        mode = strictest(modes) if judgements else self._matching.mode
+        is_denied = verdict in NOES and mode is Mode.ENFORCE
         return Decision(
             verdict,
-            not (is_no and self._mode is Mode.ENFORCE),
-            self._mode if isinstance(self._mode, Mode) else Unknown("no policy matches the namespace"),
+            not (any(item.denies for item in judgements) if judgements else is_denied),
+            mode if isinstance(mode, Mode) else Unknown("no policy matches the namespace"),
             judgements,
             reasons,
             tuple((policy.name, policy.digest) for policy in self._policies),
             self._evidence.digest,
             self._now,
         )
-
-
-def _answered(reference: ModelReference, *reasons: Reason, digest: Digest | None = None) -> Judgement:
-    return Judgement(reference, worst(reason.verdict for reason in reasons), digest, tuple(reasons))

@@ -6,16 +6,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from admission.decision import Reason, Verdict
+from admission.requirements.load_time_proof import LoadTimeRule
 from admission.requirements.requirement import Case, Notes
 from admission.requirements.standing import unstated
 from dbom.printable import printable
-from dbom.rules.admission import LOCATION_CONFLICT, LOCATION_UNKNOWN, PIN_CLAIMED, PIN_UNKNOWN
+from dbom.rules.admission import (
+    LOCATION_CONFLICT,
+    LOCATION_UNKNOWN,
+    NO_LOAD_TIME_PROOF,
+    PIN_CLAIMED,
+    PIN_UNKNOWN,
+    PROOF_NOT_TAKEN,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from admission.evidence import Binding, PolicyEvidence
+    from admission.load_time import LoadTimeProof
     from admission.policy import Policy
     from admission.references.reference import Role
     from attest.location import Location
@@ -67,6 +76,17 @@ class Judge:
             return None, [self._reason(LOCATION_CONFLICT, Verdict.REFUSED, message)]
         return digests[0], self.required(digests[0], location)
 
+    def judge_proof(self, proof: LoadTimeProof) -> tuple[Digest | None, list[Reason]]:
+        """Return the artifact that is proven when the pod starts, and every reason against it."""
+        rule = self.policy.find(LoadTimeRule)
+        if rule is None:
+            return None, [self._reason(PROOF_NOT_TAKEN, Verdict.REFUSED, f"{proof.path} would prove {proof.digest}")]
+        because = rule.against(proof)
+        if because:
+            message = f"{proof.path} proves nothing: {printable(because)}"
+            return None, [self._reason(NO_LOAD_TIME_PROOF, Verdict.REFUSED, message)]
+        return proof.digest, self.required(proof.digest, None)
+
     def _unbound(self, location: Location, bound: Sequence[Binding], accepted: set[str]) -> Reason:
         """Return why no accepted statement binds this pin."""
         expected = f"one by {', '.join(sorted(accepted))}"
@@ -89,13 +109,13 @@ class Judge:
             )
         return self._reason(LOCATION_UNKNOWN, Verdict.CANT_TELL, f"nothing is known of {_shown(location)}")
 
-    def required(self, digest: Digest, location: Location) -> list[Reason]:
+    def required(self, digest: Digest, location: Location | None) -> list[Reason]:
         """Return what the policy's requirements say against an artifact, each reason once."""
         case = self._case(digest, location)
         reasons = [reason for requirement in self.policy.requirements for reason in requirement.judge(case)]
         return list(dict.fromkeys(reasons))
 
-    def _case(self, digest: Digest, location: Location) -> Case:
+    def _case(self, digest: Digest, location: Location | None) -> Case:
         return Case(self.policy, self.evidence, digest, location, self.path, self.role, self.now, notes=self.notes)
 
     def _reason(self, rule: Rule, verdict: Verdict, message: str, *, got: str = "", expected: str = "") -> Reason:

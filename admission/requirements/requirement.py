@@ -73,15 +73,16 @@ class Notes:
 class Case:
     """What a requirement is asked about: an artifact that a reference loads, or an ancestor of it.
 
-    `location` is the pinned place of the reference at JSON path `path`, with its `role`; `digest` the artifact that is
-    judged. `whose` is empty for the artifact itself, else names the ancestor (`the ancestor flowers `, to be put before
-    a digest), and `lineage` is the way to it as a user reads it: `model m <- dataset d (trained on)`.
+    `location` is the pinned place of the reference at JSON path `path`, with its `role`, or None where the artifact is
+    proven at load time; `digest` is the artifact that is judged. `whose` is empty for the artifact itself, else names
+    the ancestor (`the ancestor flowers `, to be put before a digest), and `lineage` is the way to it as a user reads
+    it: `model m <- dataset d (trained on)`.
     """
 
     policy: Policy
     evidence: PolicyEvidence
     digest: Digest
-    location: Location
+    location: Location | None
     path: str
     role: Role
     now: datetime

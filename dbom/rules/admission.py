@@ -186,3 +186,17 @@ OTHER_BYTES_FOR_POD = Rule(
     " start. Nothing is left out of such a check: a file beside the artifact's own could be loaded too.",
     "compare `dbom fingerprint --no-default-ignores` of both places, and `dbom diff` them",
 )
+NO_LOAD_TIME_PROOF = Rule(
+    "DBOM-586",
+    "no proof of what is on the volume",
+    "What is loaded lies on a volume whose bytes nobody names, and no init container proves them in the way that the"
+    " policy asks for: ours by digest, running `dbom verify --for-pod` as documented, on a volume that nothing else in"
+    " the pod can write to.",
+    "docs/guide/load-time-proof.md says what counts; or mount the model as an OCI image volume by digest",
+)
+PROOF_NOT_TAKEN = Rule(
+    "DBOM-587",
+    "a policy that takes no load-time proof",
+    "The bytes on the volume would be proven when the pod starts, and this policy doesn't say that it accepts that.",
+    "set spec.loadTimeProof in the policy, naming the images whose word counts",
+)
