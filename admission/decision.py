@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from admission.policy import Mode
+from dbom.model import Unknown
 from dbom.printable import printable
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
     from admission.references.reference import ModelReference
     from dbom.canonical import Json, JsonObject
-    from dbom.model import Digest, Unknown
+    from dbom.model import Digest
     from dbom.rules import Rule
 
-__all__ = ["Decision", "Judgement", "Reason", "Verdict", "worst"]
+__all__ = ["NOES", "Decision", "Judgement", "Reason", "Verdict", "worst"]
 
 
 class Verdict(StrEnum):
@@ -33,6 +34,12 @@ class Verdict(StrEnum):
     VERIFIED = "verified"
     UNCHANGED = "unchanged"
     NOTHING_FOUND = "nothing found"
+
+
+NOES: Final = frozenset((Verdict.REFUSED, Verdict.CANT_TELL))
+"""The verdicts that are denied where a policy enforces."""
+
+_NO_POLICY: Final = Unknown("no policy matches")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +75,21 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was found of one reference; `digest` is the artifact that its place is bound to, None where unknown."""
+    """What was found of one reference; `digest` is the artifact that its place is bound to, None where unknown.
+
+    `mode` is what a no means here: the strictest of the policies that judge it, or why there is none.
+    """
 
     reference: ModelReference
     verdict: Verdict
     digest: Digest | None = None
     reasons: tuple[Reason, ...] = ()
+    mode: Mode | Unknown = _NO_POLICY
+
+    @property
+    def denies(self) -> bool:
+        """Whether this alone denies the object: a no where a no is enforced."""
+        return self.mode is Mode.ENFORCE and self.verdict in NOES
 
     def to_json(self) -> JsonObject:
         """Return the judgement for JSON output."""
@@ -99,8 +115,8 @@ class Judgement:
 class Decision:
     """The answer to a review, and all that it was made from.
 
-    `mode` is the strictest of the matching policies, or why there is none. `policies` are the digests of all policies
-    by name, `evidence` is the digest of all bundles that were read, `at` the clock. `reasons` are those about the
+    `mode` is the strictest of those that judged anything, or why there is none. `policies` are the digests of all of
+    them by name, `evidence` is the digest of all bundles that were read, `at` the clock. `reasons` are those about the
     object as a whole; each judgement has its own.
     """
 
@@ -128,9 +144,9 @@ class Decision:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person is told who is allowed in spite of it, in warn mode."""
-        if self.mode is not Mode.WARN or self.verdict not in (Verdict.REFUSED, Verdict.CANT_TELL):
-            return ()
-        return tuple(f"dbom: {self.verdict}: {reason}" for reason in self.all_reasons)
+        warned = [reason for item in self.judgements if item.mode is Mode.WARN for reason in item.reasons]
+        own = self.reasons if self.mode is Mode.WARN and self.verdict in NOES else ()
+        return tuple(f"dbom: {reason.verdict}: {reason}" for reason in dict.fromkeys((*own, *warned)))
 
     def to_json(self) -> JsonObject:
         """Return the decision for JSON output and for the record."""

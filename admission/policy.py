@@ -123,6 +123,17 @@ class Policy:
 
         return self.find(AncestorRule)
 
+    def matches(self, role: Role, place: str) -> bool:
+        """Return whether a reference in this role to this place (empty: nobody knows which) is judged by this policy.
+
+        A policy that names no models judges those that lie where its locations speak of; all, where it has none.
+        """
+        if self.match.roles and role not in self.match.roles:
+            return False
+        models = self.match.models
+        patterns = tuple(rule.pattern for rule in self.locations) if models is None else models
+        return not place or not patterns or any(matches_glob(pattern, place) for pattern in patterns)
+
     def rules_for(self, base: str) -> tuple[LocationRule, ...]:
         """Return the location rules that speak of a place (without its pin)."""
         return tuple(rule for rule in self.locations if rule.matches(base))
