@@ -16,7 +16,7 @@ from admission.policy import Mode, strictest
 from admission.references.finding import find_references, pod_parts
 from admission.references.kinds import is_read
 from admission.references.reference import Pinning
-from admission.references.relevance import relevant_part
+from admission.references.relevance import RelevantPart
 from admission.requirements.requirement import Notes
 from dbom.errors import DocumentError
 from dbom.model import Unknown
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from admission.load_time import LoadTimeProof
     from admission.policy import Policy
     from admission.references.reference import ModelReference
-    from admission.review import Review
+    from admission.review import Question, Review
     from dbom.model import Digest
 
 __all__ = ["LOADS_NOTHING", "decide"]
@@ -71,7 +71,7 @@ def decide(review: Review, policies: Sequence[Policy], evidence: Evidence, *, no
     their modes decides whether a no denies.
     """
     try:
-        return _Gate(review, policies, evidence, now).decision()
+        return _Gate(review.question, policies, evidence, now).decision()
     except Exception as error:  # noqa: BLE001  nothing that an object holds may get past the gate by breaking it
         modes = {policy.mode for policy in policies}
         reason = Reason(
@@ -93,45 +93,35 @@ def decide(review: Review, policies: Sequence[Policy], evidence: Evidence, *, no
 class _Gate:
     """One question with all that its answer is made from."""
 
-    def __init__(self, review: Review, policies: Sequence[Policy], evidence: Evidence, now: datetime) -> None:
-        self._review, self._policies, self._evidence, self._now = review, policies, evidence, now
-        self._matching = Matching.of(policies, review.namespace)
+    def __init__(self, asked: Question, policies: Sequence[Policy], evidence: Evidence, now: datetime) -> None:
+        self._asked, self._policies, self._evidence, self._now = asked, policies, evidence, now
+        self._matching = Matching.of(policies, asked.namespace)
         self._notes = Notes()
         self._proofs: list[LoadTimeProof] = []
 
     def decision(self) -> Decision:
         """Return the decision."""
-        review = self._review
-        if review.operation == "DELETE" or (review.group, review.kind) in LOADS_NOTHING:
+        asked = self._asked
+        if asked.operation in ("DELETE", "CONNECT") or (asked.group, asked.kind) in LOADS_NOTHING:
             return self._decided(Verdict.NOTHING_FOUND)
-        if review.object is None or not is_read(review.group, review.kind):
-            message = f"{printable(review.kind)} of the group '{printable(review.group)}' is not a kind that is read"
+        if asked.part is None or not is_read(asked.group, asked.kind):
+            message = f"{printable(asked.kind)} of the group '{printable(asked.group)}' is not a kind that is read"
             return self._decided(Verdict.CANT_TELL, Reason(KIND_UNKNOWN, Verdict.CANT_TELL, message))
         try:
-            references = find_references(
-                review.object, group=review.group, kind=review.kind, where=review.where or review.described
-            )
+            document = RelevantPart(asked.part).document(where=printable(asked.kind))
+            references = find_references(document, group=asked.group, kind=asked.kind, where=printable(asked.kind))
         except DocumentError as error:
             faults = error.faults or (error.what,)
             reasons = [Reason(error.rule, Verdict.REFUSED, printable(fault)) for fault in faults]
             return self._decided(Verdict.REFUSED, *reasons)
         if not references:
             return self._decided(Verdict.NOTHING_FOUND)
-        parts = pod_parts(Node(review.object), review.group, review.kind)
+        parts = pod_parts(Node(document), asked.group, asked.kind)
         self._proofs = [proof for spec in parts for proof in find_proofs(spec)]
-        if self._is_unchanged():
+        if asked.is_unchanged:
             return self._decided(Verdict.UNCHANGED)
         judgements = tuple(self._judged(reference) for reference in references)
         return self._decided(worst(item.verdict for item in judgements), judgements=judgements)
-
-    def _is_unchanged(self) -> bool:
-        review = self._review
-        if review.operation != "UPDATE" or review.object is None or review.old_object is None:
-            return False
-        new, old = (
-            relevant_part(item, group=review.group, kind=review.kind) for item in (review.object, review.old_object)
-        )
-        return new == old
 
     def _judged(self, reference: ModelReference) -> Judgement:
         proof = self._proof(reference)
@@ -155,7 +145,7 @@ class _Gate:
         """Return why a reference can't pass whatever its policies ask, or None where they decide."""
         target, path = reference.target, reference.path
         if not self._matching.policies:
-            message = f"no policy matches the namespace '{printable(self._review.namespace)}'"
+            message = f"no policy matches the namespace '{printable(self._asked.namespace)}'"
             return Reason(NO_POLICY, Verdict.CANT_TELL, message, path)
         if target.location is None:
             is_opaque = reference.pinning is Pinning.OPAQUE

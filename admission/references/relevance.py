@@ -1,67 +1,115 @@
-"""The part of an object that decides what it loads: an update that leaves it as it is needs no new judgement."""
+"""The part of an object that references are read from: what isn't in it can decide nothing, since nothing else is read.
+
+Whoever judges an object judges this part of it: the extractors get these bytes and no others. So an update that leaves
+it as it is loads what was loaded before, and its digest says whether two objects are one and the same to the gate.
+"""
 
 from __future__ import annotations
 
-import json
+import re
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from admission.documents import Node
-from admission.references.finding import CONTAINER_LISTS, READ_ANNOTATIONS
-from admission.references.kinds import WORKLOADS
+import msgspec
+
+from admission.references.kinds import is_read
+from admission.references.shapes import Metadata, Part, object_type
+from dbom.errors import DocumentError
+from dbom.printable import printable
+from dbom.rules.admission import OBJECT_MALFORMED
 
 if TYPE_CHECKING:
-    from dbom.canonical import Json, JsonObject
+    from dbom.canonical import JsonObject
 
-__all__ = ["relevant_part"]
+__all__ = ["RelevantPart", "relevant_part"]
 
-_NEVER_READ: Final = ("apiVersion", "kind", "metadata", "status")
-_CONTAINER_KEYS: Final = (
-    "image",
-    "command",
-    "args",
-    "env",
-    "envFrom",
-    "volumeMounts",
-    "volumeDevices",
-    "workingDir",
-    "lifecycle",
-    "livenessProbe",
-    "readinessProbe",
-    "startupProbe",
-)
+_GENERATED: Final = re.compile(rb'(?<!\\)"kube-api-access-[a-z0-9]{5}"')
+_PLACEHOLDER: Final = b'"kube-api-access-generated"'
+_NO_ANNOTATIONS: Final = b'"metadata":{"annotations":{}}'
+_NEVER_READ: Final = ("metadata", "status")
+
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+_DECODER: Final = msgspec.json.Decoder()
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_METADATA: Final = msgspec.json.Decoder(Metadata | None)
+_KIND_ONLY: Final = msgspec.json.Decoder(Part)
 
 
-def relevant_part(document: JsonObject, *, group: str, kind: str) -> str:
-    """Return the part of an object that references are read from, as a text to compare.
+@dataclass(frozen=True, slots=True)
+class RelevantPart:
+    """The part of an object that is read, as JSON, and the API version and kind that the object says it has.
 
-    Of pods and workloads these are the annotations that are read, volumes and what containers start with; of serving
-    resources everything but metadata and status, under whichever keys it stands. Labels, other annotations and owners
-    are no part of it, and replica counts are none of a workload's.
+    `is_whole` is set where the object isn't of the shape that its kind has: then no part of it can be picked.
     """
-    root = Node(document)
-    place = WORKLOADS.get((group, kind))
-    if place is None:
-        whole = {key: node.value for key, node in root.members() if key not in _NEVER_READ}
-        part: Json = {"annotations": _annotations(root.get("metadata")), "whole": whole}
-    else:
-        path = tuple(place.split("."))
-        spec = root.at(*path)
-        part = {
-            "annotations": [_annotations(root.at(*at, "metadata")) for at in ((), path[:-1])],
-            "volumes": spec.get("volumes").value,
-            "containers": [[_container(item) for item in spec.get(name).items()] for name in CONTAINER_LISTS],
-            # What is malformed has no part that could be picked: then the whole of it counts.
-            "whole": document if root.faults else None,
-        }
-    return json.dumps(part, sort_keys=True)
+
+    data: bytes
+    api_version: str | None = None
+    kind: str | None = None
+    is_whole: bool = False
+
+    def document(self, *, where: str) -> JsonObject:
+        """Return the part as it is read, from these very bytes. Raises `DocumentError` where that isn't possible."""
+        try:
+            found = _DECODER.decode(self.data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _unreadable(error, where) from error
+        if not isinstance(found, dict):
+            raise DocumentError(OBJECT_MALFORMED, "not an object", where=where)
+        return found
 
 
-def _annotations(metadata: Node) -> Json:
-    annotations = metadata.get("annotations")
-    return [annotations.get(key).value for key in READ_ANNOTATIONS]
+def relevant_part(data: bytes | msgspec.Raw, *, group: str, kind: str, where: str) -> RelevantPart:
+    """Return the part of an object (as JSON) that references are read from, always the same bytes for the same part.
+
+    Of pods and workloads these are the fields that `admission.references.shapes` declares, of other kinds that are read
+    everything but status and metadata (of which the annotations that are read stay), of any other kind nothing. The
+    name of the volume that the service account controller adds is random; one placeholder takes its place, wherever it
+    stands. Raises `DocumentError` for what isn't JSON.
+    """
+    decoder = _decoder(group, kind)
+    try:
+        if decoder is not None:
+            found = decoder.decode(data)
+            return RelevantPart(_alike(_ENCODER.encode(found)), found.apiVersion, found.kind)
+        if is_read(group, kind):
+            return _of_resource(data)
+        said = _KIND_ONLY.decode(data)
+        return RelevantPart(b"{}", said.apiVersion, said.kind)
+    except msgspec.ValidationError:
+        return RelevantPart(bytes(data), is_whole=True)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _unreadable(error, where) from error
 
 
-def _container(item: Node) -> Json:
-    if not isinstance(item.value, dict):
-        return item.value
-    return {key: item.value[key] for key in _CONTAINER_KEYS if key in item.value}
+@cache
+def _decoder(group: str, kind: str) -> msgspec.json.Decoder[Part] | None:
+    found = object_type(group, kind)
+    return None if found is None else msgspec.json.Decoder(found)
+
+
+def _of_resource(data: bytes | msgspec.Raw) -> RelevantPart:
+    members = _MEMBERS.decode(data)
+    kept = {key: value for key, value in members.items() if key not in _NEVER_READ}
+    if "metadata" in members:
+        kept["metadata"] = msgspec.Raw(_ENCODER.encode(_METADATA.decode(members["metadata"])))
+    said = _KIND_ONLY.decode(data)
+    return RelevantPart(_alike(_ENCODER.encode(kept)), said.apiVersion, said.kind)
+
+
+def _alike(data: bytes) -> bytes:
+    """Return the same JSON as of every object like it: no empty annotations, and a placeholder for a generated name.
+
+    Only one such name is replaced, and only where the placeholder can't be mistaken for another.
+    """
+    data = data.replace(_NO_ANNOTATIONS, b'"metadata":{}')
+    if b'"kube-api-access-' not in data or _PLACEHOLDER in data:
+        return data
+    names = set(_GENERATED.findall(data))
+    return _GENERATED.sub(_PLACEHOLDER, data) if len(names) == 1 else data
+
+
+def _unreadable(error: Exception, where: str) -> DocumentError:
+    if isinstance(error, RecursionError):
+        return DocumentError(OBJECT_MALFORMED, "nested too deeply", where=where)
+    return DocumentError(OBJECT_MALFORMED, f"not JSON: {printable(str(error))}", where=where)

@@ -94,7 +94,7 @@ KINDS = st.sampled_from(
 
 @given(document=st.dictionaries(KEYS, VALUES, max_size=5) | PODS, kind=KINDS)
 def test_the_gate_answers_whatever_it_is_given(document: dict, kind: tuple[str, str]) -> None:  # type: ignore[type-arg]  # hostile JSON has no type
-    review = Review(*kind, "n", "p", "CREATE", document)
+    review = Review.of_change((*kind, "n"), "CREATE", document)
     decision = decide(review, [POLICY], Evidence(), now=datetime(2026, 1, 2, tzinfo=UTC))
     assert decision.verdict in (Verdict.REFUSED, Verdict.CANT_TELL, Verdict.NOTHING_FOUND)
     assert decision.allowed is (decision.verdict is Verdict.NOTHING_FOUND)

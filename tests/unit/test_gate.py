@@ -352,7 +352,7 @@ def test_a_lineage_that_is_too_large_is_no_yes(monkeypatch: pytest.MonkeyPatch) 
 
 
 def updated(old: JsonObject, new: JsonObject) -> Review:
-    return Review("", "Pod", "prod", "p", "UPDATE", new, old)
+    return Review.of_change(("", "Pod", "prod"), "UPDATE", new, old)
 
 
 def test_an_update_that_loads_the_same_is_allowed_as_unchanged() -> None:
@@ -383,12 +383,12 @@ def test_an_update_from_a_malformed_object_is_judged() -> None:
 @pytest.mark.parametrize(
     ("review", "expected"),
     [
-        (Review("", "ConfigMap", "prod", "c", "CREATE", {}), ("nothing found", True, [])),
-        (Review("", "Pod", "prod", "c", "DELETE", None, {}), ("nothing found", True, [])),
-        (Review("", "Pod", "prod", "c", "CONNECT", None), ("can't tell", False, ["DBOM-512"])),
-        (Review("example.com", "Widget", "prod", "c", "CREATE", {}), ("can't tell", False, ["DBOM-512"])),
-        (Review("example.com", "Pod", "prod", "c", "CREATE", pod()), ("can't tell", False, ["DBOM-512"])),
-        (Review("", "Pod", "prod", "c", "CREATE", {"spec": {}}), ("refused", False, ["DBOM-510"])),
+        (Review.of_change(("", "ConfigMap", "prod"), "CREATE", {}), ("nothing found", True, [])),
+        (Review.of_change(("", "Pod", "prod"), "DELETE", None, {}), ("nothing found", True, [])),
+        (Review.of_change(("", "Pod", "prod"), "CONNECT", None), ("nothing found", True, [])),
+        (Review.of_change(("example.com", "Widget", "prod"), "CREATE", {}), ("can't tell", False, ["DBOM-512"])),
+        (Review.of_change(("example.com", "Pod", "prod"), "CREATE", pod()), ("can't tell", False, ["DBOM-512"])),
+        (Review.of_change(("", "Pod", "prod"), "CREATE", {"spec": {}}), ("refused", False, ["DBOM-510"])),
     ],
 )
 def test_other_kinds_and_operations(review: Review, expected: tuple[str, bool, list[str]]) -> None:
