@@ -54,9 +54,8 @@ def find_references(document: JsonObject, *, group: str, kind: str, where: str) 
     for metadata in _annotated_places(root, group, kind):
         found += _annotated(metadata.get("annotations"))
     resource = resource_of(group, kind) or Resource()
-    filled = resource.fills(root)
     for spec in pod_parts(root, group, kind):
-        found += [item for item in _in_pod(spec, filled, resource.completes) if item.target != FILLED]
+        found += [item for item in _in_pod(spec, resource.fills(root, spec), resource.completes) if item.target != FILLED]
     found += resource.reads(root)
     faults = sorted(set(root.faults))
     if faults:

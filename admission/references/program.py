@@ -35,7 +35,7 @@ def _unknown(_: Node) -> ModelReference | None:
     return None
 
 
-def _empty(_: Node) -> tuple[str, ...]:
+def _empty(_: Node, __: Node) -> tuple[str, ...]:
     return ()
 
 
@@ -47,14 +47,15 @@ class Resource:
     (`spec.workers[].template.spec`), `{}` for every member of an object; what isn't there is no fault. `reads` returns
     what the object itself names.
 
-    `fills` returns the folders that its controller fills, in the containers of the object, with what `reads` names: a
-    path there where nothing is mounted is no reference of its own. `completes` are the names of the containers to whose
-    words the controller adds, so that what these words leave out isn't left to the program.
+    `fills` returns the folders that its controller fills in the containers of one of the pods (the object and that pod
+    are given) with what `reads` names: a path there, where nothing is mounted, is no reference of its own. `completes`
+    are the names of the containers to whose words the controller adds, so that what these words leave out isn't left to
+    the program.
     """
 
     pods: tuple[str, ...] = ()
     reads: Callable[[Node], list[ModelReference]] = _nothing
-    fills: Callable[[Node], tuple[str, ...]] = _empty
+    fills: Callable[[Node, Node], tuple[str, ...]] = _empty
     completes: tuple[str, ...] = ()
 
 

@@ -68,7 +68,7 @@ def _loads(container: Container) -> list[ModelReference]:
     if start is None or start.is_wrapped:
         known = {reference.path for reference in found}
         found += [item for item in generic_references(container) if item.path not in known]
-    if not any(reference.role is Role.MODEL for reference in found):
+    if not container.is_completed and not any(reference.role is Role.MODEL for reference in found):
         because = "vLLM is told no model here, and would choose one itself or take it from where nobody sees"
         path = container.node.get("image").path
         found.append(ModelReference(Role.MODEL, container.image, path, Target.opaque(because)))
