@@ -8,26 +8,13 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import TYPE_CHECKING, Self
 
-from dbom.model import Unknown
-
 if TYPE_CHECKING:
+    from admission.facts import BomFacts, ProvenanceFacts
     from attest.verified import SignedTime, VerifiedStatement
     from dbom.canonical import JsonObject
     from dbom.model import Digest
 
-__all__ = ["Attested", "Described"]
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What a BOM says: the artifact that it is about (or why it names none), and its licences."""
-
-    artifact: Digest | Unknown
-    licenses: tuple[str, ...] | Unknown
-
-    def licenses_or_none(self) -> tuple[str, ...]:
-        """Return the licences that are known, none where they aren't."""
-        return () if isinstance(self.licenses, Unknown) else self.licenses
+__all__ = ["Attested"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +34,11 @@ class Attested:
     time: SignedTime
     bundle_sha256: str
     where: str
-    facts: Described | None = None
+    facts: BomFacts | ProvenanceFacts | None = None
     packed: bytes = field(default=b"", repr=False)
 
     @classmethod
-    def of(cls, item: VerifiedStatement, facts: Described | None = None) -> Self:
+    def of(cls, item: VerifiedStatement, facts: BomFacts | ProvenanceFacts | None = None) -> Self:
         """Return what is kept of a statement; texts that many share are kept once."""
         statement = item.statement
         digests = dict.fromkeys(subject.digest for subject in statement.subjects if subject.digest is not None)

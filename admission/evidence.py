@@ -11,7 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
-from admission.attested import Attested, Described
+from admission.attested import Attested
+from admission.facts import BomFacts, ProvenanceFacts, facts_of
 from attest.location import Location
 from attest.revocation.verdict import without_taken_back
 from attest.stores.store import StoredBundle
@@ -19,7 +20,7 @@ from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from attest.verifier.verifying import verify_bundle
 from dbom.errors import DbomError
 from dbom.model import Finding, Severity, Unknown
-from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION
+from dbom.names import PREDICATE_LOCATION
 from dbom.printable import printable
 from lineage.build import build_graph
 
@@ -142,12 +143,12 @@ def gather(policy: Policy, results: Sequence[VerifiedStatement | Rejection]) -> 
     """Return the index of what was verified, and of what wasn't, under the authorities of a policy."""
     statements: defaultdict[Digest, list[Attested]] = defaultdict(list)
     bindings: defaultdict[str, list[Binding]] = defaultdict(list)
-    facts: dict[str, Described | None] = {}
+    facts: dict[str, BomFacts | ProvenanceFacts | None] = {}
     results = without_taken_back(results)
     verified = [item for item in results if isinstance(item, VerifiedStatement)]
     for item in verified:
         if item.bundle_sha256 not in facts:
-            facts[item.bundle_sha256] = _facts(item)
+            facts[item.bundle_sha256] = facts_of(item.statement, item.where)
         attested = Attested.of(item, facts[item.bundle_sha256])
         for digest in attested.subjects:
             statements[digest].append(attested)
@@ -177,19 +178,6 @@ def _bindings(item: VerifiedStatement, attested: Attested) -> list[Binding]:
     except DbomError:
         return []
     return [Binding(location, digest, attested) for digest in attested.subjects]
-
-
-def _facts(item: VerifiedStatement) -> Described | None:
-    if item.statement.predicate_type != PREDICATE_BOM:
-        return None
-    from dbom.bom import Bom  # noqa: PLC0415  only stores with BOMs pay for it
-
-    try:
-        bom = Bom.of_document(item.statement.predicate, where=item.where)
-    except DbomError as error:
-        unknown = Unknown(f"the BOM can't be read: {printable(error.what)}")
-        return Described(unknown, unknown)
-    return Described(bom.artifact, bom.licenses)
 
 
 def _rejections(

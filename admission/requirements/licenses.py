@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
+from admission.facts import BomFacts
 from admission.requirements.ancestors import AncestorRule
 from admission.requirements.ancestry import ancestry
 from admission.requirements.attestations import AttestationsRule
@@ -88,7 +89,7 @@ class LicenseRule:
     def _judged(self, case: Case, names: Collection[str]) -> list[Reason]:
         """Return what speaks against one artifact: each licence in each accepted BOM must be allowed."""
         boms = [item for item in case.evidence.about(case.digest, PREDICATE_BOM) if item.authority in names]
-        described = [item.facts for item in boms if item.facts is not None]
+        described = [item.facts for item in boms if isinstance(item.facts, BomFacts)]
         described = [item for item in described if isinstance(item.artifact, Unknown) or item.artifact == case.digest]
         licences = list(dict.fromkeys(licence for item in described for licence in item.licenses_or_none()))
         answers = [(licence, accepts(licence, allow=self.allow, deny=self.deny)) for licence in licences]
