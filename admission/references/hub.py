@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from admission.references.mounts import Mounts
     from dbom.model import Unknown
 
-__all__ = ["cached_elsewhere", "openings", "other_hub"]
+__all__ = ["OFF", "cached_elsewhere", "openings", "other_hub"]
 
 _OTHER_HUBS: Final = {
     "HF_ENDPOINT": ("https://huggingface.co", "https://huggingface.co/"),
@@ -35,7 +35,8 @@ _OPENINGS: Final = {
     "VLLM_LORA_RESOLVER_HF_REPO_LIST": (Role.ADAPTER, "adapters are fetched when somebody asks for them"),
     "VLLM_MODEL_REDIRECT_PATH": (Role.MODEL, "a file may put any other model in its place"),
 }
-_OFF: Final = ("", "0", "false", "False")
+OFF: Final = ("", "0", "false", "False")
+"""Values of a variable that leave what it is about as it is."""
 
 
 def other_hub(environment: Environment) -> str:
@@ -68,7 +69,7 @@ def openings(container: Container) -> list[ModelReference]:
     found: list[ModelReference] = []
     for name, (role, because) in _OPENINGS.items():
         variable = container.environment.variables.get(name)
-        if variable is not None and variable.value not in _OFF:
+        if variable is not None and variable.value not in OFF:
             found.append(ModelReference(role, name, variable.path, Target.opaque(because)))
     if not container.environment.is_whole:
         because = "its environment comes from elsewhere (envFrom) and may put any other model in its place"

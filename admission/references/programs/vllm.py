@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROGRAM"]
 
-_IMAGE: Final = re.compile(r"vllm", re.IGNORECASE)
+_IMAGE: Final = re.compile(r".*vllm.*|llm-d(?:-(?:cuda|xpu|hpu|cpu|rocm|aws))?")
 _ENTRY_POINTS: Final = "vllm.entrypoints"
 _MODULE_FLAG: Final = re.compile(r"^-[A-Za-z]*m(?=vllm)")
 _CLIENTS: Final = frozenset({"chat", "complete", "collect-env", "download-kernels"})
@@ -112,7 +112,7 @@ def _may_start(container: Container) -> bool:
 
 
 def _is_image(container: Container) -> bool:
-    return not container.is_hook and _IMAGE.search(container.image_name) is not None
+    return not container.is_hook and _IMAGE.fullmatch(container.image_name) is not None
 
 
 def _positionals(start: _Start | None) -> list[Word]:
