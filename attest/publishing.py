@@ -177,6 +177,7 @@ def prepare_artifact(
     jobs: int = 0,
     reuse: Reuse | None = None,
     progress: Progress | None = None,
+    forked: bool = False,
 ) -> Prepared:
     """Read and sign the artifact at `path`, and write nothing.
 
@@ -185,7 +186,7 @@ def prepare_artifact(
     the patterns of what to leave out of a tree (None: the default ones). `locate` says how it is known that a location
     holds the artifact; without it, that is declared. `oms` asks for OpenSSF Model Signing's statement as well; None
     is: of a model. `reuse` takes over what an earlier, verified statement vouches for; the BOM then says `derived`, and
-    the sidecar's is taken only where it doesn't say more.
+    the sidecar's is taken only where it doesn't say more. `forked` is as in `fingerprint_path`.
 
     Raises `MismatchError` for a given BOM about other bytes, `NoEvidenceError` for one that doesn't say which bytes it
     is about, `DocumentError` for a malformed one, `UsageError` where something is in the sidecar's place or a given BOM
@@ -203,6 +204,7 @@ def prepare_artifact(
         progress=progress,
         reuse=reuse,
         onlooker=None if bom is not None else glances,
+        forked=forked,
     )
     data, parsed, source, findings = _chosen_bom(
         artifact, found, bom, glances, type_=type_, licenses=licenses, supplier=supplier

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dbom.errors import ChangedError, NameRefusedError, PathError
 from dbom.globs import Glob
 from dbom.hashing import FileState, changed_error
-from dbom.listing import Listing, list_again, list_tree
+from dbom.listing import Listing, differing_state, list_again, list_tree
 from dbom.model import Kind
 from dbom.pathname import path_fault
 from dbom.printable import printable
@@ -50,7 +50,19 @@ class LocalArtifact:
             if _state(item.real) != item.listed:
                 raise changed_error(item.real, "was replaced while it was read")
             return
-        differing = list_again(self.listing, self.ignores, follow_links=self.follow_links, glob=self.glob)
+        self._demand_none(list_again(self.listing, self.ignores, follow_links=self.follow_links, glob=self.glob))
+
+    def demand_same_shape(self) -> None:
+        """Do one half of `demand_unchanged`, of a tree: there are the same files, and links lead where they led."""
+        self._demand_none(
+            list_again(self.listing, self.ignores, follow_links=self.follow_links, glob=self.glob, shape_only=True)
+        )
+
+    def demand_same_states(self) -> None:
+        """Do the other half: each file is still in the state that it was listed in."""
+        self._demand_none(differing_state(self.listing))
+
+    def _demand_none(self, differing: str | None) -> None:
         if differing is not None:
             where = printable(f"{self.listing.root}/{differing}")
             raise ChangedError(CHANGED_WHILE_READ, "the tree changed while it was read", where=where)

@@ -43,6 +43,7 @@ def fingerprint(
     offline: bool = False,
     progress: Progress | None = None,
     reuse: Reuse | None = None,
+    forked: bool = False,
 ) -> Fingerprint:
     """Return what the artifact at `source`, a path, a URL or a pattern of one, is: its digest, and its files.
 
@@ -56,6 +57,7 @@ def fingerprint(
     `cache` of what was read before. Of a URL, all is read with `computed`; otherwise a store's word is taken where
     it is a digest of the content. `offline` forbids the network. `reuse` takes over what an earlier, verified statement
     vouches for, and notes the states of the files (`attest.reusing.reuse_of` makes it, after checking the statement).
+    `forked` lets many small local files be read by forked processes: for programs that have nothing else going on.
 
     Raises `UsageError` for words that don't go together, otherwise as `tree.fingerprint_path` and
     `remote.fingerprint_url` do.
@@ -98,6 +100,7 @@ def fingerprint(
             read=read,
             reuse=reuse,
             globs=True,
+            forked=forked and executor is None,
         )
 
 

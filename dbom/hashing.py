@@ -17,7 +17,7 @@ from dbom.rules.artifacts import CHANGED_WHILE_READ, EXTRA_MISSING, PATH_UNREADA
 from dbom.rules.everyday import CANCELLED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from dbom.items import Progress
 
@@ -28,8 +28,10 @@ __all__ = [
     "Hasher",
     "LocalItem",
     "Onlooker",
+    "Stop",
     "changed_error",
     "demand_same",
+    "digest_item",
     "hash_file",
     "hash_item",
     "hash_with",
@@ -67,6 +69,19 @@ class Onlooker(Protocol):
 
         It may be called from any thread, and `head` holds these bytes only until it returns.
         """
+
+    def told(self, paths: Sequence[str]) -> bytes:
+        """Return what was seen of these files, for another onlooker of the same kind in another process."""
+
+    def hear(self, paths: Sequence[str], told: bytes) -> None:
+        """Take over what another saw of these files."""
+
+
+class Stop(Protocol):
+    """Whoever says that a reading isn't wanted any more: a `threading.Event`, for one."""
+
+    def is_set(self) -> bool:
+        """Return whether to stop."""
 
 
 class FileState(bytes):
@@ -140,7 +155,7 @@ def hash_item(
     item: LocalItem,
     *,
     progress: Progress | None = None,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     blake3: bool = False,
     onlooker: Onlooker | None = None,
 ) -> Entry:
@@ -150,32 +165,46 @@ def hash_item(
 
     Raises as `hash_file`, and `UsageError` where the package `blake3` is missing.
     """
-    sha256 = hashlib.sha256()
-    second = new_blake3() if blake3 else None
-    hasher: Hasher = sha256 if second is None else _Both(sha256, second)
-    if onlooker is not None:
-        hasher = _Seen(hasher, onlooker, item)
-    _read(item.real, item.listed, hasher, progress, stop)
-    return Entry(item.path, item.size, sha256.hexdigest(), blake3=second.hexdigest() if second is not None else "")
+    sha256, *more = digest_item(item, progress=progress, stop=stop, blake3=blake3, onlooker=onlooker)
+    return Entry(item.path, item.size, sha256, blake3="".join(more))
+
+
+def digest_item(
+    item: LocalItem,
+    *,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    blake3: bool = False,
+    onlooker: Onlooker | None = None,
+) -> list[str]:
+    """Read `item` once and return its digests in hex: sha256, then BLAKE3 where that is asked for.
+
+    Raises as `hash_item`.
+    """
+    hashers: list[Hasher] = [hashlib.sha256()]
+    if blake3:
+        hashers.append(new_blake3())
+    hasher: Hasher = _Both(*hashers) if blake3 else hashers[0]
+    see = None if onlooker is None else lambda head: onlooker.see(item.path, head, item.size)
+    _read(item.real, item.listed, hasher, progress=progress, stop=stop, see=see)
+    return [hasher.hexdigest() for hasher in hashers]
 
 
 def hash_with(item: LocalItem, also: Hasher, *, progress: Progress | None = None) -> str:
     """Read `item` once, feed it to `also` as well, and return its sha256 in hex. Raises as `hash_file`."""
     sha256 = hashlib.sha256()
-    _read(item.real, item.listed, _Both(sha256, also), progress, None)
+    _read(item.real, item.listed, _Both(sha256, also), progress=progress)
     return sha256.hexdigest()
 
 
-def hash_file(
-    path: str, listed: FileState, *, progress: Progress | None = None, stop: threading.Event | None = None
-) -> str:
+def hash_file(path: str, listed: FileState, *, progress: Progress | None = None, stop: Stop | None = None) -> str:
     """Return the sha256 in hex of the file at `path`, a path without links that was listed in the state `listed`.
 
     A file that was replaced by a link or a pipe since then is neither followed nor waited for. Raises `ChangedError`
     where it isn't what was listed or changes under the read, `PathError` where it can't be read.
     """
     sha256 = hashlib.sha256()
-    _read(path, listed, sha256, progress, stop)
+    _read(path, listed, sha256, progress=progress, stop=stop)
     return sha256.hexdigest()
 
 
@@ -222,36 +251,27 @@ class _Both:
         return self.first.hexdigest()
 
 
-@dataclass(slots=True)
-class _Seen:
-    """A hasher that shows an onlooker the first bytes."""
-
-    hasher: Hasher
-    onlooker: Onlooker
-    item: LocalItem
-    is_shown: bool = False
-
-    def update(self, data: memoryview, /) -> None:
-        if not self.is_shown:
-            self.is_shown = True
-            self.onlooker.see(self.item.path, data, self.item.size)
-        self.hasher.update(data)
-
-    def hexdigest(self) -> str:
-        return self.hasher.hexdigest()
-
-
 def _read(
-    path: str, listed: FileState, hasher: Hasher, progress: Progress | None, stop: threading.Event | None
+    path: str,
+    listed: FileState,
+    hasher: Hasher,
+    *,
+    progress: Progress | None,
+    stop: Stop | None = None,
+    see: Callable[[memoryview], None] | None = None,
 ) -> None:
+    """Feed the file to `hasher`; `see` is shown the first bytes."""
     descriptor = open_listed(path)
     try:
         # A file of one chunk is checked once, behind the read.
         if listed.size >= CHUNK:
             demand_same(path, listed, descriptor)
-        for read in _chunks(descriptor, path, listed):
+        for read in _whole(descriptor, listed.size) or _chunks(descriptor, path, listed):
             if stop is not None and stop.is_set():
                 raise CancelledError(CANCELLED, "reading was stopped", where=printable(path))
+            if see is not None:
+                see(read)
+                see = None
             hasher.update(read)
             if progress is not None:
                 progress.advance(len(read))
@@ -275,6 +295,17 @@ def demand_same(path: str, listed: FileState, descriptor: int) -> None:
     """Raise `ChangedError` where the open file isn't in the state that it was listed in."""
     if FileState.of(os.fstat(descriptor)) != listed:
         raise changed_error(path, "was written to or replaced while it was read")
+
+
+def _whole(descriptor: int, size: int) -> tuple[memoryview, ...]:
+    """Return the bytes of a small file as one chunk, or nothing where one read doesn't give all that were listed."""
+    if not 0 < size < CHUNK:
+        return ()
+    buffers = thread_buffers()
+    try:
+        return (buffers[0][:size],) if os.preadv(descriptor, buffers, 0) == size else ()
+    except OSError:
+        return ()
 
 
 def _chunks(descriptor: int, path: str, listed: FileState) -> Iterator[memoryview]:

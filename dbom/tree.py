@@ -9,10 +9,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from dbom.artifact import find_artifact
+from dbom.forked import beside
 from dbom.ignores import Ignores
 from dbom.model import FROM_CACHE, Entry, Finding, Fingerprint, Kind, Severity, tree_digest
 from dbom.printable import printable
-from dbom.reading import digest_files
+from dbom.reading import digest_files, forks_help
 from dbom.rules.artifacts import NAMES_COLLIDE
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def fingerprint_path(
     reuse: Reuse | None = None,
     onlooker: Onlooker | None = None,
     globs: bool = False,
+    forked: bool = False,
 ) -> Fingerprint:
     """Read the file or folder at `path` in full and return what it is.
 
@@ -55,29 +57,49 @@ def fingerprint_path(
     is what gives the entries of files, in their order, where that aren't threads of this process. `reuse` is asked
     first which of them an earlier, verified statement vouches for. `onlooker` sees how each file
     begins that is read here. With `globs`, a path with `*` that names nothing is a pattern: its files are the tree.
+    `forked` lets many small files be read by forked processes, where threads would be in each other's way: for a
+    program that has nothing else going on.
 
     Raises `PathError` for what is missing, unreadable, special or empty, `NameRefusedError` for names and links that
     a manifest can't hold, `ChangedError` where anything changes meanwhile, `UsageError` for a malformed pattern.
     """
     artifact = find_artifact(path, Ignores.of(ignores), follow_links=follow_links, globs=globs)
-    reading = read or partial(digest_files, jobs=jobs, progress=progress, blake3=blake3, onlooker=onlooker)
+    reading = read or partial(
+        digest_files, jobs=jobs, progress=progress, blake3=blake3, onlooker=onlooker, forked=forked
+    )
     if cache is not None and not blake3:
         reading = partial(cache.read, read=reading)
     if reuse is not None and not blake3:
         reading = partial(reuse.read, read=reading)
     entries = _read_once(artifact.listing, reading)
-    if any(entry.known is not FROM_CACHE for entry in entries):  # where nothing was read, nothing had time to change
-        artifact.demand_unchanged()
+    # Where nothing was read, nothing had time to change.
+    was_read = any(entry.known is not FROM_CACHE for entry in entries)
     if artifact.kind is Kind.FILE:
+        if was_read:
+            artifact.demand_unchanged()
         return Fingerprint.of_file(entries[0])
-    name, ignored, findings = artifact.name, artifact.listing.ignored, artifact.listing.findings
-    applied = artifact.ignores.texts
+    summed = partial(
+        _summed, artifact.name, artifact.ignores.texts, artifact.listing.ignored, artifact.listing.findings
+    )
+    if was_read and forked and forks_help(artifact.listing, jobs):
+        with beside(artifact.demand_same_states) as settled:
+            found = summed(entries)
+            artifact.demand_same_shape()
+            settled()
+        return found
+    if was_read:
+        artifact.demand_unchanged()
     del artifact  # what follows needs the room of its listing
-    entries.sort(key=attrgetter("path"))
-    ordered = tuple(entries)
-    del entries
+    return summed(entries)
+
+
+def _summed(
+    name: str, ignores: tuple[str, ...], ignored: tuple[str, ...], findings: tuple[Finding, ...], entries: list[Entry]
+) -> Fingerprint:
+    """Return what a tree is whose files have these entries, which are in any order."""
+    ordered = tuple(sorted(entries, key=attrgetter("path")))
     findings = (*findings, *collisions(entry.path for entry in ordered))
-    return Fingerprint(name, tree_digest(ordered), ordered, applied, ignored, findings)
+    return Fingerprint(name, tree_digest(ordered), ordered, ignores, ignored, findings)
 
 
 def _read_once(listing: Listing, read: _Read) -> list[Entry]:

@@ -18,6 +18,7 @@ def main() -> None:
     try:
         code = _code(sys.argv[1:])
         sys.stdout.flush()
+        gc.freeze()  # on its way out, the interpreter would look through all these values for cycles
     except OSError as error:  # of stdout alone: `run` lets nothing leave
         from dbom.cli.output import give_up_stdout
 

@@ -281,6 +281,7 @@ class _Reading:
                 jobs=self.jobs,
                 progress=progress,
                 blake3=True,
+                forked=True,
             )
         from dbom.fingerprinting import fingerprint as fingerprint_of
 
@@ -297,6 +298,7 @@ class _Reading:
             offline=current_session().offline,
             progress=progress,
             reuse=None if self.earlier is None else self.earlier.reuse,
+            forked=True,
         )
 
 

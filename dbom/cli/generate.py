@@ -221,6 +221,7 @@ def _described(
             cache=cache,
             reuse=None if earlier is None else earlier.reuse,
             onlooker=glances,
+            forked=True,
         )
     if earlier is not None:
         earlier.tell(fingerprint)

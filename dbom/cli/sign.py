@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest.locating import LocationReader
+    from attest.location import Location
     from attest.publishing import GivenBom, Prepared
     from dbom.items import Progress
 
@@ -97,13 +98,12 @@ def sign(
     Example: dbom sign model/ --location hf://org/model@0123456789abcdef0123456789abcdef01234567
     """
     from attest.handover import handovers
-    from attest.locating import pinned_location
     from attest.publishing import BomSource, prepare_artifact, publish
     from attest.stores.store import open_store
     from dbom.cli.signed import signed_document, signed_text
 
     paths, here = artifact_paths(artifacts), Path.cwd()  # where there is none, that is said before anything is signed
-    locations = [pinned_location(text, offline=current_session().offline) for text in location or ()]
+    locations = _locations(location)
     _demand_one(paths, about_one=bom is not None or oms is not None or bool(locations) or reuse is not None)
     demand_reuse(reuse, bundles=bundle, expected=expected)
     demand_outside(oms, map(str, paths))
@@ -138,6 +138,7 @@ def sign(
                     jobs=settings.jobs,
                     reuse=None if earlier is None else earlier.reuse,
                     progress=progress,
+                    forked=True,
                 )
             )
     if earlier is not None:
@@ -160,6 +161,14 @@ def sign(
 def _demand_one(paths: Sequence[Path], *, about_one: bool) -> None:
     if len(paths) > 1 and about_one:
         raise UsageError(USAGE, "--bom, --oms, --location and --reuse take one ARTIFACT", got=f"{len(paths)} artifacts")
+
+
+def _locations(texts: Sequence[str] | None) -> list[Location]:
+    if not texts:
+        return []
+    from attest.locating import pinned_location  # it knows registries, which takes its time
+
+    return [pinned_location(text, offline=current_session().offline) for text in texts]
 
 
 def _wanted(oms: Path | None, *, no_oms: bool) -> bool | None:

@@ -234,7 +234,7 @@ def test_an_interruption_ends_with_130(tree: Path, monkeypatch: pytest.MonkeyPat
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, "readv", interrupted)
+    monkeypatch.setattr(os, "preadv", interrupted)
     assert 130 == run(["fingerprint", str(tree), str(tree)])
 
 

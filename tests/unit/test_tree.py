@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dbom import listing
+from dbom import walking
 from dbom.errors import ChangedError, DbomError, NameRefusedError, PathError
-from dbom.listing import MAX_LINK_DEPTH
 from dbom.model import Digest, Kind, Severity
 from dbom.tree import fingerprint_path
+from dbom.walking import MAX_LINK_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -345,8 +345,8 @@ def test_linked_folders_that_double_at_each_level_end_in_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """2^30 paths stand for a few dozen links: what is reached through links is bounded (here by less, to be quick)."""
-    assert listing.MAX_LINKED_ENTRIES <= 1_000_000
-    monkeypatch.setattr(listing, "MAX_LINKED_ENTRIES", 1000)
+    assert walking.MAX_LINKED_ENTRIES <= 1_000_000
+    monkeypatch.setattr(walking, "MAX_LINKED_ENTRIES", 1000)
     for level in range(30):
         folder = tmp_path / f"level{level}"
         folder.mkdir()

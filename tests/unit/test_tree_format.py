@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from dbom.errors import DbomError
-from dbom.listing import MAX_LINK_DEPTH, MAX_LINKED_ENTRIES
 from dbom.model import Digest, Kind
 from dbom.names import ANNOTATION_IGNORE, DEFAULT_IGNORES, TREE_MEDIA_TYPE
 from dbom.tree import fingerprint_path
+from dbom.walking import MAX_LINK_DEPTH, MAX_LINKED_ENTRIES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "formats" / "tree.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```vector\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
