@@ -133,10 +133,17 @@ class TrustRoot:
 
         A kind that the root doesn't name can't have ended.
         """
+        last = self.last_moment
+        return last is not None and last < moment
+
+    @property
+    def last_moment(self) -> datetime | None:
+        """The last moment before the root has expired, None where it never does."""
         chains: tuple[Sequence[TrustedChain | LogKey], ...] = (self.authorities, self.logs)
         if not self.authorities and not self.logs:
             chains = (self.time_stampers,)
-        return any(kind and all(item.window.ended(moment) for item in kind) for kind in chains)
+        ends = [[item.window.end for item in kind] for kind in chains if kind]
+        return min((max(filter(None, kind)) for kind in ends if None not in kind), default=None)
 
 
 def local_issuer(root_key: CertificatePublicKeyTypes) -> str:

@@ -47,6 +47,8 @@ class VerifiedStatement:
     the trust root it rests on (empty for a bare key), `log_index` the transparency log's index where the authority
     demands a log, `bundle_sha256` the hex sha256 of the bundle's raw bytes, `where` the place it was read from.
     `shown` says what was demanded and holds: of what it names as False nothing is known, whatever the bundle brings.
+    `holds_until` is the last moment at which verifying it again can give the same, where the clock alone can change
+    that: a trust root expires, and so does a certificate that is judged by the verifier's own clock.
     """
 
     statement: Statement
@@ -58,6 +60,7 @@ class VerifiedStatement:
     bundle_sha256: str
     where: str
     shown: Demands = NOTHING_DEMANDED
+    holds_until: datetime | None = None
 
 
 class RejectionKind(StrEnum):

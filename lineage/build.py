@@ -8,6 +8,7 @@ be read becomes a finding.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from attest.revocation.status import NO_REVOCATIONS
@@ -29,7 +30,7 @@ from lineage.graph import Edge, EdgeStatus, Inputs, LineageGraph, Named, Node, s
 from lineage.predicates import Said, said_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from attest.revocation.status import Revocations
     from attest.statement import Statement
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from dbom.rules import Rule
     from lineage.graph import NodeKey
 
-__all__ = ["CONTENT_PREDICATES", "build_graph"]
+__all__ = ["CONTENT_PREDICATES", "build_graph", "read_said"]
 
 CONTENT_PREDICATES: Final = (PREDICATE_BOM, PREDICATE_PROVENANCE)
 """The statements that describe an artifact and could name its inputs; a location alone does not."""
@@ -45,6 +46,7 @@ CONTENT_PREDICATES: Final = (PREDICATE_BOM, PREDICATE_PROVENANCE)
 MAX_EDGES: Final = 200_000
 """The most edges that a graph is built with; beyond it the graph says that it isn't complete."""
 
+_NOTHING_READ: Final[Mapping[str, Said | DbomError]] = MappingProxyType({})
 _STATUS_OF = {
     RejectionKind.BROKEN: EdgeStatus.INVALID,
     RejectionKind.UNTRUSTED: EdgeStatus.UNTRUSTED,
@@ -57,6 +59,7 @@ def build_graph(
     results: Iterable[VerifiedStatement | Rejection],
     *,
     revocations: Revocations = NO_REVOCATIONS,
+    said: Mapping[str, Said | DbomError] = _NOTHING_READ,
     max_edges: int = MAX_EDGES,
 ) -> LineageGraph:
     """Return the graph of all that the results say, whatever their order.
@@ -64,8 +67,9 @@ def build_graph(
     Edges come from BOM statements and SLSA provenance; locations only add to their nodes. A parent that a verified
     statement names without a digest gives an edge with status `missing` to a node that is only a name. A statement that
     `revocations` take away gives edges with status `revoked`; edges from what was made of a revoked artifact stay.
+    `said` is what `read_said` gave for a bundle (by its sha256); then its statement's predicate isn't read again.
     """
-    work = _Work(max_edges, revocations)
+    work = _Work(max_edges, revocations, said)
     for result in sorted(results, key=_weight):
         if isinstance(result, VerifiedStatement):
             work.take(_Source(result.statement, EdgeStatus.VERIFIED, str(result.signer), result))
@@ -75,6 +79,14 @@ def build_graph(
             signer = "nobody known" if result.signer is None else f"claims to be {result.signer}"
             work.take(_Source(result.statement, _STATUS_OF[result.kind], signer, result))
     return work.graph()
+
+
+def read_said(statement: Statement, *, where: str) -> Said | DbomError:
+    """Return what a statement says of inputs and locations, or why that can't be read. Never raises."""
+    try:
+        return said_by(statement, where=where)
+    except DbomError as error:
+        return error
 
 
 def _weight(result: VerifiedStatement | Rejection) -> tuple[bool, str, str]:
@@ -135,8 +147,9 @@ class _Gathered:
 class _Work:
     """A graph in the making."""
 
-    def __init__(self, max_edges: int, revocations: Revocations) -> None:
+    def __init__(self, max_edges: int, revocations: Revocations, said: Mapping[str, Said | DbomError]) -> None:
         self._revocations = revocations
+        self._read = said
         self._gathered: dict[NodeKey, _Gathered] = {}
         self._edges: set[Edge] = set()
         self._findings: set[Finding] = set()
@@ -178,10 +191,10 @@ class _Work:
 
     def _said(self, source: _Source) -> Said | None:
         """Return what the predicate says of inputs, or None where it says nothing of them or can't be read."""
-        try:
-            said = said_by(source.statement, where=source.result.where)
-        except DbomError as error:
-            self.find(PREDICATE_MALFORMED, f"{printable(str(error))} ({error.rule.id})", source.result.where)
+        said = self._read.get(source.result.bundle_sha256)
+        said = read_said(source.statement, where=source.result.where) if said is None else said
+        if isinstance(said, DbomError):
+            self.find(PREDICATE_MALFORMED, f"{printable(str(said))} ({said.rule.id})", source.result.where)
             return None
         for rule, message in said.remarks:
             self.find(rule, message, source.result.where)

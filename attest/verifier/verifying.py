@@ -80,6 +80,7 @@ class _Case:
             self.sha256,
             self.where,
             authority.must_show,
+            None if vouched is None else vouched.until,
         )
 
     def rejected(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from attest.certificates import authority_name, identity_of
+from attest.certificates import authority_name, identity_of, load_certificate
 from attest.verified import SignedTime, TimeBasis
-from attest.verifier.issuing import check_certificate_timestamp, check_issued
+from attest.verifier.issuing import check_certificate_timestamp, check_issued, issuing_chains
 from attest.verifier.log_body import Signer, check_entry_body
 from attest.verifier.log_proof import check_entry_logged, windows_of
 from attest.verifier.time_stamps import check_time_stamp
@@ -30,7 +30,7 @@ from dbom.rules.attestations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from cryptography.x509 import Certificate
 
@@ -60,11 +60,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Vouched:
-    """What a root vouches for: the signer where there is a certificate, the time, and the place in the log."""
+    """What a root vouches for: the signer where there is a certificate, the time, and the place in the log.
+
+    `until` is the last moment at which it vouches for that, None where that never ends.
+    """
 
     signer: Identity | None
     time: SignedTime
     log_index: int | None
+    until: datetime | None = None
 
 
 def check_certificate(case: Case, certificate: Certificate) -> Vouched:
@@ -91,7 +95,8 @@ def check_certificate(case: Case, certificate: Certificate) -> Vouched:
     # 4.4. The log entry: what the log recorded is this.
     _check_entry(case, entry, times, Signer(case.bundle.certificate or b"", is_certificate=True))
     time = _signed_time(times, root) if times else SignedTime(TimeBasis.NONE)
-    return Vouched(identity, time, None if entry is None else entry.index)
+    until = _last_moment(root, () if case.demands.time else _ends(certificate, root, where))
+    return Vouched(identity, time, None if entry is None else entry.index, until)
 
 
 def check_key(case: Case, spki: bytes) -> Vouched:
@@ -105,7 +110,7 @@ def check_key(case: Case, spki: bytes) -> Vouched:
         _check_some_time(times, case.where)
     _check_entry(case, entry, times, Signer(spki, is_certificate=False))
     time = _signed_time(times, case.root) if times else SignedTime(TimeBasis.NONE)
-    return Vouched(None, time, None if entry is None else entry.index)
+    return Vouched(None, time, None if entry is None else entry.index, _last_moment(case.root, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,19 @@ def _times(case: Case, entry: LogEntry | None) -> list[_Time]:
             expected=f"at most {_shown(now)}",
         )
     return times
+
+
+def _ends(certificate: Certificate, root: TrustRoot, where: str) -> list[datetime]:
+    """Return the last moments of a certificate, and of all that could stand between it and the root."""
+    chains = issuing_chains(certificate, root)
+    issuers = [load_certificate(der, where=where) for chain in chains for der in chain.certificates]
+    windows = [chain.window.end for chain in chains if chain.window.end is not None]
+    return [*windows, *(item.not_valid_after_utc for item in (certificate, *issuers))]
+
+
+def _last_moment(root: TrustRoot, ends: Iterable[datetime]) -> datetime | None:
+    of_root = root.last_moment
+    return min((*ends, *((of_root,) if of_root is not None else ())), default=None)
 
 
 def _check_some_time(times: Sequence[_Time], where: str) -> None:
