@@ -9,6 +9,7 @@ from typing import Final
 
 from admission.crd import CRD
 from admission.policy import Mode
+from admission.references.kinds import WORKLOADS, plural_of, read_kinds
 from dbom.errors import UsageError
 from dbom.printable import printable
 from dbom.rules.admission import MANIFEST_INPUT
@@ -54,6 +55,7 @@ def render_manifests(installation: Installation) -> str:
     documents = (_NAMESPACE, CRD, _ACCOUNT, _DEPLOYMENT, _SERVICE, _BUDGET, _NETWORK, _WEBHOOK)
     bundle = installation.ca_bundle
     filled = {
+        "@RULES@": _rules(),
         "@IMAGE@": installation.image,
         "@NAMESPACE@": installation.namespace,
         "@FAILURE_POLICY@": installation.failure_policy,
@@ -63,6 +65,16 @@ def render_manifests(installation: Installation) -> str:
     for mark, value in filled.items():
         text = text.replace(mark, value)
     return text
+
+
+def _rules() -> str:
+    """Return the rules for the kinds that programs bring, of any version, some of which have no namespace."""
+    groups: dict[str, list[str]] = {}
+    for group, kind in read_kinds():
+        if (group, kind) not in WORKLOADS:
+            groups.setdefault(group, []).append(plural_of(group, kind))
+    rules = [_RULE.format(group=group, resources=", ".join(sorted(names))) for group, names in sorted(groups.items())]
+    return "".join(rules).rstrip("\n")
 
 
 def _heading(installation: Installation) -> str:
@@ -284,9 +296,13 @@ webhooks:
         operations: [CREATE, UPDATE]
         resources: [jobs, cronjobs]
         scope: Namespaced
-      - apiGroups: [serving.kserve.io]
-        apiVersions: [v1beta1]
+@RULES@
+"""
+
+_RULE: Final = """\
+      - apiGroups: [{group}]
+        apiVersions: ["*"]
         operations: [CREATE, UPDATE]
-        resources: [inferenceservices]
-        scope: Namespaced
+        resources: [{resources}]
+        scope: "*"
 """

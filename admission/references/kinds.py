@@ -9,7 +9,7 @@ from admission.references.program import Resource, known_programs
 if TYPE_CHECKING:
     from admission.documents import Node
 
-__all__ = ["WORKLOADS", "is_read", "read_kinds", "resource_of", "there"]
+__all__ = ["WORKLOADS", "is_read", "plural_of", "read_kinds", "resource_of", "there"]
 
 WORKLOADS: Final = {
     ("", "Pod"): "spec",
@@ -33,6 +33,12 @@ def resource_of(group: str, kind: str) -> Resource | None:
 def is_read(group: str, kind: str) -> bool:
     """Return whether objects of this kind are read."""
     return (group, kind) in WORKLOADS or resource_of(group, kind) is not None
+
+
+def plural_of(group: str, kind: str) -> str:
+    """Return what the API calls objects of a kind (`inferenceservices`)."""
+    resource = resource_of(group, kind)
+    return (resource.plural if resource is not None else "") or f"{kind.lower()}s"
 
 
 def read_kinds() -> tuple[tuple[str, str], ...]:

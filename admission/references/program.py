@@ -50,13 +50,14 @@ class Resource:
     `fills` returns the folders that its controller fills in the containers of one of the pods (the object and that pod
     are given) with what `reads` names: a path there, where nothing is mounted, is no reference of its own. `completes`
     are the names of the containers to whose words the controller adds, so that what these words leave out isn't left to
-    the program.
+    the program. `plural` is what the API calls objects of the kind, where that isn't the kind in lower case and an `s`.
     """
 
     pods: tuple[str, ...] = ()
     reads: Callable[[Node], list[ModelReference]] = _nothing
     fills: Callable[[Node, Node], tuple[str, ...]] = _empty
     completes: tuple[str, ...] = ()
+    plural: str = ""
 
 
 @dataclass(frozen=True, slots=True)

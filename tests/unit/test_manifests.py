@@ -13,7 +13,7 @@ import yaml
 from admission.documents import Node
 from admission.manifests import Installation, render_manifests
 from admission.policy import Mode, Policy
-from admission.references.kinds import read_kinds
+from admission.references.kinds import plural_of, read_kinds
 from dbom.errors import DocumentError, UsageError
 from dbom.names import API_VERSION, POLICY_KIND
 
@@ -163,5 +163,5 @@ def test_every_kind_that_the_webhook_is_called_for_is_one_that_the_gate_reads() 
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
-    read = {(group, kind.lower() + "s") for group, kind in read_kinds()}
+    read = {(group, plural_of(group, kind)) for group, kind in read_kinds()}
     assert called == read

@@ -48,6 +48,8 @@ PROGRAM: Final = Program(
     resources={
         (_GROUP, "Dataset"): Resource(reads=_dataset),
         (_GROUP, "DataMigrate"): Resource(reads=_migrated),
-        (_GROUP, "DataProcess"): Resource(("spec.processor.job.podSpec", "spec.processor")),
+        (_GROUP, "DataProcess"): Resource(
+            ("spec.processor.job.podSpec", "spec.processor"), plural="dataprocesses"
+        ),
     },
 )
