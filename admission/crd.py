@@ -1,121 +1,83 @@
-"""The CustomResourceDefinition of `ProvenancePolicy`: the keys of docs/formats/policy.md as a structural schema."""
+"""The CustomResourceDefinition of `ProvenancePolicy`, made of the one schema in `admission.policy_schema`."""
 
 from __future__ import annotations
 
-from typing import Final
+import json
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["CRD"]
+from admission.policy_schema import SPEC_SCHEMA
+from dbom.names import API_VERSION, POLICY_KIND
 
-CRD: Final = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata:
-  name: provenancepolicies.dbom.dev
-spec:
-  group: dbom.dev
-  scope: Namespaced
-  names:
-    kind: ProvenancePolicy
-    listKind: ProvenancePolicyList
-    plural: provenancepolicies
-    singular: provenancepolicy
-  versions:
-    - name: v1alpha1
-      served: true
-      storage: true
-      additionalPrinterColumns:
-        - {name: Mode, type: string, jsonPath: .spec.mode}
-      schema:
-        openAPIV3Schema:
-          type: object
-          required: [spec]
-          properties:
-            spec:
-              type: object
-              required: [authorities, attestations, locations]
-              properties:
-                mode: {type: string, enum: [enforce, warn, audit], default: enforce}
-                match:
-                  type: object
-                  properties:
-                    namespaces: {type: array, minItems: 1, items: {type: string, minLength: 1}}
-                trustRoots:
-                  type: array
-                  items:
-                    type: object
-                    required: [name]
-                    properties:
-                      name: {type: string, minLength: 1}
-                      path: {type: string}
-                      data: {x-kubernetes-preserve-unknown-fields: true}
-                authorities:
-                  type: array
-                  minItems: 1
-                  items:
-                    type: object
-                    required: [name]
-                    properties:
-                      name: {type: string, minLength: 1}
-                      keyless:
-                        type: object
-                        required: [identities, trustRootRef]
-                        properties:
-                          trustRootRef: {type: string, minLength: 1}
-                          identities:
-                            type: array
-                            minItems: 1
-                            items:
-                              type: object
-                              properties:
-                                issuer: {type: string}
-                                issuerRegExp: {type: string}
-                                subject: {type: string}
-                                subjectRegExp: {type: string}
-                      key:
-                        type: object
-                        properties:
-                          data: {type: string}
-                          path: {type: string}
-                      demands:
-                        type: object
-                        required: [log, sct, time]
-                        properties:
-                          log: {type: boolean}
-                          sct: {type: boolean}
-                          time: {type: boolean}
-                attestations: &attestations
-                  type: array
-                  minItems: 1
-                  items:
-                    type: object
-                    required: [predicateType, authorities]
-                    properties:
-                      predicateType: {type: string, minLength: 1}
-                      authorities: {type: array, minItems: 1, items: {type: string}}
-                locations:
-                  type: array
-                  minItems: 1
-                  items:
-                    type: object
-                    required: [pattern, authorities]
-                    properties:
-                      pattern: {type: string, minLength: 1}
-                      authorities: {type: array, minItems: 1, items: {type: string}}
-                      pinning: {type: string, enum: [enforced, claimed], default: enforced}
-                licenses:
-                  type: object
-                  properties:
-                    allow: {type: array, items: {type: string}}
-                    deny: {type: array, items: {type: string}}
-                    unknown: {type: string, enum: [deny, allow], default: deny}
-                    scope: {type: string, enum: [artifact, ancestors], default: ancestors}
-                ancestors:
-                  type: object
-                  required: [signed]
-                  properties:
-                    signed: {type: boolean}
-                    authorities: {type: array, minItems: 1, items: {type: string}}
-                    builders: {type: array, minItems: 1, items: {type: string}}
-                    attestations: *attestations
-                    noInputs: {type: string, enum: [deny, allow], default: deny}
-"""
+if TYPE_CHECKING:
+    from dbom.canonical import Json, JsonObject
+
+__all__ = ["CRD", "crd_document", "render_crd"]
+
+_GROUP, _, _VERSION = API_VERSION.partition("/")
+_PLURAL: Final = "provenancepolicies"
+
+
+def crd_document() -> JsonObject:
+    """Return the definition as JSON."""
+    spec: JsonObject = {
+        "group": _GROUP,
+        "scope": "Namespaced",
+        "names": {
+            "kind": POLICY_KIND,
+            "listKind": f"{POLICY_KIND}List",
+            "plural": _PLURAL,
+            "singular": POLICY_KIND.lower(),
+        },
+        "versions": [
+            {
+                "name": _VERSION,
+                "served": True,
+                "storage": True,
+                "additionalPrinterColumns": [{"name": "Mode", "type": "string", "jsonPath": ".spec.mode"}],
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "required": ["spec"], "properties": {"spec": SPEC_SCHEMA}}
+                },
+            }
+        ],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{_PLURAL}.{_GROUP}"},
+        "spec": spec,
+    }
+
+
+def render_crd() -> str:
+    """Return the definition as YAML."""
+    return "\n".join(_lines(crd_document())) + "\n"
+
+
+def _lines(value: Json) -> list[str]:
+    """Return a value as YAML in block style; every text is written as JSON writes it, which YAML reads alike."""
+    if isinstance(value, dict) and value:
+        return [line for key, item in value.items() for line in _member(f"{_scalar(key)}:", item)]
+    if isinstance(value, list) and value:
+        return [line for item in value for line in _item(item)]
+    return [_scalar(value)]
+
+
+def _member(head: str, value: Json) -> list[str]:
+    if isinstance(value, (dict, list)) and value:
+        return [head, *(f"  {line}" for line in _lines(value))]
+    return [f"{head} {_scalar(value)}"]
+
+
+def _item(value: Json) -> list[str]:
+    first, *rest = _lines(value)
+    return [f"- {first}", *(f"  {line}" for line in rest)]
+
+
+def _scalar(value: Json) -> str:
+    is_plain = isinstance(value, str) and value.isalpha() and value.lower() not in ("true", "false", "null", "y", "n")
+    is_plain = is_plain and value not in ("yes", "no", "on", "off")
+    return str(value) if is_plain else json.dumps(value)
+
+
+CRD: Final = render_crd()
+"""The definition as YAML."""

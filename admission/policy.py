@@ -92,8 +92,11 @@ class Policy:
     where: str = ""
 
     @classmethod
-    def parse(cls, data: bytes, *, where: str, base: Path) -> tuple[Policy, ...]:
-        """Read the policies of a file; paths in it start at `base`. Raises `DocumentError` with every fault."""
+    def parse(cls, data: bytes, *, where: str, base: Path | None) -> tuple[Policy, ...]:
+        """Read the policies of a file; paths in it start at `base` and stay in it.
+
+        Raises `DocumentError` with every fault.
+        """
         from admission.policy_reading import parse_policies  # noqa: PLC0415  reading depends on these values
 
         return parse_policies(data, where=where, base=base)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from admission.authority_reading import AuthorityReader
 from admission.documents import Node
-from admission.policy import LocationRule, Match, Mode, Policy
+from admission.match_reading import read_locations, read_match
+from admission.policy import Mode, Policy
+from admission.policy_schema import NAME_PATTERN, SPEC_SCHEMA
 from admission.requirements.known import REQUIREMENTS
 from admission.requirements.requirement import Names
+from admission.schema import check_schema
 from attest.files import read_file
 from dbom.canonical import canonical_json
 from dbom.errors import DocumentError
@@ -23,28 +26,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from dbom.canonical import JsonObject
+    from admission.requirements.requirement import Requirement
+    from dbom.canonical import Json, JsonObject
 
-__all__ = ["load_policies", "parse_policies"]
+__all__ = ["OWN_NAMESPACE", "load_policies", "parse_policies"]
 
-_MAX_POLICY_BYTES: Final = 4 * 1024 * 1024
-_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
-_NAMESPACE_GLOB = re.compile(r"[a-z0-9*](?:[-a-z0-9*]*[a-z0-9*])?")
-_LOCATION_PATTERN = re.compile(
-    r"(?:\*\*|(?P<scheme>oci|hf|s3|gs|az)://(?:\*\*|(?:\*|(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.:-]*)/[^\s@?#]+))"
+OWN_NAMESPACE: Final = "dbom-system"
+"""The namespace whose policies hold for the whole cluster, where nothing says that it is another."""
+
+MAX_POLICY_BYTES: Final = 4 * 1024 * 1024
+MOST_POLICIES: Final = 1000
+_MOST_FAULTS: Final = 100
+_METADATA: Final = ("name", "namespace", "labels", "annotations")
+_OF_THE_SERVER: Final = (
+    "creationTimestamp",
+    "finalizers",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
 )
-_SPEC_KEYS: Final = (
-    "mode",
-    "match",
-    "trustRoots",
-    "authorities",
-    "locations",
-    *(requirement.KEY for requirement in REQUIREMENTS),
-)
-_UNSUPPORTED_KEYS: Final = ("revokers", "revocations", "rules", "breakGlass")
+_THEIRS: Final = {
+    "images": "say which places in spec.match.models, and who may bind them in spec.locations",
+    "policy": "CUE and Rego are not run; the requirements of a policy are keys of its spec",
+}
+_NOT_YET: Final = ("revokers", "revocations", "rules")
+"""What a policy could ask for and this version can't check, unless a requirement of that name is there."""
 
 
-def load_policies(paths: Iterable[Path]) -> tuple[Policy, ...]:
+def load_policies(paths: Iterable[Path], *, own_namespace: str = OWN_NAMESPACE) -> tuple[Policy, ...]:
     """Read the policies of several files.
 
     Raises `PathError` for a file that can't be read, `DocumentError` for one that is malformed or where two policies
@@ -52,36 +64,53 @@ def load_policies(paths: Iterable[Path]) -> tuple[Policy, ...]:
     """
     policies: list[Policy] = []
     for path in paths:
-        policies += parse_policies(
-            read_file(path, limit=_MAX_POLICY_BYTES, what="policy"), where=str(path), base=path.parent
-        )
-    _refuse_twins(policies, where=", ".join(sorted({policy.where for policy in policies})))
+        data = read_file(path, limit=MAX_POLICY_BYTES, what="policy")
+        policies += parse_policies(data, where=str(path), base=path.parent, own_namespace=own_namespace)
+    refuse_twins(policies, where=", ".join(sorted({policy.where for policy in policies})))
     return tuple(policies)
 
 
-def parse_policies(data: bytes, *, where: str, base: Path) -> tuple[Policy, ...]:
-    """Read every policy of a file; paths in it start at `base`. Raises `DocumentError` with every fault."""
-    documents = load_yaml_documents(data, where=where)
+def parse_policies(
+    data: bytes, *, where: str, base: Path | None, own_namespace: str = OWN_NAMESPACE
+) -> tuple[Policy, ...]:
+    """Read every policy of a file; paths in it start at `base` and stay in it. Raises `DocumentError` with every fault.
+
+    A policy that says a namespace other than `own_namespace` only tightens there; every other one holds for the whole
+    cluster.
+    """
+    documents = load_yaml_documents(data, where=where, limit=MAX_POLICY_BYTES)
     if not documents:
         raise DocumentError(POLICY_MALFORMED, "no policy in it", where=where, expected=f"kind: {POLICY_KIND}")
+    if len(documents) > MOST_POLICIES:
+        raise DocumentError(
+            POLICY_MALFORMED,
+            "too many policies",
+            where=where,
+            got=str(len(documents)),
+            expected=f"at most {MOST_POLICIES}",
+        )
     faults: list[str] = []
     unsupported: list[str] = []
     policies: list[Policy] = []
     for number, document in enumerate(documents):
-        node = Node(document, "" if len(documents) == 1 else f"document {number + 1}", faults)
-        policy = _Reader(node, base, where, unsupported).policy()
-        if policy is not None:
-            policies.append(policy)
+        place = "" if len(documents) == 1 else f"document {number + 1}"
+        reader = _Reader(document, place, base, where, own_namespace)
+        policy = reader.policy()
+        policies += [policy] if policy is not None else []
+        faults += reader.faults
+        unsupported += reader.unsupported
     if faults or unsupported:
         rule = POLICY_MALFORMED if faults else POLICY_UNSUPPORTED
         found = [*dict.fromkeys([*faults, *unsupported])]
         what = found[0] if len(found) == 1 else f"{len(found)} faults"
-        raise DocumentError(rule, what, where=where, faults=found if len(found) > 1 else ())
-    _refuse_twins(policies, where=where)
+        shown = [*found[:_MOST_FAULTS], *([f"and {len(found) - _MOST_FAULTS} more"] if found[_MOST_FAULTS:] else [])]
+        raise DocumentError(rule, what, where=where, faults=shown if len(found) > 1 else ())
+    refuse_twins(policies, where=where)
     return tuple(policies)
 
 
-def _refuse_twins(policies: Sequence[Policy], *, where: str) -> None:
+def refuse_twins(policies: Sequence[Policy], *, where: str) -> None:
+    """Raise `DocumentError` where two policies share a name: decisions and evidence tell them apart by it."""
     names = [policy.name for policy in policies]
     twins = sorted({name for name in names if names.count(name) > 1})
     if twins:
@@ -89,88 +118,101 @@ def _refuse_twins(policies: Sequence[Policy], *, where: str) -> None:
 
 
 class _Reader:
-    """Reads one policy document; what is wrong with it gathers in the node's faults."""
+    """Reads one policy document; what is wrong with it gathers in `faults`, what can't be checked in `unsupported`."""
 
-    def __init__(self, root: Node, base: Path, where: str, unsupported: list[str]) -> None:
-        self._root, self._where, self._unsupported = root, where, unsupported
-        self._whose = AuthorityReader(base, unsupported)
+    def __init__(self, document: Json, place: str, base: Path | None, where: str, own_namespace: str) -> None:
+        self._document, self._place, self._where, self._own = document, place, where, own_namespace
+        self.unsupported: list[str] = []
+        self.faults: list[str] = []
+        self._root = Node(document, place, self.faults)
+        self._whose = AuthorityReader(base, self.unsupported)
 
     def policy(self) -> Policy | None:
         """Return the policy, or None where it has faults."""
-        root, before = self._root, len(self._root.faults) + len(self._unsupported)
-        if not isinstance(root.value, dict):
-            root.fault(f"not a policy: expected an object with kind: {POLICY_KIND}")
+        if not isinstance(self._document, dict):
+            self._root.fault(f"not a policy: expected an object with kind: {POLICY_KIND}")
             return None
-        root.only("apiVersion", "kind", "metadata", "spec")
-        self._expect(root.get("apiVersion"), API_VERSION)
-        self._expect(root.get("kind"), POLICY_KIND)
-        name = self._metadata(root.get("metadata"))
+        unmet = self._unmet(self._document)
+        if any(f": too {much}" in fault for fault in unmet for much in ("many", "long")):
+            # What is over its bounds isn't looked at any closer.
+            self.faults += unmet
+            return None
+        found = self._read(self._document)
+        told = {_place_of(fault) for fault in [*self.faults, *self.unsupported]}
+        self.faults += [fault for fault in unmet if _place_of(fault) not in told]
+        return None if self.faults or self.unsupported else found
+
+    def _unmet(self, document: JsonObject) -> list[str]:
+        """Return every fault of the spec under the schema."""
+        spec = Node(document, self._place, []).get("spec")
+        if spec.is_there:
+            check_schema(spec, SPEC_SCHEMA)
+        return spec.faults
+
+    def _read(self, document: JsonObject) -> Policy | None:
+        root = self._root
+        root.only("apiVersion", "kind", "metadata", "spec", "status")
+        for key, expected in (("apiVersion", API_VERSION), ("kind", POLICY_KIND)):
+            if root.get(key).text() != expected:
+                root.get(key).fault(f"got {printable(repr(document.get(key)))}, expected {expected}")
+        name, namespace = self._metadata(root.get("metadata"))
         spec = root.get("spec")
         if not spec.is_there:
             spec.fault("missing")
-        for key in _UNSUPPORTED_KEYS:
-            if isinstance(spec.value, dict) and key in spec.value:
-                self._unsupported.append(f"{spec.get(key).path}: nothing here can check it yet")
-        spec.only(*_SPEC_KEYS, *_UNSUPPORTED_KEYS)
+        self._refuse_unknown(spec)
         self._whose.trust_roots(spec.get("trustRoots"))
         authorities = self._whose.authorities(spec.get("authorities"))
-        names = Names(self._declared(spec.get("authorities")), self._unsupported)
+        names = Names(self._declared(spec.get("authorities")), self.unsupported)
         mode = Mode(spec.get("mode").choice([str(mode) for mode in Mode], Mode.ENFORCE))
-        match = self._match(spec.get("match"))
-        locations = self._locations(spec.get("locations"), names)
-        requirements = [requirement.read(spec.get(requirement.KEY), names) for requirement in REQUIREMENTS]
-        if len(root.faults) + len(self._unsupported) > before:
+        match = read_match(spec.get("match"))
+        locations = read_locations(spec.get("locations"), names)
+        requirements = self._requirements(spec, names, mode)
+        if self.faults or self.unsupported:
             return None
-        asked = tuple(item for item in requirements if item is not None)
-        return Policy(name, mode, match, authorities, locations, asked, self._digest(root.value), where=self._where)
+        digest = self._digest([API_VERSION, name, namespace, document["spec"]])
+        return Policy(name, mode, match, authorities, locations, requirements, digest, namespace, self._where)
 
-    def _digest(self, document: JsonObject) -> str:
+    def _requirements(self, spec: Node, names: Names, mode: Mode) -> tuple[Requirement, ...]:
+        """Return what is asked. A policy that names nobody asks nothing, and may only watch."""
+        if not spec.get("authorities").value and mode is not Mode.ENFORCE:
+            for key in ("locations", *(item.KEY for item in REQUIREMENTS)):
+                if spec.get(key).is_there:
+                    spec.get(key).fault("the policy names no authority, so this can't be asked")
+            return ()
+        if not list(spec.get("authorities").items()):
+            spec.get("authorities").fault("missing: a policy that enforces names at least one authority")
+        if not list(spec.get("locations").items()):
+            spec.get("locations").fault(
+                "missing: without one no place can be bound to an artifact, so nothing could ever pass"
+            )
+        read = [requirement.read(spec.get(requirement.KEY), names) for requirement in REQUIREMENTS]
+        return tuple(item for item in read if item is not None)
+
+    def _refuse_unknown(self, spec: Node) -> None:
+        known = {"mode", "match", "trustRoots", "authorities", "locations", *(item.KEY for item in REQUIREMENTS)}
+        unsupported = {key: "nothing here can check it yet" for key in _NOT_YET if key not in known}
+        for key, because in {**unsupported, **_THEIRS}.items():
+            if isinstance(spec.value, dict) and key in spec.value:
+                self.unsupported.append(f"{spec.get(key).path}: {because}")
+        spec.only(*sorted(known), *unsupported, *_THEIRS)
+
+    def _digest(self, document: Json) -> str:
         return hashlib.sha256(canonical_json([document, list(self._whose.read)])).hexdigest()
 
-    def _expect(self, node: Node, expected: str) -> None:
-        if node.text() != expected:
-            node.fault(f"got {printable(repr(node.value))}, expected {expected}")
-
-    def _metadata(self, metadata: Node) -> str:
-        metadata.only("name", "labels", "annotations", "namespace")
-        if metadata.get("namespace").is_there:
-            metadata.get("namespace").fault(
-                "a policy file holds for the whole cluster; say which namespaces in spec.match.namespaces"
-            )
+    def _metadata(self, metadata: Node) -> tuple[str, str]:
+        metadata.only(*_METADATA, *_OF_THE_SERVER)
         name = metadata.get("name").required()
-        if name and _NAME.fullmatch(name) is None:
+        if name and re.fullmatch(NAME_PATTERN[1:-1], name) is None:
             metadata.get("name").fault(f"'{printable(name)}' is not a name as Kubernetes writes them")
-        return name
-
-    def _match(self, match: Node) -> Match:
-        match.only("namespaces")
-        if not match.get("namespaces").is_there:
-            return Match()
-        node = match.get("namespaces")
-        found = node.texts()
-        if not found:
-            node.fault("an empty list would match no namespace; leave it out to match all")
-        for text in found:
-            if text and _NAMESPACE_GLOB.fullmatch(text) is None:
-                node.fault(f"'{printable(text)}' is not a namespace or a pattern of one")
-        return Match(tuple(found))
+        node = metadata.get("namespace")
+        namespace = node.required() if node.is_there else ""
+        if namespace and re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", namespace) is None:
+            node.fault(f"'{printable(namespace)}' is not a namespace as Kubernetes writes them")
+        return name, "" if namespace == self._own else namespace
 
     def _declared(self, node: Node) -> set[str]:
         return {name for item in node.items() if isinstance(name := item.get("name").value, str)}
 
-    def _locations(self, node: Node, names: Names) -> tuple[LocationRule, ...]:
-        found: list[LocationRule] = []
-        for item in node.items():
-            item.only("pattern", "authorities", "pinning")
-            pattern = item.get("pattern").required()
-            if pattern and _LOCATION_PATTERN.fullmatch(pattern) is None:
-                item.get("pattern").fault(
-                    f"got '{printable(pattern)}', expected oci:// (hf, s3, gs, az), a host, a slash, the rest;"
-                    " in the host * stands for all of it or for its first labels (*.example.com), and there is no pin"
-                )
-            pinning = item.get("pinning").choice(("enforced", "claimed"), "enforced")
-            binders = names.at(item.get("authorities"))
-            found.append(LocationRule(pattern, binders, allows_claimed=pinning == "claimed"))
-        if not found:
-            node.fault("missing: without one no place can be bound to an artifact, so nothing could ever pass")
-        return tuple(found)
+
+def _place_of(fault: str) -> str:
+    return fault.partition(": ")[0]

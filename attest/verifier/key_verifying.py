@@ -65,6 +65,12 @@ class VerifyingKey:
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return cls(KeyIdentity(hashlib.sha256(spki).hexdigest()), spki, key)
 
+    @property
+    def hash_algorithm(self) -> str:
+        """The hash that its signatures are made with (`sha256`), empty where the scheme has its own (Ed25519)."""
+        found = _hash_of(self._key)
+        return "" if found is None else found.name
+
     def is_hinted(self, bundle: Bundle) -> bool:
         """Return whether the bundle claims to be signed by this key, by the hint of dbom, cosign or model-signing.
 
