@@ -11,7 +11,7 @@ from dbom.names import API_VERSION, POLICY_KIND
 if TYPE_CHECKING:
     from dbom.canonical import Json, JsonObject
 
-__all__ = ["CRD", "crd_document", "render_crd"]
+__all__ = ["crd_document", "render_crd"]
 
 _GROUP, _, _VERSION = API_VERSION.partition("/")
 _PLURAL: Final = "provenancepolicies"
@@ -77,7 +77,3 @@ def _scalar(value: Json) -> str:
     is_plain = isinstance(value, str) and value.isalpha() and value.lower() not in ("true", "false", "null", "y", "n")
     is_plain = is_plain and value not in ("yes", "no", "on", "off")
     return str(value) if is_plain else json.dumps(value)
-
-
-CRD: Final = render_crd()
-"""The definition as YAML."""

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from admission.crd import CRD
+from admission.crd import render_crd
 from admission.policy import Mode
 from admission.references.kinds import WORKLOADS, plural_of, read_kinds
 from dbom.errors import UsageError
@@ -52,7 +52,7 @@ class Installation:
 
 def render_manifests(installation: Installation) -> str:
     """Return the manifests, each gap of what they watch over as a comment at the top."""
-    documents = (_NAMESPACE, CRD, _ACCOUNT, _DEPLOYMENT, _SERVICE, _BUDGET, _NETWORK, _WEBHOOK)
+    documents = (_NAMESPACE, render_crd(), _ACCOUNT, _DEPLOYMENT, _SERVICE, _BUDGET, _NETWORK, _WEBHOOK)
     bundle = installation.ca_bundle
     filled = {
         "@RULES@": _rules(),

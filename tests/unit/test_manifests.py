@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 
-from admission.documents import Node
 from admission.manifests import Installation, render_manifests
-from admission.policy import Mode, Policy
+from admission.policy import Mode
 from admission.references.kinds import plural_of, read_kinds
-from dbom.errors import DocumentError, UsageError
-from dbom.names import API_VERSION, POLICY_KIND
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from dbom.errors import UsageError
 
 IMAGE = "registry.example.com/dbom@sha256:" + "a" * 64
 CA = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -103,55 +96,6 @@ def test_what_kubernetes_would_not_take_is_refused(changes: dict[str, Any]) -> N
     with pytest.raises(UsageError) as caught:
         Installation(**{"image": IMAGE, **changes})
     assert caught.value.rule.id == "DBOM-570"
-
-
-NAMES = {"authorities": ["a"]}
-STATEMENT = {"predicateType": "https://cyclonedx.org/bom", **NAMES}
-WHOLE_SPEC: dict[str, Any] = {
-    "mode": "warn",
-    "match": {"namespaces": ["x"]},
-    "trustRoots": [{"name": "r", "path": "gone"}],
-    "authorities": [
-        {"name": "a", "keyless": {"trustRootRef": "r", "identities": [{"issuer": "i", "subject": "s"}]}},
-        {"name": "b", "key": {"path": "gone"}, "demands": {"log": True, "sct": True, "time": True}},
-    ],
-    "attestations": [STATEMENT],
-    "locations": [{"pattern": "oci://**", "pinning": "claimed", **NAMES}],
-    "licenses": {"allow": ["MIT"]},
-    "ancestors": {"signed": True, "attestations": [STATEMENT]},
-}
-REFUSED_KEYS = {"revokers", "revocations", "rules", "breakGlass", "kms", "secretRef"}
-
-
-def keys_of(schema: dict[str, Any], path: str) -> dict[str, set[str]]:
-    """Return the keys of each object of a structural schema, by its path without numbers."""
-    if schema["type"] == "array":
-        return keys_of(schema["items"], path) if schema["items"]["type"] == "object" else {}
-    found = {path: set(schema["properties"])}
-    for key, inner in schema["properties"].items():
-        if inner.get("type") in ("object", "array"):
-            found |= keys_of(inner, f"{path}.{key}")
-    return found
-
-
-def test_the_custom_resource_has_the_keys_that_the_reader_takes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    read: dict[str, set[str]] = {}
-    only = Node.only
-
-    def noting(node: Node, *allowed: str) -> None:
-        read[re.sub(r"\[[0-9]+\]", "", node.path)] = set(allowed) - REFUSED_KEYS
-        only(node, *allowed)
-
-    monkeypatch.setattr(Node, "only", noting)
-    document = {"apiVersion": API_VERSION, "kind": POLICY_KIND, "metadata": {"name": "p"}, "spec": WHOLE_SPEC}
-    with pytest.raises(DocumentError) as caught:
-        Policy.parse(json.dumps(document).encode(), where="p", base=tmp_path)
-    assert not [fault for fault in caught.value.faults if "No such file" not in fault]
-    (version,) = rendered()["CustomResourceDefinition"]["spec"]["versions"]
-    schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    assert keys_of(schema, "spec") == {path: keys for path, keys in read.items() if path.startswith("spec")}
 
 
 def test_every_kind_that_the_webhook_is_called_for_is_one_that_the_gate_reads() -> None:
