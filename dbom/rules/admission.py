@@ -179,6 +179,27 @@ MANIFEST_INPUT = Rule(
     "A value for the manifests isn't what Kubernetes takes there, or would weaken what is installed.",
     "give the image by digest (IMAGE@sha256:…) and names as Kubernetes writes them",
 )
+EVIDENCE_STALE = Rule(
+    "DBOM-580",
+    "evidence that is too old",
+    "The policy says how old the gate's copy of the stores may be, and it is older, or nobody says how old it is. What"
+    " was revoked or signed since isn't known.",
+    "read the stores again; `dbom admission review` does so whenever it starts",
+)
+EVIDENCE_LIMIT = Rule(
+    "DBOM-581",
+    "more evidence than is kept",
+    "The stores hold more than the gate keeps in memory. What was left out could speak against a model, so nothing is"
+    " verified by what was kept.",
+    "give the gate stores with what it needs and nothing else, or a higher limit",
+)
+EVIDENCE_LAPSED = Rule(
+    "DBOM-582",
+    "evidence that counts no more",
+    "The statement was verified when the stores were read. Since then the trust root, or the certificate that was judged"
+    " by the gate's own clock, has ended.",
+    "renew the trust root (`dbom trust update`), or have it signed again; then read the stores again",
+)
 OTHER_BYTES_FOR_POD = Rule(
     "DBOM-585",
     "not the bytes that the pod was admitted with",
