@@ -10,7 +10,7 @@ from admission.references.hub import cached_elsewhere, other_hub
 from admission.references.mounts import read_mounts
 from admission.references.places import is_path, uri_target
 from admission.references.reference import ModelReference, Role, Target
-from admission.references.words import basename, read_hooks, read_words, unwrapped
+from admission.references.words import READ_ONLY, basename, read_hooks, read_words, unwrapped
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from admission.documents import Node
     from admission.references.environment import Environment
     from admission.references.mounts import Mounts, Volume
-    from admission.references.words import Script, Word
+    from admission.references.words import Script, Started, Word
 
 __all__ = ["NO_REVISION", "Container", "Revision"]
 
@@ -45,6 +45,7 @@ class Revision:
 
 
 NO_REVISION: Final = Revision()
+_ALTERED: Final = "another command of its script, a hook or a probe may put other files in their place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +65,42 @@ class Container:
     mounts: Mounts
     folders: tuple[str | Unknown, ...] = ()
     is_hook: bool = False
+    altered: str = ""
+    saves: bool = False
     is_completed: bool = False
 
     @classmethod
     def read(cls, node: Node, volumes: Mapping[str, Volume], filled: tuple[str, ...] = ()) -> Self:
         """Return a container of a pod with these volumes; a controller fills the folders `filled` in it."""
-        environment = read_environment(node)
-        words, scripts = unwrapped(read_words(node, environment))
-        return cls(node, words, scripts, environment, read_mounts(node, volumes, filled))
+        return cls.started(node, volumes, filled)[0]
 
-    def hooks(self) -> list[Self]:
-        """Return what the kubelet starts in it besides (hooks and probes), each as a container of those words."""
-        found: list[Self] = []
-        for hook in read_hooks(self.node):
-            words, scripts = unwrapped(hook)
-            found.append(replace(self, words=words, scripts=scripts, is_hook=True))
-        return found
+    @classmethod
+    def started(cls, node: Node, volumes: Mapping[str, Volume], filled: tuple[str, ...] = ()) -> list[Self]:
+        """Return everything that is started in a container, each as a container of those words, its program first.
+
+        Besides, these are the other commands of its script, and what the kubelet starts (hooks and probes).
+        """
+        environment = read_environment(node)
+        whole = cls(node, (), (), environment, read_mounts(node, volumes, filled))
+        own = unwrapped(read_words(node, environment), environment)
+        hooks = [each for hook in read_hooks(node) for each in unwrapped(hook, environment, is_expanded=False)]
+        by_hook = any(each.scripts or (each.words and each.name not in READ_ONLY) for each in hooks)
+        return [
+            whole._starting(each, is_hook=number > 0, altered=_ALTERED if by_hook or each.is_later else "")
+            for number, each in enumerate((*own, *hooks))
+        ]
+
+    def _starting(self, started: Started, *, is_hook: bool, altered: str) -> Self:
+        return replace(
+            self,
+            words=started.words,
+            scripts=started.scripts,
+            environment=self.environment.changed(started.variables, started.path),
+            mounts=self.mounts.started_in(started.folder, altered),
+            is_hook=is_hook,
+            altered=altered,
+            saves=started.saves,
+        )
 
     def downloading_to(self, folders: Iterable[str | Unknown]) -> Self:
         """Return the container, its program told to download to these folders."""
@@ -153,4 +174,4 @@ class Container:
             return ""
         if self.mounts.shadows(text):
             return "it could be a path on a volume, which a loader prefers; set workingDir, and mount nothing over it"
-        return cached_elsewhere(self.environment, self.mounts, self.folders) if is_hub else ""
+        return self.altered or cached_elsewhere(self.environment, self.mounts, self.folders) if is_hub else ""

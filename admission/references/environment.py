@@ -45,12 +45,20 @@ class Environment:
         variable = self.variables.get(name)
         return None if variable is None else variable.value
 
-    def expand(self, text: str) -> str | Unknown:
+    def expand(self, text: str, *, leaves_others: bool = False) -> str | Unknown:
         """Return `text` with every `$(NAME)` put in, or why that can't be told.
 
-        A name that the object doesn't define is not taken to stay as it is: services and images define names too.
+        A name that the object doesn't define is not taken to stay as it is: services define names too. In a script it
+        means a command, and is left (`leaves_others`).
         """
-        return _expand(text, self.variables)
+        return _expand(text, self.variables, leaves_others=leaves_others)
+
+    def changed(self, values: Mapping[str, str | Unknown], path: str) -> Environment:
+        """Return the environment after a script at `path` has set some variables."""
+        if not values:
+            return self
+        changes = {name: Variable(value, path) for name, value in values.items()}
+        return Environment({**self.variables, **changes}, is_whole=self.is_whole)
 
 
 def read_environment(container: Node) -> Environment:
@@ -70,7 +78,7 @@ def read_environment(container: Node) -> Environment:
     return Environment(variables, is_whole=not list(container.get("envFrom").items()))
 
 
-def _expand(text: str, variables: Mapping[str, Variable]) -> str | Unknown:
+def _expand(text: str, variables: Mapping[str, Variable], *, leaves_others: bool = False) -> str | Unknown:
     unknown: list[Unknown] = []
     size = 0
 
@@ -80,6 +88,8 @@ def _expand(text: str, variables: Mapping[str, Variable]) -> str | Unknown:
         if name is None:
             return "$"
         variable = variables.get(name)
+        if variable is None and leaves_others:
+            return match[0]
         if variable is None:
             unknown.append(Unknown(f"$({name}) is not defined in the container"))
             return ""

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from admission.documents import Node
+from admission.references.accelerators import CONTAINER_LISTS, unseen_models
 from admission.references.container import Container
+from admission.references.downloads import download_references
 from admission.references.generic import generic_references
 from admission.references.kinds import WORKLOADS, resource_of, there
 from admission.references.mounts import FILLED, own_volume, read_volumes
@@ -35,7 +37,6 @@ __all__ = [
 MODEL_ANNOTATION: Final = POD_ANNOTATION_PREFIX + "model"
 """The annotation that may add references to be checked, and never vouches for any."""
 
-CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 READ_ANNOTATIONS: Final = (MODEL_ANNOTATION, "internal.serving.kserve.io/storage-initializer-sourceuri")
 """The annotations that references are read from."""
 
@@ -55,8 +56,16 @@ def find_references(document: JsonObject, *, group: str, kind: str, where: str) 
         found += _annotated(metadata.get("annotations"))
     resource = resource_of(group, kind) or Resource()
     for spec in pod_parts(root, group, kind):
-        found += [item for item in _in_pod(spec, resource.fills(root, spec), resource.completes) if item.target != FILLED]
-    found += resource.reads(root)
+        found += [
+            item for item in _in_pod(spec, resource.fills(root, spec), resource.completes) if item.target != FILLED
+        ]
+    own = resource.reads(root)
+    found += own
+    if not any(item.role is Role.MODEL for item in own):
+        # (What a resource names itself is what its pods load, wherever in them the accelerator is asked for.)
+        specs = pod_parts(root, group, kind)
+        for spec in specs:
+            found += unseen_models(spec, found, _containers(spec), is_alone=len(specs) == 1)
     faults = sorted(set(root.faults))
     if faults:
         raise DocumentError(
@@ -89,7 +98,7 @@ def _annotated_places(root: Node, group: str, kind: str) -> list[Node]:
     path = WORKLOADS.get((group, kind))
     resource = resource_of(group, kind)
     patterns = [path] if path is not None else resource.pods if resource is not None else ()
-    templates = [pattern.rpartition(".")[0] for pattern in patterns if pattern.endswith("template.spec")]
+    templates = [pattern.rpartition(".")[0] for pattern in patterns if pattern.lower().endswith("template.spec")]
     return [root.get("metadata"), *(node.get("metadata") for at in templates for node in there(root, at))]
 
 
@@ -130,18 +139,19 @@ def _in_container(
     if sum(len(list(node.get(key).items())) for key in _COUNTED) > _MOST_ITEMS:
         because = f"it has more than {_MOST_ITEMS} words, variables and mounts"
         return [ModelReference(Role.MODEL, node.get("image").text() or "", node.path, Target.opaque(because))]
-    container = replace(Container.read(node, volumes, filled), is_completed=node.get("name").text() in completed)
-    found = _loaded(container)
-    for hook in container.hooks():
-        found += _loaded(hook)
-    return found
+    is_completed = node.get("name").text() in completed
+    started = [replace(each, is_completed=is_completed) for each in Container.started(node, volumes, filled)]
+    return [reference for container in started for reference in _loaded(container)]
 
 
 def _loaded(container: Container) -> list[ModelReference]:
     programs = [program for program in known_programs() if program.starts(container)]
-    if not programs:
-        return generic_references(container)
-    return [reference for program in programs for reference in program.loads(container)]
+    if programs:
+        found = [reference for program in programs for reference in program.loads(container)]
+    else:
+        found = generic_references(container)
+    known = {reference.path for reference in found}
+    return [*found, *(item for item in download_references(container) if item.path not in known)]
 
 
 def _containers(spec: Node) -> list[Node]:

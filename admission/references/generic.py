@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import flag_references, json_value
 from admission.references.container import Revision
+from admission.references.downloads import names_download
+from admission.references.python_lines import python_references
 from admission.references.reference import ModelReference, Role, Target
 from dbom.model import Unknown
 
@@ -48,10 +50,19 @@ def script_references(container: Container, *, always: bool) -> list[ModelRefere
 
     `always` takes every script for one that loads a model; else those do in which such words stand.
     """
-    texts = [(script.text, script.path) for script in container.scripts if always or _LOADING_WORDS.search(script.text)]
-    texts += [(word.text, word.path) for word in container.words if _is_command_line(word)]
+    texts: list[tuple[str, str]] = []
+    found: list[ModelReference] = []
+    for script in container.scripts:
+        named = python_references(container, script)
+        found += named
+        if always or (not named and (_LOADING_WORDS.search(script.text) or names_download(script.text))):
+            texts.append((script.text, script.path))
+    scripts = {script.text for script in container.scripts}
+    texts += [
+        (word.text, word.path) for word in container.words if word.value not in scripts and _is_command_line(word)
+    ]
     because = "a script can't be followed"
-    return [ModelReference(Role.MODEL, text, path, Target.opaque(because)) for text, path in texts]
+    return [*found, *(ModelReference(Role.MODEL, text, path, Target.opaque(because)) for text, path in texts)]
 
 
 def _is_command_line(word: Word) -> bool:

@@ -9,7 +9,7 @@ from admission.references.program import Resource, known_programs
 if TYPE_CHECKING:
     from admission.documents import Node
 
-__all__ = ["WORKLOADS", "is_read", "plural_of", "read_kinds", "resource_of", "there"]
+__all__ = ["OTHERS", "WORKLOADS", "is_read", "plural_of", "read_kinds", "resource_of", "there"]
 
 WORKLOADS: Final = {
     ("", "Pod"): "spec",
@@ -24,10 +24,40 @@ WORKLOADS: Final = {
 }
 """Kinds of Kubernetes' own, by API group and kind: where their pod specification must stand."""
 
+_TEMPLATE: Final = Resource(("spec.template.spec",))
+OTHERS: Final = {
+    # kubernetes-sigs/jobset 0.9 api/jobset/v1alpha2; kubernetes-sigs/lws 0.7 api/leaderworkerset/v1
+    ("jobset.x-k8s.io", "JobSet"): Resource(("spec.replicatedJobs[].template.spec.template.spec",)),
+    ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"): Resource(
+        ("spec.leaderWorkerTemplate.leaderTemplate.spec", "spec.leaderWorkerTemplate.workerTemplate.spec")
+    ),
+    # volcano-sh/apis 1.12 batch/v1alpha1
+    ("batch.volcano.sh", "Job"): Resource(("spec.tasks[].template.spec",)),
+    # kubeflow/training-operator 1.9 api/kubeflow.org/v1
+    ("kubeflow.org", "PyTorchJob"): Resource(("spec.pytorchReplicaSpecs{}.template.spec",)),
+    ("kubeflow.org", "TFJob"): Resource(("spec.tfReplicaSpecs{}.template.spec",)),
+    ("kubeflow.org", "MPIJob"): Resource(("spec.mpiReplicaSpecs{}.template.spec",)),
+    ("kubeflow.org", "XGBoostJob"): Resource(("spec.xgbReplicaSpecs{}.template.spec",)),
+    ("kubeflow.org", "PaddleJob"): Resource(("spec.paddleReplicaSpecs{}.template.spec",)),
+    ("kubeflow.org", "JAXJob"): Resource(("spec.jaxReplicaSpecs{}.template.spec",)),
+    # knative/serving 1.18 pkg/apis/serving/v1
+    ("serving.knative.dev", "Service"): _TEMPLATE,
+    ("serving.knative.dev", "Configuration"): _TEMPLATE,
+    ("serving.knative.dev", "Revision"): Resource(("spec",)),
+    # argoproj/argo-rollouts 1.8; kedacore/keda 2.17; openkruise/kruise 1.8 apps/v1alpha1 and v1beta1
+    ("argoproj.io", "Rollout"): _TEMPLATE,
+    ("keda.sh", "ScaledJob"): Resource(("spec.jobTargetRef.template.spec",)),
+    ("apps.kruise.io", "CloneSet"): _TEMPLATE,
+    ("apps.kruise.io", "StatefulSet"): _TEMPLATE,
+    ("apps.kruise.io", "DaemonSet"): _TEMPLATE,
+}
+"""Kinds of other projects that make pods and are no model server's: where their pod specifications stand."""
+
 
 def resource_of(group: str, kind: str) -> Resource | None:
-    """Return how a kind is read that a program brings, None for any other kind."""
-    return next((found for program in known_programs() if (found := program.resources.get((group, kind)))), None)
+    """Return how a kind is read that isn't Kubernetes' own, None for a kind that isn't read."""
+    own = next((found for program in known_programs() if (found := program.resources.get((group, kind)))), None)
+    return own or OTHERS.get((group, kind))
 
 
 def is_read(group: str, kind: str) -> bool:
@@ -43,7 +73,7 @@ def plural_of(group: str, kind: str) -> str:
 
 def read_kinds() -> tuple[tuple[str, str], ...]:
     """Return every API group and kind that is read."""
-    return tuple(sorted({*WORKLOADS, *(kind for program in known_programs() for kind in program.resources)}))
+    return tuple(sorted({*WORKLOADS, *OTHERS, *(kind for program in known_programs() for kind in program.resources)}))
 
 
 def there(root: Node, path: str) -> list[Node]:

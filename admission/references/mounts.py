@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from admission.documents import Node
     from admission.references.reference import ModelReference
+    from dbom.model import Unknown
 
 __all__ = ["FILLED", "Mount", "Mounts", "Volume", "own_volume", "read_mounts", "read_volumes"]
 
@@ -35,7 +36,7 @@ _LINKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A volume of a pod: its kind (`image`, `emptyDir`, …), what it comes to, its name, and the JSON path of the pod."""
+    """A volume of a pod: its kind (`image`, `emptyDir`, …), what it comes to, its name, and the pod's JSON path."""
 
     kind: str
     target: Target
@@ -97,6 +98,14 @@ class Mounts:
         if len(nearest) > 1:
             return Target.opaque("two volumes are mounted at its path")
         return nearest[0].holding(path)
+
+    def started_in(self, folder: str | Unknown | None, altered: str) -> Mounts:
+        """Return the mounts for a program that starts in another folder, or after others changed files (`altered`)."""
+        working_dir = self.working_dir
+        if folder is not None:
+            is_plain = isinstance(folder, str) and folder.startswith("/") and ".." not in folder.split("/")
+            working_dir = _clean(folder) if is_plain and isinstance(folder, str) else None
+        return replace(self, working_dir=working_dir, image=Target.opaque(altered) if altered else self.image)
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from admission.references.environment import MOST_TOGETHER, TOO_LONG
+from admission.references.shell import read_script
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from admission.documents import Node
     from admission.references.environment import Environment
+    from admission.references.shell import Command
 
-__all__ = ["Script", "Word", "basename", "read_hooks", "read_words", "unwrapped"]
+__all__ = ["READ_ONLY", "Script", "Started", "Word", "basename", "read_hooks", "read_words", "unwrapped"]
 
 _HOOKS = (
     ("lifecycle", "postStart"),
@@ -24,11 +27,29 @@ _HOOKS = (
     ("startupProbe",),
 )
 
-_INTERPRETER = re.compile(r"(?:ba|da|a|z|k)?sh|busybox|python[0-9.]*|perl|env")
-_SCRIPT_FLAG = re.compile(r"-[a-zA-Z]*c")
-_SHORT_FLAG = re.compile(r"-[a-zA-Z]+")
-_SIMPLE_SCRIPT = re.compile(r"""[\w\s@%+=:,./'"{}\[\]-]*""", re.ASCII)
-_SHELL = re.compile(r"(?:ba|da|a|z|k)?sh")
+_INTERPRETERS: Final = {
+    re.compile(r"python[0-9.]*"): re.compile(r"-[a-zA-Z]*c"),
+    re.compile(r"perl[0-9.]*|ruby|node"): re.compile(r"-[a-zA-Z]*[eE]|--eval"),
+}
+_SHELL: Final = re.compile(r"(?:ba|da|a|z|k)?sh")
+_SHELL_FLAG: Final = re.compile(r"[-+][a-zA-Z]+")
+_LONG_WITH_VALUE: Final = ("--rcfile", "--init-file")
+_DEEPEST: Final = 6
+READ_ONLY: Final = frozenset(
+    """
+    [ [[ test true false : echo printf sleep cat ls curl grep pgrep pidof stat nc nslookup pg_isready redis-cli
+    grpc_health_probe grpc-health-probe mysqladmin nvidia-smi rocm-smi kill pkill exit date
+    """.split()  # noqa: SIM905  a list of words is read more easily so
+)
+"""Programs of hooks and probes that change no file of the container (`curl` where it saves nothing)."""
+# Commands of a script that load nothing whatever their words are.
+_LOAD_NOTHING: Final = frozenset(
+    """
+    [ [[ test true false : echo printf sleep set export readonly declare typeset local unset read cd ls cat exit wait
+    date hostname id whoami nvidia-smi rocm-smi ulimit umask uname pwd head tail grep egrep cut tr wc nslookup mkdir
+    pip pip3 apt-get apt apk yum dnf microdnf chmod chown rm touch tee type which kill pgrep stat df nc until while
+    """.split()  # noqa: SIM905  a list of sixty words is read more easily so
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,30 @@ class Script:
 
     text: str
     path: str
+    interpreter: str = "sh"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A program that is started: its words, what a script has changed for it, and the scripts that can't be followed.
+
+    `variables` are those that a script has set, `folder` where it went (None where it stayed), `saves` that what the
+    program prints is kept; `is_later` that something which may have changed files could run before it.
+    """
+
+    words: tuple[Word, ...] = ()
+    scripts: tuple[Script, ...] = ()
+    variables: Mapping[str, str | Unknown] = field(default_factory=dict)
+    folder: str | Unknown | None = None
+    path: str = ""
+    saves: bool = False
+    may_write: bool = False
+    is_later: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file name of its program, empty where it can't be told."""
+        return basename(self.words[0]) if self.words else ""
 
 
 def read_words(container: Node, environment: Environment) -> tuple[Word, ...]:
@@ -78,74 +123,118 @@ def basename(word: Word) -> str:
     return "" if isinstance(word.value, Unknown) else word.value.rsplit("/", 1)[-1]
 
 
-def unwrapped(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], tuple[Script, ...]]:
-    """Return the words with each simple shell script taken apart into its own, and the scripts that are not simple.
+def unwrapped(words: tuple[Word, ...], environment: Environment, *, is_expanded: bool = True) -> tuple[Started, ...]:
+    """Return the programs that words start: one, or those of the shell script among them, the main one first.
 
-    A script is simple where it is one command without anything that a shell would interpret but quotes. Words behind a
-    simple script are none of its command's, so that they end there where it is the container's command.
+    A script that can't be followed stays in `scripts`. Words behind a script are its arguments (`$0`, `$1`, …) where
+    its shell is the command itself. `is_expanded` says that Kubernetes has put variables into the words.
     """
-    kept: list[Word] = []
-    scripts: list[Script] = []
+    return _followed(words, environment, is_expanded=is_expanded, depth=0)
+
+
+def _followed(
+    words: tuple[Word, ...], environment: Environment, *, is_expanded: bool, depth: int
+) -> tuple[Started, ...]:
+    number = _script_number(words)
+    if number is None:
+        return (Started(words, _other_scripts(words)),)
+    word, shell = words[number], _shell_number(words) or 0
+    leads = shell == 0 and word.is_command == words[0].is_command and words[0].is_command
+    behind = words[number + 1 :]
+    kept = () if leads else words[:number]
+    unfollowed = Started((*kept, *(() if leads else behind)), (Script(word.text, word.path),))
+    text = _script_text(word, environment, is_expanded=is_expanded)
+    if text is None or depth > _DEEPEST:
+        return (unfollowed,)
+    variables = {name: variable.value for name, variable in environment.variables.items()}
+    arguments: dict[str, str | Unknown] = {str(place): item.value for place, item in enumerate(behind)} if leads else {}
+    arguments |= {"#": str(max(0, len(behind) - 1))} if leads else {}
+    commands = read_script(text, {**variables, **arguments})
+    if isinstance(commands, Unknown):
+        return (unfollowed,)
+    found = [
+        started
+        for command in commands
+        for started in _of_command(command, word, environment, depth=depth)
+        if started.name not in _LOAD_NOTHING
+    ]
+    scripts = (Script(word.text, word.path),) if behind and not leads else ()
+    if not found:
+        # A shell that only waits, say.
+        return (Started(kept, scripts, path=word.path),)
+    # The one that runs in the end is what the container is; a shell is left only when its last command ends.
+    *besides, main = found
+    return (replace(main, words=(*kept, *main.words), scripts=(*main.scripts, *scripts)), *besides)
+
+
+def _of_command(command: Command, word: Word, environment: Environment, *, depth: int) -> tuple[Started, ...]:
+    words = tuple(Word(item.value, item.text, word.path, is_command=True) for item in command.words)
+    inner = environment.changed(command.variables, word.path)
+    main, *besides = _followed(words, inner, is_expanded=False, depth=depth + 1)
+    return tuple(
+        replace(
+            started,
+            variables={**command.variables, **started.variables},
+            folder=command.folder if started.folder is None else started.folder,
+            path=word.path,
+            saves=command.saves or started.saves,
+            may_write=command.may_write,
+            is_later=command.is_later or started.is_later,
+        )
+        for started in (*besides, main)
+    )
+
+
+def _script_text(word: Word, environment: Environment, *, is_expanded: bool) -> str | None:
+    """Return a script as its shell gets it: `$(date)` is the shell's own, `$(NAME)` of the object is put in."""
+    if is_expanded:
+        text = environment.expand(word.text, leaves_others=environment.is_whole)
+        return None if isinstance(text, Unknown) else text
+    return None if isinstance(word.value, Unknown) else word.value
+
+
+def _shell_number(words: tuple[Word, ...]) -> int | None:
+    return next((number for number, word in enumerate(words) if _SHELL.fullmatch(basename(word))), None)
+
+
+def _script_number(words: tuple[Word, ...]) -> int | None:
+    """Return which word is the script of `sh -c`, None where there is none: flags of a shell stand in any order."""
+    shell = _shell_number(words)
+    if shell is None:
+        return None
+    number, is_command = shell + 1, False
+    while number < len(words):
+        text = _value_of(words[number])
+        if text in _LONG_WITH_VALUE:
+            number += 2
+        elif _SHELL_FLAG.fullmatch(text):
+            is_command |= text.startswith("-") and "c" in text
+            # `-o pipefail` and `-euo pipefail`: the o takes a word.
+            number += 2 if "o" in text or "O" in text else 1
+        elif text.startswith("--") and text != "--":
+            number += 1
+        else:
+            number += text == "--"
+            return number if is_command and number < len(words) else None
+    return None
+
+
+def _value_of(word: Word) -> str:
+    return word.text if isinstance(word.value, Unknown) else word.value
+
+
+def _other_scripts(words: tuple[Word, ...]) -> tuple[Script, ...]:
+    """Return the scripts that other interpreters are handed as a word (`python -c "…"`)."""
+    found: list[Script] = []
     for number, word in enumerate(words):
-        if not _is_script(words, number):
-            kept.append(word)
+        flag = next((flag for name, flag in _INTERPRETERS.items() if name.fullmatch(basename(word))), None)
+        if flag is None:
             continue
-        inner = _taken_apart(word) if _SHELL.fullmatch(_interpreter(words, number)) else None
-        if inner is None:
-            scripts.append(Script(word.text, word.path))
-            continue
-        kept.extend(inner)
-        if _leads(words, number):
-            break
-        if words[number + 1 :]:
-            scripts.append(Script(word.text, word.path))
-    return tuple(kept), tuple(scripts)
-
-
-def _leads(words: tuple[Word, ...], number: int) -> bool:
-    """Return whether a script's shell is the command itself, and has nothing but flags before the script."""
-    flags = [isinstance(word.value, str) and _SHORT_FLAG.fullmatch(word.value) for word in words[1:number]]
-    return words[0].is_command and _SHELL.fullmatch(basename(words[0])) is not None and all(flags)
-
-
-def _is_script(words: tuple[Word, ...], number: int) -> bool:
-    if number < 2 or isinstance(words[number - 1].value, Unknown):  # noqa: PLR2004  an interpreter and its flag come before
-        return False
-    # A shell takes more flags behind -c (`sh -c -e "…"`), and none of them is the script.
-    if words[number].text.startswith(("-", "+")):
-        return False
-    return _SCRIPT_FLAG.fullmatch(str(words[number - 1].value)) is not None and bool(_interpreter(words, number))
-
-
-def _interpreter(words: tuple[Word, ...], number: int) -> str:
-    """Return the interpreter whose flags stand before `number`, empty where there is none."""
-    for word in reversed(words[: number - 1]):
-        name = basename(word)
-        if _INTERPRETER.fullmatch(name):
-            return name
-        if not name.startswith("-"):
-            return ""
-    return ""
-
-
-def _taken_apart(word: Word) -> list[Word] | None:
-    if isinstance(word.value, Unknown) or _SIMPLE_SCRIPT.fullmatch(word.value) is None:
-        return None
-    if "\n" in word.value.strip():
-        return None
-    try:
-        parts = shlex.split(word.value)
-    except ValueError:
-        return None
-    if any(_is_brace_expansion(part) for part in parts):
-        return None
-    while parts and (parts[0] == "exec" or "=" in parts[0]):
-        if "=" in parts[0]:
-            return None
-        parts = parts[1:]
-    return [Word(part, word.text, word.path, is_command=True) for part in parts]
-
-
-def _is_brace_expansion(part: str) -> bool:
-    # Quotes are gone by now, so a JSON value looks like a brace expansion: only JSON objects may keep their braces.
-    return any(char in part for char in "{}[]") and not (part.startswith("{") and '"' in part)
+        for place in range(number + 1, len(words) - 1):
+            if flag.fullmatch(_value_of(words[place])):
+                script = words[place + 1]
+                found.append(Script(_value_of(script), script.path, basename(word)))
+                break
+            if not _value_of(words[place]).startswith("-"):
+                break
+    return tuple(found)

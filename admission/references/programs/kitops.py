@@ -56,10 +56,11 @@ def _loads(container: Container) -> list[ModelReference]:
     found = script_references(container, always=True)
     words = _command(container)
     options = read_options(words, _VALUED, short=_LETTERS)
-    taken = {item.path for option in options if option.word.path != option.value.path for item in option.values}
+    # (Words of one script share its path.)
+    taken = {item for option in options if "=" not in option.word.text for item in option.values}
     filters = [option.value.value for option in options if option.name == "filter"]
     for word in words:
-        if word.path not in taken and not word.text.startswith("-"):
+        if word not in taken and not word.text.startswith("-"):
             found.append(_kit(container, filters, word.value, word.text, word.path))
     variable = container.environment.variables.get(_REFERENCE)
     if variable is not None and not container.is_hook:
