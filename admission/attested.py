@@ -9,6 +9,8 @@ from sys import intern
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from admission.facts import BomFacts, ProvenanceFacts
     from attest.verified import SignedTime, VerifiedStatement
     from dbom.canonical import JsonObject
@@ -23,7 +25,8 @@ class Attested:
 
     `subjects` are the artifacts that it identifies. `authority` is the name of the accepted authority, `signer` who
     signed, in words, `root` the sha256 of the trust root (empty for a bare key). `facts` is what was read of the
-    predicate, None where nothing is read of its type; `packed` is the predicate itself.
+    predicate, None where nothing is read of its type; `packed` is the predicate itself. `holds_until` is the last
+    moment at which it counts, where the clock alone ends that.
     """
 
     predicate_type: str
@@ -36,6 +39,7 @@ class Attested:
     where: str
     facts: BomFacts | ProvenanceFacts | None = None
     packed: bytes = field(default=b"", repr=False)
+    holds_until: datetime | None = None
 
     @classmethod
     def of(cls, item: VerifiedStatement, facts: BomFacts | ProvenanceFacts | None = None) -> Self:
@@ -53,6 +57,7 @@ class Attested:
             item.where,
             facts,
             zlib.compress(json.dumps(statement.predicate, separators=(",", ":")).encode()),
+            item.holds_until,
         )
 
     def predicate(self) -> JsonObject:

@@ -135,8 +135,8 @@ def manifests(
 
 def _ready(policy: list[Path] | None, store: list[str] | None, now: datetime) -> tuple[tuple[Policy, ...], Evidence]:
     """Return the policies and the evidence that counts for them; findings about the rest are told."""
-    from admission.evidence import load_evidence
     from admission.files import policies_at
+    from admission.syncing import load_evidence
     from attest.stores.store import open_store
 
     settings = current_settings(store=tuple(store or ()))

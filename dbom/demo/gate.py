@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from admission.certificates import write_self_signed
-from admission.evidence import load_evidence
 from admission.policy_reading import load_policies
 from admission.server import Certificate, Server
+from admission.syncing import load_evidence
 from admission.webhook import Webhook
 from dbom.canonical import json_object
 from dbom.errors import MismatchError, StoreError

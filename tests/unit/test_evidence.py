@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from admission.evidence import load_evidence
+from admission.syncing import load_evidence
 from attest.stores.store import open_store
 
 if TYPE_CHECKING:

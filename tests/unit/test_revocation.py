@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from evidence import key_signed, public_pem, statement_about
 
-from admission.evidence import gather
+from admission.gathering import gather, keep
 from admission.policy import Match, Mode, Policy
 from attest.authority import Authority
 from attest.identity import Identity, KeyIdentity
@@ -368,8 +368,8 @@ def test_the_gates_evidence_holds_nothing_that_its_signer_revoked() -> None:
     bom, other = verified(statement_about(DIGEST)), verified(statement_about(Digest(Kind.FILE, "b" * 64)))
     unread = built({}, digest=other.statement.subjects[0].digest or DIGEST)
     revocation = verified(artifact_revocation(DIGEST, "m", "withdrawn"))
-    before = gather(policy, [bom, other, unread])
-    after = gather(policy, [bom, other, unread, revocation])
+    before = gather(policy, [keep(item) for item in (bom, other, unread)])
+    after = gather(policy, [keep(item) for item in (bom, other, unread, revocation)])
     assert [item.bundle_sha256 for item in before.about(DIGEST, PREDICATE_BOM)] == [bom.bundle_sha256]
     assert after.about(DIGEST, PREDICATE_BOM) == ()
     assert [item.rule for item in after.rejected[DIGEST]] == ["DBOM-392"]
