@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from admission.break_glass import BreakGlass
     from admission.references.reference import ModelReference
     from dbom.canonical import Json, JsonObject
     from dbom.model import Digest
@@ -117,7 +118,8 @@ class Decision:
 
     `mode` is the strictest of those that judged anything, or why there is none. `policies` are the digests of all of
     them by name, `evidence` is the digest of all bundles that were read, `at` the clock. `reasons` are those about the
-    object as a whole; each judgement has its own.
+    object as a whole; each judgement has its own. `break_glass` is the statement by which a no is allowed, None where
+    there is none.
     """
 
     verdict: Verdict
@@ -128,6 +130,7 @@ class Decision:
     policies: tuple[tuple[str, str], ...]
     evidence: str
     at: datetime
+    break_glass: BreakGlass | None = None
 
     @property
     def all_reasons(self) -> tuple[Reason, ...]:
@@ -143,14 +146,16 @@ class Decision:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a person is told who is allowed in spite of it, in warn mode."""
+        """What a person is told who is allowed in spite of it, in warn mode or by break-glass."""
         warned = [reason for item in self.judgements if item.mode is Mode.WARN for reason in item.reasons]
         own = self.reasons if self.mode is Mode.WARN and self.verdict in NOES else ()
-        return tuple(f"dbom: {reason.verdict}: {reason}" for reason in dict.fromkeys((*own, *warned)))
+        lines = [f"dbom: {reason.verdict}: {reason}" for reason in dict.fromkeys((*own, *warned))]
+        return (self.break_glass.warning, *lines) if self.break_glass is not None else tuple(lines)
 
     def to_json(self) -> JsonObject:
         """Return the decision for JSON output and for the record."""
         judgements: list[Json] = [judgement.to_json() for judgement in self.judgements]
+        excused: JsonObject = {} if self.break_glass is None else {"breakGlass": self.break_glass.to_json()}
         return {
             "verdict": str(self.verdict),
             "allowed": self.allowed,
@@ -160,6 +165,7 @@ class Decision:
             "policies": dict(self.policies),
             "evidence": self.evidence,
             "at": self.at.isoformat().replace("+00:00", "Z"),
+            **excused,
         }
 
 

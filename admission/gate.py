@@ -5,8 +5,10 @@ The same function answers the webhook, `dbom admission review`, CI and audits.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from admission.break_glass import find_break_glass, projection_of
 from admission.decision import NOES, Decision, Judgement, Reason, Verdict, worst
 from admission.documents import Node
 from admission.judging import Judge
@@ -121,7 +123,19 @@ class _Gate:
         if asked.is_unchanged:
             return self._decided(Verdict.UNCHANGED)
         judgements = tuple(self._judged(reference) for reference in references)
-        return self._decided(worst(item.verdict for item in judgements), judgements=judgements)
+        decision = self._decided(worst(item.verdict for item in judgements), judgements=judgements)
+        return decision if decision.allowed else self._excused(decision, parts)
+
+    def _excused(self, decision: Decision, parts: Sequence[Node]) -> Decision:
+        """Return a no as it is, or as one that break-glass lets in: every policy that enforces here must take it."""
+        references = [item.reference for item in decision.judgements]
+        projection = projection_of(parts, references, namespace=self._asked.namespace)
+        enforcing = [policy for policy in self._matching.policies if policy.mode is Mode.ENFORCE]
+        found = find_break_glass(decision, projection, enforcing, self._evidence, now=self._now)
+        if found is None:
+            return decision
+        self._notes.until(found.end)
+        return replace(decision, allowed=True, break_glass=found)
 
     def _judged(self, reference: ModelReference) -> Judgement:
         proof = self._proof(reference)

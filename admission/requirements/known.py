@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from admission.requirements.ancestors import AncestorRule
 from admission.requirements.attestations import AttestationsRule
+from admission.requirements.break_glass import BreakGlassRule
 from admission.requirements.licenses import LicenseRule
 from admission.requirements.load_time_proof import LoadTimeRule
 
@@ -14,5 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["REQUIREMENTS"]
 
-REQUIREMENTS: Final[tuple[type[Requirement], ...]] = (AttestationsRule, AncestorRule, LicenseRule, LoadTimeRule)
+REQUIREMENTS: Final[tuple[type[Requirement], ...]] = (
+    AttestationsRule,
+    AncestorRule,
+    LicenseRule,
+    LoadTimeRule,
+    BreakGlassRule,
+)
 """Each requirement once. Adding one is its module and its name here."""

@@ -68,6 +68,11 @@ class Notes:
     earliest: datetime | None = None
     ancestries: dict[Digest, Ancestry] = field(default_factory=dict)
 
+    def until(self, moment: datetime) -> None:
+        """Note that the verdict holds until `moment` at most, so that a cache keeps it no longer."""
+        if self.earliest is None or moment < self.earliest:
+            self.earliest = moment
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -101,8 +106,7 @@ class Case:
 
     def until(self, moment: datetime) -> None:
         """Note that the verdict holds until `moment` at most, so that a cache keeps it no longer."""
-        if self.notes.earliest is None or moment < self.notes.earliest:
-            self.notes.earliest = moment
+        self.notes.until(moment)
 
     def placed(self, reason: Reason) -> Reason:
         """Return a reason that was found elsewhere as one about this case."""

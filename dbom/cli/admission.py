@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbom.cli.options import FormatOption, OutputOption, StoreOption, TextOrJson
-from dbom.cli.output import json_result, say, write_result
-from dbom.cli.session import current_session, current_settings
+from dbom.cli.options import OutputOption, StoreOption
+from dbom.cli.output import say, write_result
+from dbom.cli.ready import PolicyOption, ready
+from dbom.cli.reviewed import ReviewFormat, exit_code, write_review
 from dbom.errors import PathError, UsageError
 from dbom.printable import printable
 from dbom.rules.artifacts import PATH_UNREADABLE
@@ -18,50 +20,56 @@ from dbom.rules.everyday import USAGE
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from admission.evidence import Evidence
-    from admission.policy import Policy
-
 __all__ = ["manifests", "review", "serve"]
-
-PolicyOption = Annotated[
-    list[Path] | None,
-    typer.Option("--policy", metavar="FILE", help="A policy file, or a folder of them. Can be given several times."),
-]
 
 
 def review(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="YAML or JSON: objects, lists, reviews.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="YAML or JSON: objects, lists, reviews; folders of them; - is stdin."),
+    ],
     *,
     policy: PolicyOption = None,
     store: StoreOption = None,
     namespace: Annotated[
         str | None, typer.Option("--namespace", metavar="NS", help="For objects that name none; otherwise default.")
     ] = None,
-    format_: FormatOption = TextOrJson.TEXT,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show each reference, its class, and the evidence that was tried.")
+    ] = False,
+    format_: Annotated[
+        ReviewFormat, typer.Option("-f", "--format", help="How to write the result.")
+    ] = ReviewFormat.TEXT,
     output: OutputOption = None,
 ) -> None:
-    """Judge a pod or workload file as the webhook would.
+    """Judge pods, workloads and serving resources as the webhook would.
+
+    Takes what is in hand before it is deployed: files, folders, dumps of a cluster, and with - what another program
+    writes. They are judged as given: what the API server adds later (defaults, mutating webhooks) isn't seen.
 
     Exit codes: 0 verified, or no model found in it (the summary counts these apart); 1 refused, which includes what
     can't be followed; 2 not an object that can be read; 3 can't tell.
 
-    Example: dbom admission review pod.yaml --policy policy.yaml --store evidence/
+    Example: helm template chart/ | dbom admission review - --policy policy.yaml --store evidence/ -f sarif -o out.sarif
     """
     from datetime import UTC, datetime
 
-    from admission.files import read_reviews
+    from admission.files import read_given
     from admission.gate import decide
-    from dbom.cli.reviewed import exit_code, reviewed_document, reviewed_text
+    from dbom.cli.explained import explained_text
 
+    if explain and format_ is not ReviewFormat.TEXT:
+        raise UsageError(USAGE, "--explain is a text", got=f"--format {format_}")
     now = datetime.now(UTC)
-    reviews = [found for path in files for found in read_reviews(path, namespace=namespace)]
-    policies, evidence = _ready(policy, store, now)
-    results = [(found, decide(found, policies, evidence, now=now)) for found in reviews]
-    if format_ is TextOrJson.JSON:
-        json_result("admission-review", reviewed_document(results), output)
+    given = [found for path in files for found in read_given(path, namespace=namespace, stdin=sys.stdin.buffer)]
+    policies, evidence = ready(policy, store, now)
+    decisions = [decide(item.review, policies, evidence, now=now) for item in given]
+    if explain:
+        results = [(item.review, decision) for item, decision in zip(given, decisions, strict=True)]
+        write_result(explained_text(results, policies, evidence), output)
     else:
-        write_result(reviewed_text(results), output)
-    raise typer.Exit(exit_code([decision for _, decision in results]))
+        write_review(given, decisions, format_, output)
+    raise typer.Exit(exit_code(decisions))
 
 
 def serve(
@@ -98,7 +106,7 @@ def serve(
     address = parse_listen(listen)
     now = datetime.now(UTC)
     files = _certificate(tls_cert, tls_key, self_signed, now)
-    policies, evidence = _ready(policy, store, now)
+    policies, evidence = ready(policy, store, now)
     serve_webhook(policies, evidence, address=address, files=files, journal=journal)
 
 
@@ -131,28 +139,6 @@ def manifests(
         raise UsageError(USAGE, "no such mode", got=repr(mode), expected=", ".join(Mode))
     bundle = None if ca_bundle is None else _read(ca_bundle)
     write_result(render_manifests(Installation(image, namespace, Mode(mode), bundle)), output)
-
-
-def _ready(policy: list[Path] | None, store: list[str] | None, now: datetime) -> tuple[tuple[Policy, ...], Evidence]:
-    """Return the policies and the evidence that counts for them; findings about the rest are told."""
-    from admission.files import policies_at
-    from admission.syncing import load_evidence
-    from attest.stores.store import open_store
-
-    settings = current_settings(store=tuple(store or ()))
-    files = policy or ([Path(settings.policy)] if settings.policy else [])
-    if not files:
-        raise UsageError(USAGE, "no policy is given", hint="give --policy FILE; `dbom policy init` writes one")
-    policies = policies_at(files)
-    stores = [open_store(url, offline=current_session().offline) for url in settings.store]
-    if not stores:
-        say("no --store is given, so there is no evidence and nothing can be verified")
-    evidence = load_evidence(stores, policies, now)
-    uncounted = f", {len(evidence.findings)} of what is there count for no policy" if evidence.findings else ""
-    say(f"{evidence.read} bundles read{uncounted}")
-    for finding in evidence.findings:
-        say(f"  {finding.where}: {finding.message} ({finding.rule})", verbose=True)
-    return policies, evidence
 
 
 def _certificate(

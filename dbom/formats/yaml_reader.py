@@ -23,7 +23,7 @@ from dbom.rules.documents import YAML_MALFORMED
 if TYPE_CHECKING:
     from dbom.canonical import Json
 
-__all__ = ["MAX_YAML_BYTES", "MAX_YAML_NODES", "load_yaml", "load_yaml_documents"]
+__all__ = ["MAX_YAML_BYTES", "MAX_YAML_NODES", "load_yaml", "load_yaml_documents", "load_yaml_placed"]
 
 MAX_YAML_BYTES = 4 * 1024 * 1024
 """The largest YAML text that is read, in bytes."""
@@ -61,6 +61,11 @@ def load_yaml_documents(data: bytes, *, where: str, limit: int = MAX_YAML_BYTES)
 
     Raises `DocumentError` where the text is malformed, ambiguous or too large.
     """
+    return [document for document, _ in load_yaml_placed(data, where=where, limit=limit)]
+
+
+def load_yaml_placed(data: bytes, *, where: str, limit: int = MAX_YAML_BYTES) -> list[tuple[Json, int]]:
+    """Read every document as `load_yaml_documents` does, each with the line of the text that it begins in, from 1."""
     if len(data) > limit:
         raise DocumentError(
             YAML_MALFORMED, "too large", where=where, got=f"{len(data)} bytes", expected=f"at most {limit}"
@@ -76,7 +81,7 @@ def load_yaml_documents(data: bytes, *, where: str, limit: int = MAX_YAML_BYTES)
         raise DocumentError(YAML_MALFORMED, f"not YAML: {printable(str(error))}", where=where) from error
     except _RefusedError as error:
         raise DocumentError(YAML_MALFORMED, printable(str(error)), where=where) from error
-    return reader.documents
+    return list(zip(reader.documents, reader.lines, strict=True))
 
 
 class _RefusedError(ValueError):
@@ -110,12 +115,16 @@ class _Reader:
     """Builds documents from parser events, keeping its own stack so that no input can exhaust Python's."""
 
     documents: list[Json] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    _line: int = 1
     _stack: list[_Open] = field(default_factory=list)
     _anchors: dict[str, _Node] = field(default_factory=dict)
     _weight: int = 0
 
     def take(self, event: yaml.Event) -> None:
         """Take the next event of the text."""
+        if not self._stack and isinstance(event, yaml.NodeEvent) and event.start_mark is not None:
+            self._line = event.start_mark.line + 1
         if isinstance(event, yaml.DocumentStartEvent):
             self._anchors = {}
         elif isinstance(event, yaml.ScalarEvent):
@@ -152,6 +161,7 @@ class _Reader:
             self._count(node.weight, event)
         if not self._stack:
             self.documents.append(node.value)
+            self.lines.append(self._line)
             return
         if len(self._stack) + node.height > MAX_DEPTH:
             raise _RefusedError(f"nested more than {MAX_DEPTH} levels deep", event)

@@ -24,6 +24,27 @@ POLICY_TWICE = Rule(
     "Decisions and records name policies, so that two of one name can't be told apart.",
     "give each policy a name of its own in metadata.name",
 )
+POLICY_UNSIGNED = Rule(
+    "DBOM-504",
+    "policy not signed by those who may",
+    "Signers of policies are expected, and no bundle beside the policy is a policy statement by one of them over these"
+    " very bytes, with the roots and keys that they name. Whoever can change a policy can open the gate.",
+    "have it signed with `dbom policy sign FILE`, and keep FILE.dbom/ (or FILE.sigstore.json) beside it",
+)
+BUNDLE_UNPROVEN = Rule(
+    "DBOM-505",
+    "nobody vouches for a signer that a policy would trust",
+    "A policy made from a bundle trusts whoever signed that bundle. Who that is stands in the bundle itself, so it"
+    " counts only once the bundle is verified under a root or key that you have from elsewhere.",
+    "give --trusted-root (or --key) that you trust, and look at `dbom attest show BUNDLE` first",
+)
+CASE_MALFORMED = Rule(
+    "DBOM-506",
+    "malformed policy case",
+    "A case says an object or a review, policies, and what is expected of them. A key that isn't known may be an"
+    " expectation that was misspelt, so the case doesn't count as passed.",
+    "compare with docs/formats/policy.md, under cases",
+)
 OBJECT_MALFORMED = Rule(
     "DBOM-510",
     "not the object that it says it is",
@@ -154,6 +175,71 @@ LINEAGE_UNFINISHED = Rule(
     "The search for ancestors hit its budget, so there may be ancestors that nobody looked at.",
     "keep only the evidence of what is deployed in the gate's store",
 )
+SENSITIVITY_DENIED = Rule(
+    "DBOM-550",
+    "data of a level that isn't allowed",
+    "The artifact, or data that it came from, is classified in a way that the policy denies or doesn't list, or holds"
+    " sensitive data where the policy takes none.",
+    "train on other data, or change spec.sensitivity after whoever answers for the data has looked",
+)
+SENSITIVITY_UNKNOWN = Rule(
+    "DBOM-551",
+    "sensitivity unknown",
+    "No accepted BOM says how this data is classified, or whether it holds sensitive data. What nobody classified may"
+    " be anything.",
+    "have the data's owner sign a CycloneDX BOM with data[].classification (and sensitiveData)",
+)
+RESIDENCY_DENIED = Rule(
+    "DBOM-552",
+    "data in a place that isn't allowed",
+    "An accepted statement says that data which the model came from lies in a place that the policy denies or doesn't"
+    " list.",
+    "keep the data where it may lie, or change spec.residency after whoever answers for it has looked",
+)
+RESIDENCY_UNKNOWN = Rule(
+    "DBOM-553",
+    "place of the data unknown",
+    "No accepted statement says where this data lies.",
+    "sign where it lies: `dbom sign DATA --location URL@PIN --store STORE`",
+)
+ARTIFACT_DENIED = Rule(
+    "DBOM-554",
+    "denied by name or digest",
+    "The artifact, or something that it came from, is one of those that the policy denies, however far away.",
+    "make the model again without it",
+)
+FORMAT_DENIED = Rule(
+    "DBOM-555",
+    "a file format that isn't allowed",
+    "A file of the artifact is of a format that the policy doesn't list, or one that runs code when it is loaded: a "
+    "pickle, or a program.",
+    "convert the weights to safetensors, and leave code out of the artifact",
+)
+FORMAT_UNKNOWN = Rule(
+    "DBOM-556",
+    "file formats unknown",
+    "No accepted BOM tells the format of every file of the artifact, or whether a file would run as code.",
+    "generate the BOM with `dbom generate`, which tells formats by content, and sign it",
+)
+STATEMENT_TOO_OLD = Rule(
+    "DBOM-557",
+    "not signed in the time that the policy asks for",
+    "The newest accepted statement of this type was signed before the time from which the policy takes statements.",
+    "look at the artifact again and have it signed anew",
+)
+TIME_UNPROVEN = Rule(
+    "DBOM-558",
+    "can't tell when it was signed",
+    "Only a trusted time says how old a signature is, and only with a certificate that was short-lived and logged: a "
+    "signature by a bare key may be older than any time stamp on it. This machine's own time, or none, says nothing.",
+    "sign with a keyless identity and a time stamp or log entry that the authority's root vouches for",
+)
+ARTIFACT_REVOKED = Rule(
+    "DBOM-559",
+    "revoked, or made of what is revoked",
+    "Somebody whose revocations count has revoked the artifact or something that it came from.",
+    "make the model again without what was revoked; the reason says who revoked it and why",
+)
 JOURNAL_BROKEN = Rule(
     "DBOM-560",
     "the journal doesn't hold together",
@@ -178,6 +264,66 @@ MANIFEST_INPUT = Rule(
     "not usable in a manifest",
     "A value for the manifests isn't what Kubernetes takes there, or would weaken what is installed.",
     "give the image by digest (IMAGE@sha256:…) and names as Kubernetes writes them",
+)
+REVOCATIONS_UNKNOWN = Rule(
+    "DBOM-571",
+    "can't tell what is revoked",
+    "The policy asks for revocations, and the signed head that says which there are is missing, expired, older than "
+    "one seen before, or lists what isn't there.",
+    "fetch the revoker's newest head into the gate's store (`dbom attest revocations publish` makes one)",
+)
+PROVENANCE_DENIED = Rule(
+    "DBOM-572",
+    "made in a way that isn't allowed",
+    "There is accepted provenance, and none of it names the builder, source, ref and build type that the policy asks "
+    "for.",
+    "build with the builder and from the source that spec.provenance names, or change it",
+)
+PROVENANCE_UNKNOWN = Rule(
+    "DBOM-573",
+    "can't tell how it was made",
+    "There is no accepted provenance about the artifact, or it doesn't say what the policy asks about.",
+    "record the run with `dbom run`, or attest it in CI, and put the statement into the store",
+)
+LINEAGE_DEPTH = Rule(
+    "DBOM-574",
+    "lineage too deep or not deep enough",
+    "The chain of ancestors that accepted statements tell is longer than the policy allows, or shorter than it asks "
+    "for.",
+    "`dbom lineage ancestors` shows the chain; sign what is missing, or change spec.lineage",
+)
+EDGE_UNVERIFIED = Rule(
+    "DBOM-575",
+    "a claim about origins that nobody accepted made",
+    "The policy wants every word on what the artifact came from to be verified, and something about it or an ancestor"
+    " is only claimed.",
+    "`dbom lineage why` shows who claims it; have an accepted authority sign, or take it out of the store",
+)
+EDGE_BY_OTHERS = Rule(
+    "DBOM-576",
+    "an origin that no builder vouches for",
+    "The policy names builders whose word on origins counts, and this hop of the lineage was said by somebody else "
+    "alone.",
+    "record the run where that builder signs, or add the signer to spec.lineage.builders",
+)
+RULE_DENIED = Rule(
+    "DBOM-577",
+    "a rule of the policy says no",
+    "A CEL expression of the policy was evaluated over the evidence, and gave false.",
+    "the rule's own message says what it wants; docs/formats/policy-rules.md says what it sees",
+)
+RULE_UNDECIDED = Rule(
+    "DBOM-578",
+    "a rule of the policy can't tell",
+    "A CEL expression of the policy asked for something that isn't there, gave something other than true or false, or"
+    " went on for too long.",
+    "ask has(…) before a field that may be missing; docs/formats/policy-rules.md says what there is",
+)
+RULE_UNUSABLE = Rule(
+    "DBOM-579",
+    "a rule that can't be used",
+    "A CEL expression doesn't compile, isn't true or false, might cost too much, or there is no engine to evaluate it.",
+    "install dbom[admission]; docs/formats/policy-rules.md says what a rule may use",
 )
 EVIDENCE_STALE = Rule(
     "DBOM-580",
@@ -220,4 +366,18 @@ PROOF_NOT_TAKEN = Rule(
     "a policy that takes no load-time proof",
     "The bytes on the volume would be proven when the pod starts, and this policy doesn't say that it accepts that.",
     "set spec.loadTimeProof in the policy, naming the images whose word counts",
+)
+BREAK_GLASS_MALFORMED = Rule(
+    "DBOM-588",
+    "malformed break-glass statement",
+    "A break-glass statement names its projection, the findings that it waives, why, from when and until when. One that"
+    " says more or less than that isn't understood, so it lets nothing in.",
+    "make it with `dbom admission break-glass`; docs/formats/break-glass.md has the form",
+)
+BREAK_GLASS_IMPOSSIBLE = Rule(
+    "DBOM-589",
+    "nothing that can be waived",
+    "A break-glass statement is about an object that the gate refuses for findings that can be waived, and whose"
+    " containers name their images by digest: else another image could start in its place.",
+    "name every image by digest; `dbom admission review FILE` shows the findings",
 )

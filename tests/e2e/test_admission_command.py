@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -168,3 +170,111 @@ def test_a_policy_for_a_named_identity_holds_its_root(capsys: pytest.CaptureFixt
 def test_manifests_are_yaml_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["admission", "manifests", "--image", "registry.example.com/dbom@sha256:" + "a" * 64]) == 0
     assert len(list(yaml.safe_load_all(capsys.readouterr().out))) == 8
+
+
+OPAQUE = PODS["opaque.yaml"]
+
+
+@pytest.mark.usefixtures("site")
+def test_the_same_verdict_from_file_folder_and_standard_input(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / "folder" / "inner").mkdir(parents=True)
+    (site / "folder" / "inner" / "pod.yaml").write_text(OPAQUE)
+    (site / "folder" / "README.md").write_text("not read")
+    shown: list[object] = []
+    for source in ("opaque.yaml", "folder", "-"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(OPAQUE.encode())))
+        capsys.readouterr()
+        assert run(["admission", "review", source, "--policy", "policy.yaml", "-f", "json"]) == 1
+        (found,) = json.loads(capsys.readouterr().out)["objects"]
+        shown.append({key: value for key, value in found.items() if key not in ("where", "at")})
+    assert shown[0] == shown[1] == shown[2]
+
+
+@pytest.mark.usefixtures("site")
+def test_sarif_names_rule_file_line_and_path(capsys: pytest.CaptureFixture[str], site: Path) -> None:
+    (site / "two.yaml").write_text(PODS["nothing.yaml"] + "---\n# a comment\n" + OPAQUE)
+    capsys.readouterr()
+    assert run(["admission", "review", "two.yaml", "--policy", "policy.yaml", "-f", "sarif"]) == 1
+    log = json.loads(capsys.readouterr().out)
+    (ran,) = log["runs"]
+    (result,) = ran["results"]
+    assert (log["version"], result["ruleId"], result["level"]) == ("2.1.0", "DBOM-521", "error")
+    assert ran["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "DBOM-521"
+    (place,) = result["locations"]
+    assert place["physicalLocation"] == {"artifactLocation": {"uri": "two.yaml"}, "region": {"startLine": 7}}
+    assert "spec.containers[0].args[0]" in place["logicalLocations"][0]["fullyQualifiedName"]
+
+
+@pytest.mark.usefixtures("site")
+def test_junit_has_a_case_for_each_object_and_fails_what_is_no_yes(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    files = ["nothing.yaml", "opaque.yaml", "widget.yaml"]
+    assert run(["admission", "review", *files, "--policy", "policy.yaml", "-f", "junit"]) == 1
+    (suite,) = ET.fromstring(capsys.readouterr().out)  # noqa: S314  our own output
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
+    assert [case.find("failure") is None for case in suite] == [True, False, False]
+
+
+@pytest.mark.usefixtures("site")
+def test_annotations_of_github_are_escaped(capsys: pytest.CaptureFixture[str], site: Path) -> None:
+    (site / "a,b.yaml").write_text(OPAQUE.replace("[/m]", '["/m%\\n::error::x"]'))
+    capsys.readouterr()
+    assert run(["admission", "review", "a,b.yaml", "--policy", "policy.yaml", "-f", "github"]) == 1
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("::error file=a%2Cb.yaml,line=1,title=DBOM-5")
+    assert "%25" in first
+    assert last == "::notice title=dbom::1 reviewed, 0 without a finding"
+
+
+@pytest.mark.usefixtures("site")
+def test_explain_shows_class_policies_and_what_a_file_cant_show(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run(["admission", "review", "opaque.yaml", "--policy", "policy.yaml", "--explain"]) == 1
+    shown = capsys.readouterr().out
+    for expected in ("class    unpinned", "models (enforce)", "evidence for models: none", "mutating webhooks"):
+        assert expected in shown
+    assert run(["admission", "review", "opaque.yaml", "--policy", "policy.yaml", "--explain", "-f", "json"]) == 2
+
+
+def _refused_for_now(site: Path) -> None:
+    image = "vllm/vllm-openai@sha256:" + "a" * 64
+    (site / "pod.yaml").write_text(OPAQUE.replace("vllm/vllm", image).replace("[/m]", "[--model, org/m]"))
+    text = (site / "policy.yaml").read_text()
+    (site / "policy.yaml").write_text(text + "  breakGlass:\n    authorities: [signer]\n    longest: 2h\n")
+
+
+@pytest.mark.parametrize(("lasting", "denied"), [("1h", 0), ("3h", 1)])
+def test_break_glass_lets_in_for_as_long_as_the_policy_allows(
+    site: Path, capsys: pytest.CaptureFixture[str], lasting: str, denied: int
+) -> None:
+    _refused_for_now(site)
+    gate = ["--policy", "policy.yaml", "--store", "store"]
+    assert run(["admission", "break-glass", "pod.yaml", *gate, "--local", "--reason", "INC-1", "--for", lasting]) == 0
+    capsys.readouterr()
+    assert run(["admission", "review", "pod.yaml", *gate]) == 1
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[-1] == f"1 reviewed: 1 refused; {denied} would be denied"
+    assert ("not verified: INC-1" in shown) is (denied == 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (["nothing.yaml"], "DBOM-589"),
+        (["opaque.yaml"], "DBOM-589"),
+        (["broken.yaml"], "DBOM-589"),
+        (["pod.yaml", "--for", "always"], "DBOM-901"),
+        (["pod.yaml", "--reason", " "], "DBOM-901"),
+    ],
+)
+def test_break_glass_is_refused_where_it_means_nothing(
+    site: Path, capsys: pytest.CaptureFixture[str], change: list[str], rule: str
+) -> None:
+    _refused_for_now(site)
+    capsys.readouterr()
+    gate = ["--policy", "policy.yaml", "--store", "store", "--local", "--reason", "x"]
+    assert run(["admission", "break-glass", *gate, *change]) == 2
+    assert rule in capsys.readouterr().err
+    assert list((site / "store").iterdir()) == []

@@ -1,0 +1,48 @@
+"""What a review is judged by: the policies and the evidence that flags and settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbom.cli.output import say
+from dbom.cli.session import current_session, current_settings
+from dbom.errors import UsageError
+from dbom.rules.everyday import USAGE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from admission.evidence import Evidence
+    from admission.policy import Policy
+
+__all__ = ["PolicyOption", "ready"]
+
+PolicyOption = Annotated[
+    list[Path] | None,
+    typer.Option("--policy", metavar="FILE", help="A policy file, or a folder of them. Can be given several times."),
+]
+
+
+def ready(policy: list[Path] | None, store: list[str] | None, now: datetime) -> tuple[tuple[Policy, ...], Evidence]:
+    """Return the policies and the evidence that counts for them; findings about the rest are told."""
+    from admission.files import policies_at
+    from admission.syncing import load_evidence
+    from attest.stores.store import open_store
+
+    settings = current_settings(store=tuple(store or ()))
+    files = policy or ([Path(settings.policy)] if settings.policy else [])
+    if not files:
+        raise UsageError(USAGE, "no policy is given", hint="give --policy FILE; `dbom policy init` writes one")
+    policies = policies_at(files)
+    stores = [open_store(url, offline=current_session().offline) for url in settings.store]
+    if not stores:
+        say("no --store is given, so there is no evidence and nothing can be verified")
+    evidence = load_evidence(stores, policies, now)
+    uncounted = f", {len(evidence.findings)} of what is there count for no policy" if evidence.findings else ""
+    say(f"{evidence.read} bundles read{uncounted}")
+    for finding in evidence.findings:
+        say(f"  {finding.where}: {finding.message} ({finding.rule})", verbose=True)
+    return policies, evidence
