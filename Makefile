@@ -98,6 +98,7 @@ lock: | $(BIN)/python
 	@$(UV) $(LOCK) requirements/tools.in -o requirements/tools.txt
 	@$(UV) $(LOCK) requirements/peers.in -o requirements/peers.txt
 	@$(UV) $(LOCK) --no-deps requirements/models.in -o requirements/models.txt
+	@$(UV) $(LOCK) --no-deps requirements/parsers.in -o requirements/parsers.txt
 
 clean:
 	@rm -rf $(VENV) .tools dist build .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -249,9 +249,12 @@ def _takes(word: Word) -> tuple[bool, bool]:
         return True, False
     if stem in _SWITCHES or stem.removeprefix("no-") in _SWITCHES:
         return False, False
-    known = [flag for flag in (*_VALUED, *_LISTS, *_SWITCHES) if flag.startswith(stem)]
+    known = [flag for flag in (*_VALUED, *_LISTS, *_SWITCHES, *_ALL) if flag.startswith(stem)]
+    lists = (*_LISTS, *LIST_FLAGS)
+    switches = (*_SWITCHES, *CODE_FLAGS)
     # A beginning that several flags have stops vLLM; whatever follows it is then no name that is loaded.
-    return bool(known) and all(flag in _VALUED for flag in known), bool(known) and all(flag in _LISTS for flag in known)
+    takes_many = bool(known) and all(flag in lists for flag in known)
+    return bool(known) and not takes_many and all(flag not in switches for flag in known), takes_many
 
 
 def _written(word: Word) -> str:

@@ -86,6 +86,9 @@ GO_PEERS = (
 PYTHON_PEERS = HERE.parent.parent / "requirements" / "peers.txt"
 """The peers from the Python index, hashed. They get an environment of their own, `python/` in the cache folder."""
 
+PARSERS = HERE.parent.parent / "requirements" / "parsers.txt"
+"""vLLM and LMDeploy without what they compute with, hashed, for `parse-words` (parsers/parse.py)."""
+
 NPM_PEERS = {
     "node_modules/.bin/azurite": ("azurite@3.37.0",),
     "node_modules/sigstore/package.json": ("sigstore@5.0.1", "@sigstore/verify@4.1.3"),
@@ -162,6 +165,28 @@ def build_python(folder: Path) -> str:
     return f"installed in {time.monotonic() - started:.0f} s ({environment})"
 
 
+def build_parsers(folder: Path) -> str:
+    """Put the programs whose argument parsers are asked into an environment of their own; return what was done."""
+    environment, stamp, program = folder / "parsers", folder / "parsers.pinned", folder / "parse-words"
+    script = HERE / "parsers" / "parse.py"
+    pins = hashlib.sha256(PARSERS.read_bytes() + script.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == pins and program.exists():
+        return f"there ({program})"
+    started = time.monotonic()
+    uv = shutil.which("uv") or str(HERE.parent.parent / ".tools" / "bin" / "uv")
+    subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], check=True)
+    python = environment / "bin" / "python"
+    install = [uv, "pip", "install", "--quiet", "--no-deps", "--link-mode", "copy", "--python", str(python)]
+    subprocess.run([*install, "--require-hashes", "-r", str(PARSERS)], check=True)
+    for package in ("vllm", "lmdeploy"):
+        for library in environment.glob(f"lib/python*/site-packages/{package}/**/*.so*"):
+            library.unlink()  # what they compute with, hundreds of megabytes that no parser needs
+    program.write_text(f"#!{python}\n" + script.read_text())
+    program.chmod(0o755)
+    stamp.write_text(pins)
+    return f"installed in {time.monotonic() - started:.0f} s ({program})"
+
+
 def build_npm(folder: Path) -> str:
     """Put the npm peers into the cache folder, where npm is there; return what was done."""
     packages = [package for several in NPM_PEERS.values() for package in several]
@@ -200,6 +225,7 @@ def main(names: list[str]) -> int:
     if names:
         return 0
     sys.stdout.write(f"dvc, model_signing: {build_python(folder)}\n")
+    sys.stdout.write(f"parse-words: {build_parsers(folder)}\n")
     sys.stdout.write(f"azurite, sigstore: {build_npm(folder)}\n")
     return 1 if missing else 0
 

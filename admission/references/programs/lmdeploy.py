@@ -110,7 +110,9 @@ def _read(words: Sequence[Word]) -> tuple[dict[str, list[Word]], list[Word]]:
     takes: list[str] = []
     is_list = False
     for number, word in enumerate(words):
-        if is_flag(word) and word.value != "--":
+        if word.value == "--":
+            return given, [*positionals, *words[number + 1 :]]
+        if is_flag(word):
             text = word.text if isinstance(word.value, Unknown) else word.value
             stem, equals, value = text.lstrip("-").partition("=")
             names = _meant(stem)
@@ -126,9 +128,6 @@ def _read(words: Sequence[Word]) -> tuple[dict[str, list[Word]], list[Word]]:
             for name in takes:
                 given.setdefault(name, []).append(word)
             takes = takes if is_list else []
-        elif word.value == "--":
-            positionals += words[number + 1 :]
-            break
         else:
             positionals.append(word)
     return given, positionals

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import flag_references
-from admission.references.flags import is_flag, positionals
+from admission.references.flags import CONFIG, ROLES, is_flag, positionals, read_flags
 from admission.references.generic import generic_references, script_references
 from admission.references.hub import openings
 from admission.references.program import Program
@@ -33,6 +33,7 @@ __all__ = ["PROGRAM"]
 _IMAGE: Final = re.compile(r".*vllm.*|llm-d(?:-(?:cuda|xpu|hpu|cpu|rocm|aws))?")
 _ENTRY_POINTS: Final = "vllm.entrypoints"
 _MODULE_FLAG: Final = re.compile(r"^-[A-Za-z]*m(?=vllm)")
+_MODEL_FLAGS: Final = tuple(flag for flag, role in ROLES.items() if role is Role.MODEL and flag != "hf-config-path")
 _CLIENTS: Final = frozenset({"chat", "complete", "collect-env", "download-kernels"})
 _WITHOUT_POSITIONAL: Final = frozenset({"run-batch", "bench", "preload"})
 _SUBCOMMANDS: Final = frozenset({*_CLIENTS, *_WITHOUT_POSITIONAL, "serve", "launch", "snapshot"})
@@ -63,12 +64,13 @@ def _loads(container: Container) -> list[ModelReference]:
     if start is not None and start.subcommand == "bench" and _measures(start) in _BENCHES_A_SERVER:
         return _for_a_client(container)
     found = script_references(container, always=True)
-    found += [_named(container, item) for item in flag_references(container, _positionals(start), is_vllm=True)]
+    model = _positionals(start)
+    found += [_named(container, item) for item in flag_references(container, model, is_vllm=True)]
     found += _untold(container, {reference.path for reference in found})
     if start is None or start.is_wrapped:
         known = {reference.path for reference in found}
         found += [item for item in generic_references(container) if item.path not in known]
-    if not container.is_completed and not any(reference.role is Role.MODEL for reference in found):
+    if not (model or container.is_completed or _tells(container, start, found)):
         because = "vLLM is told no model here, and would choose one itself or take it from where nobody sees"
         path = container.node.get("image").path
         found.append(ModelReference(Role.MODEL, container.image, path, Target.opaque(because)))
@@ -132,6 +134,20 @@ def _named(container: Container, reference: ModelReference) -> ModelReference:
         return reference
     target = container.reference(Role.MODEL, match["repository"], reference.path).target
     return replace(reference, target=target)
+
+
+def _tells(container: Container, start: _Start | None, found: list[ModelReference]) -> bool:
+    """Return whether a model is named other than by its position, or untold at a place that is found already."""
+    words = container.words if start is None else start.words
+    if any(given.flag in (CONFIG, *_MODEL_FLAGS) for given in read_flags(words, abbreviated=True)):
+        return True
+    hides = any(isinstance(word.value, Unknown) and _could_be_flag(word) for word in container.words)
+    is_by_variable = any(item.role is Role.MODEL and item.path.startswith(_env(container)) for item in found)
+    return bool(container.scripts) or hides or is_by_variable
+
+
+def _env(container: Container) -> str:
+    return container.node.get("env").path
 
 
 def _measures(start: _Start) -> str | Unknown:
