@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import itertools
 import re
-import shlex
 from typing import TYPE_CHECKING, Final
 
-from admission.references.generic import script_references
 from admission.references.program import Program, Resource
 from admission.references.reference import ModelReference, Role, Target
 from admission.references.words import basename
@@ -56,7 +54,6 @@ _NAMED: Final = re.compile(r"""\\?["'](?:name|model)\\?["']\s*:\s*\\?["'](?P<nam
 _COMMAND: Final = re.compile(
     r"(?:^|[\s;&|(/`])ollama\s+(?P<command>serve|start|run|pull|create)\b(?P<rest>[^;&|\n)`]*)"
 )
-_SHELL_VARIABLE: Final = re.compile(r"\$(?:\{(?P<braced>\w+)\}|(?P<bare>\w+))", re.ASCII)
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[\w.-]*\w)?(?::\d+)?", re.ASCII)
 _PART: Final = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 _HUBS: Final = ("hf.co", "huggingface.co")
@@ -83,26 +80,32 @@ def _starts(container: Container) -> bool:
     return (
         _is_image(container)
         or _command(container)[0] in _LOADING
-        or any(_COMMAND.search(text) or _PULL in text or _CREATE in text for text in texts)
+        or any(_speaks_of(text) for text in texts)
         or any(_PULL in str(word.value) or _CREATE in str(word.value) for word in container.words)
     )
+
+
+def _speaks_of(text: str) -> bool:
+    return _COMMAND.search(text) is not None or _PULL in text or _CREATE in text
 
 
 def _loads(container: Container) -> list[ModelReference]:
     command, rest, word = _command(container)
     found = _asked(container)
-    for script in container.scripts:
-        found += _script(container, script.text, script.path)
+    found += [
+        container.opaque(Role.MODEL, script.text, script.path, "a script can't be followed")
+        for script in container.scripts
+        if _is_image(container) or _speaks_of(script.text)
+    ]
     if command in _SERVE and word is not None:
         found.append(_server(container, word.path))
-    elif command in _NAMING:
-        found += _from_words(container, rest)
+    elif command in _NAMING and word is not None:
+        found.append(_from_words(container, rest, word))
     elif command == "create" and word is not None:
         found.append(_created(container, rest, word))
     if not found and not command and _is_image(container):
         # Without a command, or with one that can't be followed, the image serves.
-        scripts = script_references(container, always=True)
-        found += scripts or [_server(container, container.node.get("image").path)]
+        found.append(_server(container, container.node.get("image").path))
     return found
 
 
@@ -117,8 +120,11 @@ def _server(container: Container, path: str) -> ModelReference:
     return container.opaque(Role.MODEL, "ollama serve", path, because)
 
 
-def _from_words(container: Container, words: Sequence[Word]) -> list[ModelReference]:
-    """Return the model that `run` or `pull` names: the first word that is no flag and no flag's value."""
+def _from_words(container: Container, words: Sequence[Word], command: Word) -> ModelReference:
+    """Return the model that `run` or `pull` names: the first word that is no flag and no flag's value.
+
+    Without one, the name comes from elsewhere (`… | xargs ollama pull`).
+    """
     takes_one = False
     for word in words:
         text = word.text if isinstance(word.value, Unknown) else word.value
@@ -127,54 +133,14 @@ def _from_words(container: Container, words: Sequence[Word]) -> list[ModelRefere
         elif takes_one:
             takes_one = False
         else:
-            return [_model(container, word.value, word.text, word.path)]
-    return []
+            return _model(container, word.value, word.text, word.path)
+    return container.opaque(Role.MODEL, command.text, command.path, "the name of what is pulled can't be told")
 
 
 def _created(container: Container, words: Sequence[Word], command: Word) -> ModelReference:
     because = "what it is made from is written in a file"
     file = next((after for flag, after in itertools.pairwise(words) if flag.value in ("-f", "--file")), command)
     return container.opaque(Role.MODEL, file.text, file.path, because)
-
-
-def _script(container: Container, text: str, path: str) -> list[ModelReference]:
-    """Return what the commands of Ollama in a shell script load, as far as each is plain."""
-    found: list[ModelReference] = []
-    for match in _COMMAND.finditer(text):
-        if match["command"] in _SERVE:
-            found.append(_server(container, path))
-        elif match["command"] == "create":
-            found.append(container.opaque(Role.MODEL, text, path, "what it is made from is written in a file"))
-        else:
-            found.append(_plain(container, match["rest"], path))
-    if _PULL in text or _CREATE in text:
-        found += _named(container, text, path)
-    return found
-
-
-def _plain(container: Container, rest: str, path: str) -> ModelReference:
-    try:
-        words = shlex.split(rest)
-    except ValueError:
-        words = []
-    takes_one = False
-    for word in words:
-        if word.startswith("-"):
-            takes_one = word in _VALUED
-        elif takes_one:
-            takes_one = False
-        else:
-            return _model(container, _expanded(container, word), word, path)
-    return container.opaque(Role.MODEL, rest, path, "a script can't be followed")
-
-
-def _expanded(container: Container, word: str) -> str | Unknown:
-    match = _SHELL_VARIABLE.fullmatch(word)
-    if match is None:
-        return word
-    name = match["braced"] or match["bare"]
-    value = container.environment.value(name)
-    return Unknown(f"${name} is not defined in the container") if value is None else value
 
 
 def _asked(container: Container) -> list[ModelReference]:
@@ -190,10 +156,7 @@ def _asked(container: Container) -> list[ModelReference]:
 
 
 def _named(container: Container, text: str, path: str) -> list[ModelReference]:
-    names = [match["name"] for match in _NAMED.finditer(text)]
-    if not names:
-        return [container.opaque(Role.MODEL, text, path, "the name of what is pulled can't be told")]
-    return [_model(container, _expanded(container, name), name, path) for name in names]
+    return [_model(container, match["name"], text, path) for match in _NAMED.finditer(text)]
 
 
 def _model(container: Container, value: str | Unknown, text: str, path: str) -> ModelReference:

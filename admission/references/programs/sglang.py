@@ -24,6 +24,7 @@ from admission.references.programs._options import (
     Given,
     flag_names,
     given_options,
+    is_option,
     is_set,
     last_of,
     told_nothing,
@@ -148,11 +149,15 @@ def _meant(written: str) -> str:
 
 
 def _first_word(container: Container, words: Sequence[Word]) -> list[Given]:
-    """Return the model that `sglang serve` is given without a flag: its first word."""
-    is_serve = any(basename(word) in ("serve", "generate") for word in container.words)
-    if not is_serve or not words or words[0].text.startswith("-"):
+    """Return the model that `sglang serve` is given without a flag: its first word, `--model-type KIND` taken out."""
+    if not any(basename(word) == "serve" for word in container.words):
         return []
-    return [Given("model-path", words[0].value, words[0].text, words[0].path)]
+    rest = list(words)
+    while rest and rest[0].text.startswith("--model-type"):
+        rest = rest[1:] if "=" in rest[0].text else rest[2:]
+    if not rest or is_option(rest[0]):
+        return []
+    return [Given("model-path", rest[0].value, rest[0].text, rest[0].path)]
 
 
 def _from_server(container: Container, given: list[Given]) -> list[ModelReference]:
