@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
+    from concurrent.futures import Executor, Future
 
 __all__ = ["MAX_THREADS", "open_executor", "spread", "worker_count"]
 
@@ -25,6 +25,8 @@ def worker_count(jobs: int) -> int:
 
 def open_executor(jobs: int = 0) -> Executor:
     """Return an executor of `jobs` threads (0: one for each core). Hashing releases the GIL, so threads are enough."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  who needs no threads doesn't wait for it
+
     return ThreadPoolExecutor(worker_count(jobs), thread_name_prefix="dbom")
 
 
@@ -49,4 +51,6 @@ def spread(
 
 
 def _landed(flying: dict[Future[_Result], _Piece]) -> list[tuple[_Piece, _Result]]:
+    from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415  as above
+
     return [(flying.pop(future), future.result()) for future in wait(flying, return_when=FIRST_COMPLETED).done]

@@ -264,9 +264,10 @@ def _read(
     descriptor = open_listed(path)
     try:
         # A file of one chunk is checked once, behind the read.
-        if listed.size >= CHUNK:
+        size = listed.size
+        if size >= CHUNK:
             demand_same(path, listed, descriptor)
-        for read in _whole(descriptor, listed.size) or _chunks(descriptor, path, listed):
+        for read in _whole(descriptor, size) or _chunks(descriptor, path, listed):
             if stop is not None and stop.is_set():
                 raise CancelledError(CANCELLED, "reading was stopped", where=printable(path))
             if see is not None:

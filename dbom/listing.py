@@ -42,6 +42,10 @@ class Listing:
         path = self.paths[place]
         return LocalItem(path, self.elsewhere.get(place) or (self.root.rstrip("/") + "/" + path), self.states[place])
 
+    def sizes(self) -> list[int]:
+        """Return the size of each file in bytes, without making its item."""
+        return [state.size for state in self.states]
+
     def __iter__(self) -> Iterator[LocalItem]:
         return map(self.__getitem__, range(len(self)))
 

@@ -10,6 +10,7 @@ from dbom.errors import CancelledError
 from dbom.executors import open_executor, spread, worker_count
 from dbom.forked import Crew, can_fork
 from dbom.hashing import digest_item, hash_item
+from dbom.listing import Listing
 from dbom.model import Entry
 from dbom.rules.everyday import CANCELLED
 
@@ -48,7 +49,7 @@ def digest_files(
     are read by as many forked processes where this process may be forked. What is held beside the entries is a buffer
     a worker. Raises as `hash_file` does; the first failure ends it.
     """
-    sizes = [item.size for item in items]
+    sizes = items.sizes() if isinstance(items, Listing) else [item.size for item in items]
     if progress is not None:
         progress.expect(sum(sizes))
     reader = _Reader(items, progress, onlooker, blake3=blake3)
@@ -118,31 +119,29 @@ class _Reader:
         if line.is_set():
             raise CancelledError(CANCELLED, "reading was stopped")
         alone, digests = line if len(places) == 1 else None, []
-        for place in places:
-            item = self.items[place]
+        batch = [self.items[place] for place in places]
+        for item in batch:
             digests += digest_item(item, progress=alone, stop=alone, blake3=self.blake3, onlooker=self.onlooker)
-        seen = b"" if self.onlooker is None else self.onlooker.told(self._paths(places))
+        seen = b"" if self.onlooker is None else self.onlooker.told([item.path for item in batch])
         return bytes.fromhex("".join(digests)) + seen
 
     def heard(self, places: Sequence[int], told: bytes) -> list[Entry]:
         """Take in, in the parent, what a child told of a batch."""
         width = 2 * _SHA256 if self.blake3 else _SHA256
         digests, seen = told[: len(places) * width].hex(), told[len(places) * width :]
+        batch = [self.items[place] for place in places]
         if self.onlooker is not None:
-            self.onlooker.hear(self._paths(places), seen)
+            self.onlooker.hear([item.path for item in batch], seen)
         entries = []
-        for number, place in enumerate(places):
+        for number, item in enumerate(batch):
             start = 2 * width * number
-            item, end = self.items[place], start + 2 * _SHA256
+            end = start + 2 * _SHA256
             entries.append(
                 Entry(item.path, item.size, digests[start:end], blake3=digests[end : end + 2 * (width - _SHA256)])
             )
         if self.progress is not None and len(places) > 1:
             self.progress.advance(sum(entry.size for entry in entries))
         return entries
-
-    def _paths(self, places: Sequence[int]) -> list[str]:
-        return [self.items[place].path for place in places]
 
 
 def _by_children(reader: _Reader, sizes: Sequence[int], workers: int) -> list[Entry] | None:

@@ -18,7 +18,7 @@ import pytest
 
 REPOSITORY = str(Path(__file__).parents[2])
 PROGRAM = """
-import atexit, json, os, signal, sys, threading
+import atexit, concurrent.futures.thread, json, os, signal, sys, threading
 from functools import partial
 from dbom.errors import DbomError
 from dbom.formats.glances import Glances
