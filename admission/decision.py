@@ -78,7 +78,8 @@ class Reason:
 class Judgement:
     """What was found of one reference; `digest` is the artifact that its place is bound to, None where unknown.
 
-    `mode` is what a no means here: the strictest of the policies that judge it, or why there is none.
+    `mode` is what a no means here: the strictest of the policies that judge it, or why there is none. `proven_by` is
+    the JSON path of the init container that proves the digest when the pod starts, empty where none does.
     """
 
     reference: ModelReference
@@ -86,6 +87,7 @@ class Judgement:
     digest: Digest | None = None
     reasons: tuple[Reason, ...] = ()
     mode: Mode | Unknown = _NO_POLICY
+    proven_by: str = ""
 
     @property
     def denies(self) -> bool:
@@ -108,6 +110,8 @@ class Judgement:
             document["because"] = printable(target.because)
         if self.digest is not None:
             document["digest"] = str(self.digest)
+        if self.proven_by:
+            document["provenBy"] = self.proven_by
         document["reasons"] = [reason.to_json() for reason in self.reasons]
         return document
 
@@ -119,7 +123,8 @@ class Decision:
     `mode` is the strictest of those that judged anything, or why there is none. `policies` are the digests of all of
     them by name, `evidence` is the digest of all bundles that were read, `at` the clock. `reasons` are those about the
     object as a whole; each judgement has its own. `break_glass` is the statement by which a no is allowed, None where
-    there is none.
+    there is none. `synced_at` is when the evidence was read, None where nobody says; `until` the earliest moment at
+    which the answer could be another one though nothing but the clock changes, None where it can't.
     """
 
     verdict: Verdict
@@ -131,6 +136,8 @@ class Decision:
     evidence: str
     at: datetime
     break_glass: BreakGlass | None = None
+    synced_at: datetime | None = None
+    until: datetime | None = None
 
     @property
     def all_reasons(self) -> tuple[Reason, ...]:
@@ -164,9 +171,14 @@ class Decision:
             "reasons": [reason.to_json() for reason in self.reasons],
             "policies": dict(self.policies),
             "evidence": self.evidence,
-            "at": self.at.isoformat().replace("+00:00", "Z"),
+            "evidenceReadAt": None if self.synced_at is None else _instant(self.synced_at),
+            "at": _instant(self.at),
             **excused,
         }
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

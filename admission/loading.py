@@ -42,17 +42,22 @@ def load_for_pod(
         return demand_bytes(path, expected, jobs=jobs, progress=progress)
     with staged(path) as beside:
         copy_artifact(source, beside, progress=progress, offline=offline)
-        return demand_bytes(beside, expected, jobs=jobs, progress=progress)
+        return demand_bytes(beside, expected, jobs=jobs, progress=progress, where=f"{path}, copied from {source}")
 
 
-def demand_bytes(path: Path, expected: Digest, *, jobs: int = 0, progress: Progress | None = None) -> Fingerprint:
-    """Return the fingerprint of all that lies at `path`, nothing left out. Raises `MismatchError` for other bytes."""
+def demand_bytes(
+    path: Path, expected: Digest, *, jobs: int = 0, progress: Progress | None = None, where: str = ""
+) -> Fingerprint:
+    """Return the fingerprint of all that lies at `path`, nothing left out.
+
+    Raises `MismatchError` for other bytes, which says `where` in place of the path.
+    """
     found = fingerprint_path(path, ignores=(), jobs=jobs, progress=progress)
     if found.digest != expected:
         raise MismatchError(
             OTHER_BYTES_FOR_POD,
             "these are not the bytes that were named",
-            where=printable(str(path)),
+            where=printable(where or str(path)),
             got=str(found.digest),
             expected=str(expected),
         )

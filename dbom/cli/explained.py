@@ -53,7 +53,8 @@ def _judgement(judgement: Judgement, policies: Sequence[Policy], evidence: Evide
     if place:
         yield f"    place    {printable(place)}"
     if judgement.digest is not None:
-        yield f"    artifact {judgement.digest}"
+        proven = f", proven by {judgement.proven_by}" if judgement.proven_by else ""
+        yield f"    artifact {judgement.digest}{proven}"
     for policy in policies:
         yield from _tried(policy, judgement, evidence)
     mode = "no policy" if isinstance(judgement.mode, Unknown) else judgement.mode

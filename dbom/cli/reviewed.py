@@ -125,7 +125,8 @@ def _code(decision: Decision) -> int:
 def _judgement(judgement: Judgement) -> list[str]:
     reference = judgement.reference
     known = f" is {judgement.digest}" if judgement.digest is not None else ""
-    head = f"    {judgement.verdict}: {reference.role} {printable(reference.text)} ({reference.pinning}){known}"
+    how = f"proven by {judgement.proven_by}" if judgement.proven_by else str(reference.pinning)
+    head = f"    {judgement.verdict}: {reference.role} {printable(reference.text)} ({how}){known}"
     return [head, f"        at {reference.path}", *(f"        {reason}" for reason in judgement.reasons)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -52,3 +53,31 @@ def test_the_example_and_the_demo_are_one_story() -> None:
     folder = EXAMPLES / "01-from-bytes-to-a-refused-pod"
     assert (folder / "train.py").read_bytes() == (HOME / "dbom" / "demo" / "train.py").read_bytes()
     assert PLACE in (folder / "pod.yaml").read_text()
+
+
+def test_a_dataset_two_hops_up(tmp_path: Path) -> None:
+    done = _run("02-a-dataset-two-hops-up", tmp_path / "work", tmp_path / "programs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    refused = next(step for step in done.stdout.split("\n== ") if step.startswith("the pod that would load it"))
+    assert "got CC-BY-NC-4.0" in refused
+    assert "[model model <- dataset clean (trained on) <- dataset scraped (derived from)]" in refused
+    (result,) = json.loads((tmp_path / "work" / "review.sarif").read_text())["runs"][0]["results"]
+    assert result["ruleId"] == "DBOM-540"
+
+
+def test_a_load_time_proof(tmp_path: Path) -> None:
+    done = _run("03-load-time-proof", tmp_path / "work", tmp_path / "programs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = done.stdout.split("\n== ")[1:]
+    assert "1 reviewed: 1 verified; 0 would be denied" in steps[1]
+    assert "volume/penguins is tree:sha256:" in steps[2]
+    assert "other-volume" not in steps[3]
+    assert "mounts the volume so that it can write to it" in steps[4]
+    assert "none of those whose word counts" in steps[5]
+
+
+def test_the_examples_share_their_training() -> None:
+    first, second = (
+        EXAMPLES / name / "train.py" for name in ("01-from-bytes-to-a-refused-pod", "02-a-dataset-two-hops-up")
+    )
+    assert first.read_bytes() == second.read_bytes()

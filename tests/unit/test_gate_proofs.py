@@ -88,11 +88,9 @@ def rules(decision: Decision) -> list[str]:
 
 def test_a_proven_model_is_verified() -> None:
     decision = decided()
-    assert (decision.verdict, decision.allowed, [item.digest for item in decision.judgements]) == (
-        Verdict.VERIFIED,
-        True,
-        [MODEL],
-    )
+    (judgement,) = decision.judgements
+    assert (decision.verdict, decision.allowed, judgement.digest) == (Verdict.VERIFIED, True, MODEL)
+    assert judgement.to_json()["provenBy"] == "spec.initContainers[0]"
 
 
 def test_a_proven_model_still_needs_what_the_policy_asks_of_it() -> None:
