@@ -96,6 +96,17 @@ class Evidence:
     synced_at: datetime | None = None
     key: str = ""
 
+    @property
+    def until(self) -> datetime:
+        """The last moment at which all of it still counts."""
+        return min((item.until for item in self.policies.values()), default=UNTIL_EVER)
+
+    def at(self, now: datetime) -> Self:
+        """Return what counts at this moment, as if everything were verified then."""
+        if now <= self.until:
+            return self
+        return replace(self, policies={name: item.at(now) for name, item in self.policies.items()})
+
     def of(self, policy: Policy) -> PolicyEvidence:
         """Return what counts for a policy: nothing for one that it wasn't gathered for."""
         return self.policies.get(policy.name, _NOTHING)

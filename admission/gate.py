@@ -22,14 +22,23 @@ from admission.references.relevance import RelevantPart
 from admission.requirements.requirement import Notes
 from dbom.errors import DocumentError
 from dbom.model import Unknown
+from dbom.names import PREDICATE_BREAK_GLASS
 from dbom.printable import printable
-from dbom.rules.admission import KIND_UNKNOWN, NO_POLICY, NOT_COVERED, REFERENCE_OPAQUE, REFERENCE_UNPINNED
+from dbom.rules.admission import (
+    EVIDENCE_LIMIT,
+    KIND_UNKNOWN,
+    NO_POLICY,
+    NOT_COVERED,
+    REFERENCE_OPAQUE,
+    REFERENCE_UNPINNED,
+)
 from dbom.rules.everyday import INTERNAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from admission.break_glass import Projection
     from admission.evidence import Evidence
     from admission.load_time import LoadTimeProof
     from admission.policy import Policy
@@ -89,6 +98,8 @@ def decide(review: Review, policies: Sequence[Policy], evidence: Evidence, *, no
             tuple((policy.name, policy.digest) for policy in policies),
             evidence.digest,
             now,
+            synced_at=evidence.synced_at,
+            until=now,
         )
 
 
@@ -96,13 +107,18 @@ class _Gate:
     """One question with all that its answer is made from."""
 
     def __init__(self, asked: Question, policies: Sequence[Policy], evidence: Evidence, now: datetime) -> None:
-        self._asked, self._policies, self._evidence, self._now = asked, policies, evidence, now
+        self._asked, self._policies, self._evidence, self._now = asked, policies, evidence.at(now), now
         self._matching = Matching.of(policies, asked.namespace)
         self._notes = Notes()
+        self._notes.until(self._evidence.until)
         self._proofs: list[LoadTimeProof] = []
 
     def decision(self) -> Decision:
-        """Return the decision."""
+        """Return the decision, and until when it holds."""
+        decision = self._judgement()
+        return replace(decision, until=self._notes.earliest)
+
+    def _judgement(self) -> Decision:
         asked = self._asked
         if asked.operation in ("DELETE", "CONNECT") or (asked.group, asked.kind) in LOADS_NOTHING:
             return self._decided(Verdict.NOTHING_FOUND)
@@ -133,9 +149,17 @@ class _Gate:
         enforcing = [policy for policy in self._matching.policies if policy.mode is Mode.ENFORCE]
         found = find_break_glass(decision, projection, enforcing, self._evidence, now=self._now)
         if found is None:
+            self._wait_for(projection, enforcing)
             return decision
         self._notes.until(found.end)
         return replace(decision, allowed=True, break_glass=found)
+
+    def _wait_for(self, projection: Projection | Unknown, enforcing: Sequence[Policy]) -> None:
+        """Note that a no may end at any moment where there are statements that excuse it, but not now."""
+        if isinstance(projection, Unknown):
+            return
+        if any(self._evidence.of(item).about(projection.digest, PREDICATE_BREAK_GLASS) for item in enforcing):
+            self._notes.until(self._now)
 
     def _judged(self, reference: ModelReference) -> Judgement:
         proof = self._proof(reference)
@@ -199,11 +223,22 @@ class _Gate:
             digest, against = judge.judge_proof(proof)
             found |= {digest} if digest is not None else set()
             reasons += against
-        return self._answered(reference, *reasons, digest=next(iter(found), None))
+        judgement = self._answered(reference, *reasons, digest=next(iter(found), None))
+        return replace(judgement, proven_by=proof.path) if found else judgement
 
     def _answered(self, reference: ModelReference, *reasons: Reason, digest: Digest | None = None) -> Judgement:
+        reasons = (*reasons, *self._left_out(reference))
         verdict, mode = worst(reason.verdict for reason in reasons), self._matching.mode_of(reference)
         return Judgement(reference, verdict, digest, reasons, mode)
+
+    def _left_out(self, reference: ModelReference) -> list[Reason]:
+        """Return a reason for each policy of whose evidence something was left out: it could say no."""
+        message = "the stores hold more evidence than is kept, and what was left out isn't known"
+        return [
+            Reason(EVIDENCE_LIMIT, Verdict.CANT_TELL, message, reference.path, policy.name)
+            for policy in self._matching.asked(reference)
+            if not self._evidence.of(policy).is_complete
+        ]
 
     def _decided(self, verdict: Verdict, *reasons: Reason, judgements: tuple[Judgement, ...] = ()) -> Decision:
         modes = tuple(item.mode for item in judgements if isinstance(item.mode, Mode))
@@ -218,4 +253,5 @@ class _Gate:
             tuple((policy.name, policy.digest) for policy in self._policies),
             self._evidence.digest,
             self._now,
+            synced_at=self._evidence.synced_at,
         )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from admission.cached import CachedGate, VerdictCache
 from admission.decision import Verdict
-from admission.gate import decide
 from admission.journal import DECISION
 from admission.policy import Mode
-from admission.review import Review, response_document
+from admission.review import Review, response_document, uid_of
 from dbom.errors import DocumentError, PathError
 from dbom.model import Unknown
 from dbom.names import schema_name
@@ -43,23 +43,32 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Policies and evidence, ready before the request comes; a journal where one is kept; and the clock."""
+    """Policies and evidence, ready before the request comes; a journal where one is kept; and the clock.
+
+    `cache` may be shared with the webhook of the policies and evidence before these: no answer of theirs is given here.
+    """
 
     policies: Sequence[Policy]
     evidence: Evidence
     now: Callable[[], datetime]
     journal: Journal | None = None
+    cache: VerdictCache = field(default_factory=VerdictCache)
+    _gate: CachedGate = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_gate", CachedGate(self.policies, self.evidence, self.cache))
 
     def answer(self, body: bytes, is_late: Callable[[], bool] = lambda: False) -> Answered:
-        """Return the answer to an AdmissionReview: 400 where it is none, else 200 with the decision in it.
+        """Return the answer to an AdmissionReview: 200 with the decision in it.
 
-        A decision that is late by then (a no was said instead) is not recorded as one that was given.
+        What can't be read as one is refused in the same form where it has a uid, else with 400. A decision that is late
+        by then (a no was said instead) is not recorded as one that was given.
         """
         try:
             review = Review.parse(body)
         except DocumentError as error:
-            return _malformed(error)
-        decision = decide(review, self.policies, self.evidence, now=self.now())
+            return self._malformed(body, error)
+        decision = self._gate.decide(review, now=self.now())
         if is_late():
             return self.gave_up(body, "the decision came too late")
         unrecorded = self._record(review, decision, body)
@@ -82,11 +91,25 @@ class Webhook:
         try:
             review = Review.parse(body)
         except DocumentError as error:
-            return _malformed(error)
+            return self._malformed(body, error)
         answer = response_document(
             review.uid, allowed=False, message=f"dbom: {Verdict.CANT_TELL}: {because}", warnings=(), annotations={}
         )
         return Answered(200, answer, {"event": "decision", "uid": review.uid, "allowed": False, "error": because})
+
+    def _malformed(self, body: bytes, error: DocumentError) -> Answered:
+        """Return the answer to what can't be read: a no, unless all policies promise never to block."""
+        uid = uid_of(body)
+        if not uid:
+            return _unreadable(error)
+        allowed = bool(self.policies) and all(policy.mode is Mode.AUDIT for policy in self.policies)
+        faults = "; ".join(dict.fromkeys((error.what, *error.faults)))
+        message = f"dbom: {Verdict.REFUSED}: {printable(faults, limit=_LONGEST_MESSAGE)} ({error.rule.id})"
+        answer = response_document(
+            uid, allowed=allowed, message=message[:_LONGEST_MESSAGE], warnings=(), annotations={}, code=400
+        )
+        log: JsonObject = {"event": "malformed", "uid": printable(uid), "allowed": allowed, "rule": error.rule.id}
+        return Answered(200, answer, {**log, "error": printable(faults, limit=_LONGEST_MESSAGE)})
 
     @property
     def _enforces(self) -> bool:
@@ -115,7 +138,7 @@ class Webhook:
         return ""
 
 
-def _malformed(error: DocumentError) -> Answered:
+def _unreadable(error: DocumentError) -> Answered:
     document: JsonObject = {
         "schema": schema_name("error"),
         "error": printable(str(error), limit=_LONGEST_MESSAGE),

@@ -36,10 +36,11 @@ class Ancestry:
 
 
 def ancestry(case: Case) -> Ancestry:
-    """Return the ancestors of the case's artifact; walked once, however many requirements ask."""
-    known = case.notes.ancestries.get(case.digest)
+    """Return the ancestors of the case's artifact; walked once for each policy and reference that ask."""
+    key = (case.policy.namespace, case.policy.name, case.path, case.digest)
+    known = case.notes.ancestries.get(key)
     if known is None:
-        known = case.notes.ancestries[case.digest] = _walked(case)
+        known = case.notes.ancestries[key] = _walked(case)
     return known
 
 

@@ -63,10 +63,14 @@ class Names:
 
 @dataclass(slots=True)
 class Notes:
-    """What judging a reference leaves behind: the earliest time bound that was looked at, and what was walked once."""
+    """What judging leaves behind: the earliest time bound that was looked at, and what was walked once.
+
+    `ancestries` are by the policy's namespace and name, the reference's path and the artifact: each policy has evidence
+    of its own.
+    """
 
     earliest: datetime | None = None
-    ancestries: dict[Digest, Ancestry] = field(default_factory=dict)
+    ancestries: dict[tuple[str, str, str, Digest], Ancestry] = field(default_factory=dict)
 
     def until(self, moment: datetime) -> None:
         """Note that the verdict holds until `moment` at most, so that a cache keeps it no longer."""

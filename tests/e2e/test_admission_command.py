@@ -188,7 +188,7 @@ def test_the_same_verdict_from_file_folder_and_standard_input(
         capsys.readouterr()
         assert run(["admission", "review", source, "--policy", "policy.yaml", "-f", "json"]) == 1
         (found,) = json.loads(capsys.readouterr().out)["objects"]
-        shown.append({key: value for key, value in found.items() if key not in ("where", "at")})
+        shown.append({key: value for key, value in found.items() if key not in ("where", "at", "evidenceReadAt")})
     assert shown[0] == shown[1] == shown[2]
 
 

@@ -136,5 +136,5 @@ def test_a_file_that_holds_no_object_is_refused(text: str, tmp_path: Path) -> No
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PathError, match="there is nothing here"):
         read_reviews(tmp_path / "gone.yaml")
-    with pytest.raises(PathError, match="can't be read"):
+    with pytest.raises(PathError, match="no YAML or JSON file in this folder"):
         read_reviews(tmp_path)
