@@ -58,6 +58,7 @@ def verify_artifact(
     jobs: int = 0,
     progress: Progress | None = None,
     cache: Cache | None = None,
+    forked: bool = False,
 ) -> Verification:
     """Check the bytes at `path` against signed evidence by `authorities`, and return the verdict with its reasons.
 
@@ -69,7 +70,7 @@ def verify_artifact(
     revoke what it signed.
 
     `cache` is for those who trust one: files that haven't changed since they were read aren't read again, the bytes
-    then count as not checked, and a finding says so.
+    then count as not checked, and a finding says so. `forked` is as in `fingerprint_path`.
 
     A store that can't be reached is a warning: what lies elsewhere may be enough. Raises `UsageError` where nobody is
     expected, `PathError`, `NameRefusedError` or `ChangedError` where the bytes can't be read.
@@ -81,13 +82,15 @@ def verify_artifact(
     answers, listed = _answers(_gathered(beside, bundles, stores), authorities, revocations, now)
     answers, unlike = bind_models(path, answers, follow_links=follow_links, progress=progress)
     lists = signed_ignores(answer.result for answer in answers) if _is_folder(place) else []
-    read = partial(digest_files, jobs=jobs, progress=progress)
+    read = partial(digest_files, jobs=jobs, progress=progress, forked=forked)
     fingerprint = partial(
         fingerprint_path,
         path,
         follow_links=follow_links,
         cache=cache,
         read=ReadingOnce(read) if len(lists) > 1 else read,
+        jobs=jobs,
+        forked=forked,
     )
     fingerprints = _fingerprints(lists, lambda ignores: fingerprint(ignores=ignores))
     first = next(iter(fingerprints.values()))

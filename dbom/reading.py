@@ -89,7 +89,10 @@ def _placed(sizes: Sequence[int], results: Iterable[tuple[Sequence[int], list[En
     for places, read in results:
         for place, entry in zip(places, read, strict=True):
             entries[place] = entry
-    return [entry for entry in entries if entry is not None]
+    found = [entry for entry in entries if entry is not None]
+    if len(found) != len(sizes):
+        raise RuntimeError(f"{len(sizes) - len(found)} of {len(sizes)} files were not read")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

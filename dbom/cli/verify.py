@@ -221,6 +221,7 @@ def _results(
                 jobs=jobs,
                 progress=progress,
                 cache=cache,
+                forked=True,
             )
 
     several = (len(paths) + len(digests)) * len(expected) > 1
