@@ -48,8 +48,6 @@ PROGRAM: Final = Program(
     resources={
         (_GROUP, "Dataset"): Resource(reads=_dataset),
         (_GROUP, "DataMigrate"): Resource(reads=_migrated),
-        (_GROUP, "DataProcess"): Resource(
-            ("spec.processor.job.podSpec", "spec.processor"), plural="dataprocesses"
-        ),
+        (_GROUP, "DataProcess"): Resource(("spec.processor.job.podSpec", "spec.processor"), plural="dataprocesses"),
     },
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import flag_references
 from admission.references.generic import generic_references, script_references
-from admission.references.options import read_options, untold
+from admission.references.options import untold
 from admission.references.program import Program
 from admission.references.programs.kserve import MODELS
 from admission.references.reference import ModelReference, Role
@@ -42,12 +42,6 @@ def _loads(container: Container) -> list[ModelReference]:
     found += flag_references(container, (), is_vllm=True)
     paths = {reference.path for reference in found}
     found += [item for item in generic_references(container) if item.path not in paths]
-    paths = {reference.path for reference in found}
-    found += [
-        container.opaque(Role.CODE, option.word.text, option.word.path, "code of the model's repository is run")
-        for option in read_options(container.words, ("trust-remote-code",), switches=("trust-remote-code",))
-        if option.word.path not in paths
-    ]
     if not container.is_hook and not any(item.role is Role.MODEL for item in found):
         found.append(container.path_reference(Role.MODEL, MODELS, container.node.get("image").path))
     return [*found, *untold(container, found)]

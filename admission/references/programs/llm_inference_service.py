@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import flag_references
 from admission.references.generic import generic_references
-from admission.references.options import read_options
 from admission.references.program import Program, Resource
 from admission.references.programs.kserve import MODELS, storage_reference
 from admission.references.reference import ModelReference, Role, Target
@@ -98,10 +97,7 @@ def _loads(container: Container) -> list[ModelReference]:
         because = "these words are put into a shell's line, and can't be followed"
         return [*found, container.opaque(Role.MODEL, added.value, added.path, because)]
     words = tuple(Word(part, part, added.path) for part in parts)
-    found += flag_references(replace(container, words=words), (), is_vllm=True)
-    if read_options(words, ("trust-remote-code",), switches=("trust-remote-code",)):
-        found.append(container.opaque(Role.CODE, "--trust-remote-code", added.path, _REMOTE_CODE))
-    return found
+    return [*found, *flag_references(replace(container, words=words), (), is_vllm=True)]
 
 
 def _parts(text: str) -> list[str] | None:

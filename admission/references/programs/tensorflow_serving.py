@@ -35,8 +35,8 @@ _DEFAULTS: Final = {_BASE: "/models", _MODEL: "model"}
 
 
 def _is_image(container: Container) -> bool:
-    name = container.image.partition("@")[0].rpartition(":")[0] or container.image
-    is_own = name == "tensorflow/serving" or name.endswith("/tensorflow/serving")
+    folder = container.image.partition("@")[0].rpartition("/")[0]
+    is_own = container.image_name == "serving" and folder.rpartition("/")[2] == "tensorflow"
     return is_own or container.image_name.startswith(_IMAGES)
 
 
