@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Final
 from admission.references.arguments import flag_references
 from admission.references.container import Container
 from admission.references.environment import Environment, Variable
+from admission.references.finding import find_references
 from admission.references.generic import generic_references
 from admission.references.hub import openings
 from admission.references.kinds import there
 from admission.references.mounts import read_volumes
 from admission.references.places import uri_target
-from admission.references.program import Program, Resource, known_programs
+from admission.references.program import Program, Resource
 from admission.references.reference import ModelReference, Role, Target
 from admission.references.words import Word
 from dbom.errors import DocumentError
@@ -44,6 +45,7 @@ _BUILDERS: Final = ("ray.serve.llm", "ray.llm")
 _CONFIG: Final = "model_loading_config"
 _CONFIGS: Final = ("llm_configs", "llm_config", "prefill_config", "decode_config")
 _NAMES: Final = ("model", "model_id", "model_name_or_path", "model_path", "model_source", "model_uri")
+_OF_THE_HEAD: Final = ("image", "env", "envFrom", "volumeMounts", "workingDir")
 _DEEPEST: Final = 20
 _FILE: Final = "a file names it, which is no part of this object"
 _FETCHED: Final = "code that is fetched when it starts may load any model"
@@ -259,22 +261,30 @@ def _job_at(spec: Node) -> list[ModelReference]:
     found += [item for each in containers for item in generic_references(each) if item.path == environment.path]
     entry = spec.get("entrypoint")
     if text := entry.text():
-        for each in containers[:1] or [Container.read(type(spec)({}, spec.path, spec.faults), {})]:
-            found += _entered(each, text, entry)
+        head = spec.at("rayClusterSpec", "headGroupSpec", "template", "spec")
+        added = settings.get("env_vars") if isinstance(settings, dict) else None
+        found += _entered(text, head, added if isinstance(added, dict) else {}, entry.path)
     return found
 
 
-def _entered(container: Container, text: str, entry: Node) -> list[ModelReference]:
-    """Return what a command line names that Ray starts on the head, in its container."""
-    # Kubernetes puts nothing into it, so that each dollar is the shell's.
-    command: Json = ["/bin/sh", "-c", text.replace("$", "$$")]
-    node = type(entry)({"command": command, "image": container.image}, entry.path, entry.faults)
-    started = Container.read(node, {})
-    own = replace(container, words=started.words, scripts=started.scripts)
-    programs = [program for program in known_programs() if program.starts(own)]
-    loads = [item for program in programs for item in program.loads(own)] if programs else generic_references(own)
-    within = f"{entry.path}.command["
-    return [replace(item, path=entry.path) for item in loads if item.path.startswith(within)]
+def _entered(text: str, head: Node, added: JsonObject, path: str) -> list[ModelReference]:
+    """Return what a command line loads that Ray starts on the head, as if the head's pod were started with it."""
+    pod = dict(head.value) if isinstance(head.value, dict) else {}
+    nodes = [node.value for node in head.get("containers").items() if isinstance(node.value, dict)]
+    first = {key: value for key, value in (nodes[0] if nodes else {}).items() if key in _OF_THE_HEAD}
+    variables = first.get("env")
+    env: list[Json] = [*(variables if isinstance(variables, list) else [])]
+    env += [{"name": name, "value": _text(value)} for name, value in added.items()]
+    # Kubernetes puts nothing into the command line, so that each dollar is the shell's.
+    container: Json = {**first, "name": "c", "env": env, "command": ["/bin/sh", "-c", text.replace("$", "$$")]}
+    try:
+        found = find_references(
+            {"spec": {"containers": [container], "volumes": pod.get("volumes")}}, group="", kind="Pod", where=path
+        )
+    except DocumentError:
+        # The pod itself is read besides, and its faults are told there.
+        return []
+    return [replace(item, path=path) for item in found if item.path.startswith("spec.containers[0].command")]
 
 
 def _yaml(text: str) -> Json | None:

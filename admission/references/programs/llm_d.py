@@ -12,13 +12,14 @@ the words of the containers: words that are nothing but such a value name no sec
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from admission.references.container import Container
-from admission.references.generic import generic_references
+from admission.references.finding import find_references
 from admission.references.places import image_target, uri_target
-from admission.references.program import Program, Resource, known_programs
+from admission.references.program import Program, Resource
 from admission.references.reference import ModelReference, Role, Target
+from dbom.errors import DocumentError
 
 if TYPE_CHECKING:
     from admission.documents import Node
@@ -58,11 +59,22 @@ def _artifact(uri: str) -> Target:
 
 
 def _besides(node: Node) -> list[ModelReference]:
-    """Return what a container names other than by the values that the controller puts in."""
-    container = Container.read(node, {})
-    programs = [program for program in known_programs() if program.starts(container)]
-    loads = [item for each in programs for item in each.loads(container)] if programs else generic_references(container)
-    return [item for item in loads if not _is_own(item)]
+    """Return what a container names other than by the values that the controller puts in.
+
+    A base configuration may complete its words, so that what they leave out isn't left to the program.
+    """
+    place = "spec.containers[0]"
+    try:
+        found = find_references({"spec": {"containers": [node.value]}}, group="", kind="Pod", where=node.path)
+    except DocumentError as error:
+        node.faults.extend(fault.replace(place, node.path, 1) for fault in error.faults)
+        return []
+    named = [replace(item, path=item.path.replace(place, node.path, 1)) for item in found]
+    return [
+        item
+        for item in named
+        if item.role is not Role.UNSEEN and item.path != node.get("image").path and not _is_own(item)
+    ]
 
 
 def _is_own(reference: ModelReference) -> bool:
