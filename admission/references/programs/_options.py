@@ -21,6 +21,7 @@ __all__ = [
     "flag_names",
     "given_options",
     "given_or_variable",
+    "hidden",
     "is_option",
     "is_set",
     "last_of",
@@ -99,7 +100,7 @@ def given_or_variable(container: Container, given: Iterable[Given], flag: str, v
     """Return the options with a flag; or, where there is none, what its variable says, if that is set."""
     found = [item for item in given if item.flag == flag]
     held = container.environment.variables.get(variable)
-    if found or held is None or held.value == "" or container.is_hook:
+    if found or held is None or held.value == "":
         return found
     return [Given(flag, held.value, variable, held.path)]
 
@@ -115,6 +116,14 @@ def behind(words: Sequence[Word], *names: str) -> Sequence[Word] | None:
         if [basename(word) for word in words[number : number + len(names)]] == list(names):
             return words[number + len(names) :]
     return None
+
+
+def hidden(container: Container, *names: str) -> list[ModelReference]:
+    """Return the scripts that can't be followed, and the words that are whole commands, which speak of a program."""
+    held = [(script.text, script.path) for script in container.scripts]
+    held += [(word.text, word.path) for word in container.words if len(word.text.split()) > 1]
+    spoken = [(text, path) for text, path in held if any(name in text for name in names)]
+    return [container.opaque(Role.MODEL, text, path, "a script can't be followed") for text, path in spoken]
 
 
 def told_nothing(container: Container, because: str) -> ModelReference:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from admission.references.generic import script_references
 from admission.references.program import Program, Resource
-from admission.references.programs._options import behind, is_option
+from admission.references.programs._options import behind, hidden, is_option
 from admission.references.reference import ModelReference, Role, Target
 from dbom.model import Unknown
 
@@ -61,12 +61,23 @@ def _behind(container: Container) -> tuple[Word, Sequence[Word]] | None:
     return None
 
 
+_HIDDEN: Final = (
+    "bentoml serve",
+    "openllm ",
+)
+
+
 def _starts(container: Container) -> bool:
-    return _behind(container) is not None
+    return _behind(container) is not None or bool(hidden(container, *_HIDDEN))
+
+
+def _scripts(container: Container) -> list[ModelReference]:
+    found = [*script_references(container, always=True), *hidden(container, *_HIDDEN)]
+    return list({item.path: item for item in found}.values())
 
 
 def _loads(container: Container) -> list[ModelReference]:
-    found = script_references(container, always=True)
+    found = _scripts(container)
     started = _behind(container)
     if started is None:
         return found

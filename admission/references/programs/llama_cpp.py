@@ -22,6 +22,7 @@ from admission.references.programs._options import (
     flag_names,
     given_options,
     given_or_variable,
+    hidden,
     last_of,
     told_nothing,
     untold,
@@ -129,12 +130,24 @@ def _started(words: Sequence[Word]) -> tuple[str, Sequence[Word]]:
     return "", words
 
 
+_HIDDEN: Final = (
+    "llama-server",
+    "llama-cli",
+    "llama serve",
+)
+
+
 def _starts(container: Container) -> bool:
-    return _is_image(container) or bool(_started(container.words)[0])
+    return _is_image(container) or bool(_started(container.words)[0]) or bool(hidden(container, *_HIDDEN))
+
+
+def _scripts(container: Container) -> list[ModelReference]:
+    found = [*script_references(container, always=True), *hidden(container, *_HIDDEN)]
+    return list({item.path: item for item in found}.values())
 
 
 def _loads(container: Container) -> list[ModelReference]:
-    found = script_references(container, always=True)
+    found = _scripts(container)
     name, words = _started(container.words)
     given = given_options(words, _meant, joined=False, greedy=True)
     told = {flag: _told(container, given, flag) for flag in _SPELLINGS}

@@ -51,9 +51,7 @@ _VALUED: Final = ("--keepalive", "--format", "--dimensions", "-f", "--file", "-q
 _PULL: Final = "/api/pull"
 _CREATE: Final = "/api/create"
 _NAMED: Final = re.compile(r"""\\?["'](?:name|model)\\?["']\s*:\s*\\?["'](?P<name>[^"'\\]+)""")
-_COMMAND: Final = re.compile(
-    r"(?:^|[\s;&|(/`])ollama\s+(?P<command>serve|start|run|pull|create)\b(?P<rest>[^;&|\n)`]*)"
-)
+_COMMAND: Final = re.compile(r"\bollama\b\W+(?:serve|start|run|pull|create)\b")
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[\w.-]*\w)?(?::\d+)?", re.ASCII)
 _PART: Final = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 _HUBS: Final = ("hf.co", "huggingface.co")
@@ -76,13 +74,19 @@ def _command(container: Container) -> tuple[str, Sequence[Word], Word | None]:
 
 
 def _starts(container: Container) -> bool:
-    texts = [script.text for script in container.scripts]
     return (
         _is_image(container)
         or _command(container)[0] in _LOADING
-        or any(_speaks_of(text) for text in texts)
+        or any(_speaks_of(text) for text, _ in _texts(container))
         or any(_PULL in str(word.value) or _CREATE in str(word.value) for word in container.words)
     )
+
+
+def _texts(container: Container) -> list[tuple[str, str]]:
+    """Return the scripts that can't be followed, and the words that are whole commands, each with its place."""
+    held = [(script.text, script.path) for script in container.scripts]
+    lines = [(word.text, word.path) for word in container.words if len(word.text.split()) > 1]
+    return held + [(text, path) for text, path in lines if _NAMED.search(text) is None]
 
 
 def _speaks_of(text: str) -> bool:
@@ -93,9 +97,9 @@ def _loads(container: Container) -> list[ModelReference]:
     command, rest, word = _command(container)
     found = _asked(container)
     found += [
-        container.opaque(Role.MODEL, script.text, script.path, "a script can't be followed")
-        for script in container.scripts
-        if _is_image(container) or _speaks_of(script.text)
+        container.opaque(Role.MODEL, text, path, "a script can't be followed")
+        for text, path in _texts(container)
+        if _speaks_of(text)
     ]
     if command in _SERVE and word is not None:
         found.append(_server(container, word.path))

@@ -24,6 +24,7 @@ from admission.references.programs._options import (
     Given,
     flag_names,
     given_options,
+    hidden,
     is_option,
     is_set,
     last_of,
@@ -97,8 +98,11 @@ _COMMANDS: Final = {
 _LORA_NAMED: Final = re.compile(r"(?P<name>[^=\s]+)=(?P<path>.+)", re.DOTALL)
 
 
+_HIDDEN: Final = ("sglang.launch_server", "sglang serve", "sglang_router.launch_server")
+
+
 def _starts(container: Container) -> bool:
-    return _is_image(container) or _found(container.words) is not None
+    return _is_image(container) or _found(container.words) is not None or bool(hidden(container, *_HIDDEN))
 
 
 def _is_image(container: Container) -> bool:
@@ -119,8 +123,13 @@ def _found(words: Sequence[Word]) -> tuple[Sequence[Word], bool] | None:
     return None
 
 
+def _scripts(container: Container) -> list[ModelReference]:
+    found = [*script_references(container, always=True), *hidden(container, *_HIDDEN)]
+    return list({item.path: item for item in found}.values())
+
+
 def _loads(container: Container) -> list[ModelReference]:
-    found = script_references(container, always=True)
+    found = _scripts(container)
     words, is_server = _found(container.words) or (container.words, not found)
     given = given_options(words, _meant)
     container = container.downloading_to(item.value for item in last_of(given, _DOWNLOADS))

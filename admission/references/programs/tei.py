@@ -18,6 +18,7 @@ from admission.references.programs._options import (
     flag_names,
     given_options,
     given_or_variable,
+    hidden,
     told_nothing,
     untold,
 )
@@ -42,11 +43,16 @@ _DATA: Final = "/data"
 
 def _starts(container: Container) -> bool:
     is_image = not container.is_hook and _IMAGE.search(container.image_name) is not None
-    return is_image or behind(container.words, _ROUTER) is not None
+    return is_image or behind(container.words, _ROUTER) is not None or bool(hidden(container, _ROUTER))
+
+
+def _scripts(container: Container) -> list[ModelReference]:
+    found = [*script_references(container, always=True), *hidden(container, _ROUTER)]
+    return list({item.path: item for item in found}.values())
 
 
 def _loads(container: Container) -> list[ModelReference]:
-    found = script_references(container, always=True)
+    found = _scripts(container)
     words = behind(container.words, _ROUTER) or container.words
     given = given_options(words, _meant)
     folders = [item.value for item in given if item.flag == "huggingface-hub-cache"]

@@ -19,6 +19,7 @@ from admission.references.programs._options import (
     behind,
     flag_names,
     given_options,
+    hidden,
     is_option,
     last_of,
     told_nothing,
@@ -52,12 +53,19 @@ _NAMED: Final = ("tokenizer", "revision", "trust_remote_code", *_FILES)
 
 
 def _starts(container: Container) -> bool:
-    return behind(container.words, _SERVE) is not None
+    return behind(container.words, _SERVE) is not None or bool(hidden(container, _SERVE))
+
+
+def _scripts(container: Container) -> list[ModelReference]:
+    found = [*script_references(container, always=True), *hidden(container, _SERVE)]
+    return list({item.path: item for item in found}.values())
 
 
 def _loads(container: Container) -> list[ModelReference]:
-    found = script_references(container, always=True)
-    words = behind(container.words, _SERVE) or ()
+    found = _scripts(container)
+    words = behind(container.words, _SERVE)
+    if words is None:
+        return found
     command = str(words[0].value) if words else ""
     if command in _ROUTING:
         return found

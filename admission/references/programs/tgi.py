@@ -22,6 +22,7 @@ from admission.references.programs._options import (
     flag_names,
     given_options,
     given_or_variable,
+    hidden,
     is_option,
     is_set,
     told_nothing,
@@ -62,14 +63,20 @@ _ADAPTER: Final = re.compile(r"(?P<id>[^=@]+)(?:=(?P<path>[^@]+))?(?:@(?P<revisi
 
 def _starts(container: Container) -> bool:
     is_image = not container.is_hook and _IMAGE.search(container.image_name) is not None
-    return is_image or any(behind(container.words, name) is not None for name in (_LAUNCHER, _SERVER))
+    is_named = any(behind(container.words, name) is not None for name in (_LAUNCHER, _SERVER))
+    return is_image or is_named or bool(hidden(container, _LAUNCHER, _SERVER))
+
+
+def _scripts(container: Container) -> list[ModelReference]:
+    found = [*script_references(container, always=True), *hidden(container, _LAUNCHER, _SERVER)]
+    return list({item.path: item for item in found}.values())
 
 
 def _loads(container: Container) -> list[ModelReference]:
     words = behind(container.words, _SERVER)
     if words is not None:
         return _from_server(container, words)
-    found = script_references(container, always=True)
+    found = _scripts(container)
     words = behind(container.words, _LAUNCHER) or container.words
     given = given_options(words, _meant)
     folders = [
@@ -145,7 +152,7 @@ def adapters(container: Container, item: Given) -> list[ModelReference]:
 
 def _from_server(container: Container, words: Sequence[Word]) -> list[ModelReference]:
     """Return what `text-generation-server serve|download-weights|quantize MODEL` loads."""
-    found = script_references(container, always=True)
+    found = _scripts(container)
     container = container.downloading_to([_DATA])
     given = given_options(words, _meant)
     revision = Revision.of(item.value for item in given if item.flag == "revision")

@@ -1,0 +1,34 @@
+"""A script that can't be followed hides no program that it speaks of."""
+
+from __future__ import annotations
+
+import pytest
+from serving_pods import found
+
+HEREDOC = "cat > /c.yaml <<END\nkey: value\nEND\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python3 -m sglang.launch_server --model-path org/m",
+        "sglang serve org/m",
+        "text-generation-launcher --model-id org/m",
+        "text-embeddings-router --model-id org/m",
+        "llama-server -hf org/m",
+        "ollama pull m",
+        "ollama serve",
+        "trtllm-serve org/m --extra_llm_api_options /c.yaml",
+        "bentoml serve iris:latest",
+        "openllm serve m:1b",
+        "curl http://ollama:11434/api/pull -d @body.json",
+    ],
+)
+@pytest.mark.parametrize("form", [HEREDOC + "{}", 'eval "{}"', "for x in 1; do {}; done", "start() {{ {}; }}; start"])
+def test_a_script_that_can_not_be_followed_is_never_silent(line: str, form: str) -> None:
+    assert found("x/y", command=["bash", "-c", form.format(line)]) != []
+
+
+@pytest.mark.parametrize("script", ["for x in 1; do echo llama-3 $x; done", 'eval "echo nim tei llama"'])
+def test_a_script_of_something_else_is_none(script: str) -> None:
+    assert found("x/y", command=["bash", "-c", script]) == []
