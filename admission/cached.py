@@ -11,7 +11,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from admission.gate import decide
 from dbom.rules.admission import LINEAGE_UNFINISHED
@@ -34,6 +34,10 @@ _NEVER_KEPT: Final = (INTERNAL, LINEAGE_UNFINISHED)
 _OVERHEAD: Final = 2_000
 _PER_REASON: Final = 600
 """What an entry takes beside its texts, and what a reason or a judgement takes, in bytes and generously."""
+
+
+Key: TypeAlias = tuple[bytes, bytes, str, str, str, str, bool]
+"""What an answer is kept by: digests of what it is made from and of the relevant part, and the rest of the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,14 @@ class VerdictCache:
     most_bytes: int = _MOST_BYTES
     largest_entry: int = _LARGEST_ENTRY
     size: int = 0
-    _entries: OrderedDict[bytes, _Entry] = field(default_factory=OrderedDict, repr=False)
+    _entries: OrderedDict[Key, _Entry] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _working: dict[bytes, threading.Lock] = field(default_factory=dict, repr=False)
+    _working: dict[Key, threading.Lock] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: bytes, now: datetime) -> Decision | None:
+    def get(self, key: Key, now: datetime) -> Decision | None:
         """Return the decision under a key, None where there is none that holds now."""
         with self._lock:
             entry = self._entries.get(key)
@@ -75,7 +79,7 @@ class VerdictCache:
             self._entries.move_to_end(key)
             return entry.decision
 
-    def put(self, key: bytes, decision: Decision, size: int) -> None:
+    def put(self, key: Key, decision: Decision, size: int) -> None:
         """Keep a decision that takes about so many bytes, unless that is too many."""
         if size > self.largest_entry:
             return
@@ -87,12 +91,12 @@ class VerdictCache:
                 _, gone = self._entries.popitem(last=False)
                 self.size -= gone.size
 
-    def working(self, key: bytes) -> threading.Lock:
+    def working(self, key: Key) -> threading.Lock:
         """Return the lock that whoever works out the decision under a key holds; `done` lets it go."""
         with self._lock:
             return self._working.setdefault(key, threading.Lock())
 
-    def done(self, key: bytes) -> None:
+    def done(self, key: Key) -> None:
         """Forget the lock of a key whose decision was worked out."""
         with self._lock:
             self._working.pop(key, None)
@@ -137,12 +141,9 @@ class CachedGate:
                 self.cache.done(key)
         return decision
 
-    def _key(self, asked: Question) -> bytes:
-        texts = f"{asked.group!r} {asked.kind!r} {asked.namespace!r} {asked.operation!r} {asked.is_unchanged}"
-        key = hashlib.sha256(self._base)
-        key.update(hashlib.sha256(texts.encode("utf-8", "surrogatepass")).digest())
-        key.update(b"no object" if asked.part is None else asked.part)
-        return key.digest()
+    def _key(self, asked: Question) -> Key:
+        part = b"" if asked.part is None else hashlib.sha256(asked.part).digest()
+        return (self._base, part, asked.group, asked.kind, asked.namespace, asked.operation, asked.is_unchanged)
 
 
 def _size_of(decision: Decision) -> int:

@@ -7,14 +7,14 @@ read into types that declare what is read of it; what doesn't fit is read again,
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
 from admission.documents import Node
 from admission.references.relevance import RelevantPart, relevant_part
+from admission.typed_review import JUDGED, OPERATIONS, REVIEW_API_VERSION, read_request
 from dbom.canonical import json_object
 from dbom.errors import DocumentError
 from dbom.printable import printable
@@ -23,60 +23,14 @@ from dbom.rules.admission import OBJECT_MALFORMED, REVIEW_MALFORMED
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from admission.typed_review import Request
     from dbom.canonical import Json, JsonObject
 
-__all__ = ["REVIEW_API_VERSION", "Question", "Review", "is_admission_review", "response_document", "uid_of"]
+__all__ = ["Question", "Review", "is_admission_review", "response_document"]
 
-REVIEW_API_VERSION: Final = "admission.k8s.io/v1"
-_OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
-_JUDGED: Final = ("CREATE", "UPDATE")
 _LONGEST_WARNING: Final = 240
 _MOST_WARNINGS: Final = 15
 _REASONS: Final = {400: "BadRequest", 403: "Forbidden"}
-
-
-class _Kind(msgspec.Struct, frozen=True):
-    group: str | None = None
-    kind: str | None = None
-
-
-class _User(msgspec.Struct, frozen=True):
-    username: str | None = None
-
-
-class _Request(msgspec.Struct, frozen=True):
-    uid: str
-    operation: str
-    kind: _Kind
-    namespace: str | None = None
-    name: str | None = None
-    user: _User | None = msgspec.field(default=None, name="userInfo")
-    subresource: str | None = msgspec.field(default=None, name="subResource")
-    dry_run: bool | None = msgspec.field(default=None, name="dryRun")
-    object: msgspec.Raw = msgspec.Raw(b"null")
-    old_object: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"null"), name="oldObject")
-
-
-class _AdmissionReview(msgspec.Struct, frozen=True):
-    api_version: str = msgspec.field(name="apiVersion")
-    kind: str
-    request: _Request
-
-
-class _OnlyUid(msgspec.Struct, frozen=True):
-    uid: str
-
-
-class _OnlyRequest(msgspec.Struct, frozen=True):
-    request: _OnlyUid
-
-
-_REVIEW: Final = msgspec.json.Decoder(_AdmissionReview)
-_UID: Final = msgspec.json.Decoder(_OnlyRequest)
-# The first bytes of every review, as API servers write them.
-_FIRST_BYTES: Final = re.compile(
-    rb'\s*\{"kind":"AdmissionReview","apiVersion":"admission\.k8s\.io/v1","request":\{"uid":"([0-9a-fA-F-]{36})"'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +72,10 @@ class Review:
 
     @classmethod
     def parse(cls, data: bytes, *, where: str = "request") -> Self:
-        """Read an AdmissionReview. Raises `DocumentError` where it is none, with every fault.
-
-        The API server's JSON has no key twice; here, as to the API server, the last one would count.
-        """
-        try:
-            review = _REVIEW.decode(data)
-            found = cls._typed(review.request, where) if _is_one(review) else None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DocumentError):
-            found = None
+        """Read an AdmissionReview. Raises `DocumentError` where it is none, with every fault."""
+        found = read_request(data)
         if found is not None:
-            return found
+            return cls._typed(*found, where)
         try:
             return cls.of_review(json_object(data, where=where), where=where)
         except DocumentError as error:
@@ -144,17 +91,17 @@ class Review:
             root.fault(f"expected kind AdmissionReview and apiVersion {REVIEW_API_VERSION}")
         request = root.get("request")
         uid, operation = request.get("uid").required(), request.get("operation").required()
-        if operation and operation not in _OPERATIONS:
-            request.get("operation").fault(f"got '{printable(operation)}', expected one of {', '.join(_OPERATIONS)}")
+        if operation and operation not in OPERATIONS:
+            request.get("operation").fault(f"got '{printable(operation)}', expected one of {', '.join(OPERATIONS)}")
         kind = request.at("kind", "kind").required()
         group = request.at("kind", "group").text() or ""
         new, old = _object(request.get("object")), _object(request.get("oldObject"))
-        if new is None and operation in _JUDGED:
+        if new is None and operation in JUDGED:
             request.get("object").fault("missing")
         if old is None and operation == "UPDATE":
             request.get("oldObject").fault("missing")
         _agree(request.get("object"), group, kind)
-        judged = operation in _JUDGED and not root.faults
+        judged = operation in JUDGED and not root.faults
         found = cls(
             group,
             kind,
@@ -206,31 +153,15 @@ class Review:
         return cls(group, kind, namespace, "", operation, part, old_part)
 
     @classmethod
-    def _typed(cls, request: _Request, where: str) -> Self | None:
-        """Return the review in a request that has all that it must have, else None."""
-        group, kind, operation = request.kind.group or "", request.kind.kind or "", request.operation
-        if not request.uid or not kind or operation not in _OPERATIONS:
-            return None
-        new, old = bytes(request.object), bytes(request.old_object)
-        if (operation in _JUDGED and new == b"null") or (operation == "UPDATE" and old == b"null"):
-            return None
-        if not all(item == b"null" or item.startswith(b"{") for item in (new, old)):
-            return None
-        part = old_part = None
-        if operation in _JUDGED:
-            part = relevant_part(request.object, group=group, kind=kind, where=where)
-            if not _is_of(part, group, kind):
-                return None
-        if operation == "UPDATE":
-            old_part = relevant_part(request.old_object, group=group, kind=kind, where=where)
+    def _typed(cls, request: Request[Any], new: RelevantPart | None, old: RelevantPart | None, where: str) -> Self:
         return cls(
-            group,
-            kind,
+            request.kind.group or "",
+            request.kind.kind or "",
             request.namespace or "",
             request.name or "",
-            operation,
-            None if part is None else part.data,
-            None if old_part is None else old_part.data,
+            request.operation,
+            None if new is None else new.data,
+            None if old is None else old.data,
             request.uid,
             (request.user.username or "") if request.user is not None else "",
             request.subresource or "",
@@ -265,15 +196,6 @@ def is_admission_review(document: Json) -> bool:
     )
 
 
-def uid_of(data: bytes) -> str:
-    """Return the uid of a review that can't be read otherwise, so that it can be answered; empty where it has none."""
-    try:
-        return _UID.decode(data).request.uid
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        match = _FIRST_BYTES.match(data)
-        return "" if match is None else match[1].decode()
-
-
 def response_document(
     uid: str,
     *,
@@ -296,17 +218,6 @@ def response_document(
         response["auditAnnotations"] = dict(annotations)
     document: JsonObject = {"apiVersion": REVIEW_API_VERSION, "kind": "AdmissionReview", "response": response}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
-
-
-def _is_one(review: _AdmissionReview) -> bool:
-    return review.kind == "AdmissionReview" and review.api_version == REVIEW_API_VERSION
-
-
-def _is_of(part: RelevantPart, group: str, kind: str) -> bool:
-    """Return whether an object says nothing else of its kind than the request does."""
-    if part.is_whole or (part.kind is not None and part.kind != kind):
-        return False
-    return part.api_version is None or part.api_version.rpartition("/")[0] == group
 
 
 def _part_of(document: Json, group: str, kind: str, where: str) -> bytes | None:

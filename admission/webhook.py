@@ -11,7 +11,8 @@ from admission.cached import CachedGate, VerdictCache
 from admission.decision import Verdict
 from admission.journal import DECISION
 from admission.policy import Mode
-from admission.review import Review, response_document, uid_of
+from admission.review import Review, response_document
+from admission.typed_review import read_uid
 from dbom.errors import DocumentError, PathError
 from dbom.model import Unknown
 from dbom.names import schema_name
@@ -99,7 +100,7 @@ class Webhook:
 
     def _malformed(self, body: bytes, error: DocumentError) -> Answered:
         """Return the answer to what can't be read: a no, unless all policies promise never to block."""
-        uid = uid_of(body)
+        uid = read_uid(body)
         if not uid:
             return _unreadable(error)
         allowed = bool(self.policies) and all(policy.mode is Mode.AUDIT for policy in self.policies)

@@ -6,7 +6,6 @@ it as it is loads what was loaded before, and its digest says whether two object
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -22,11 +21,11 @@ from dbom.rules.admission import OBJECT_MALFORMED
 if TYPE_CHECKING:
     from dbom.canonical import JsonObject
 
-__all__ = ["RelevantPart", "relevant_part"]
+__all__ = ["RelevantPart", "part_of", "relevant_part"]
 
-_GENERATED: Final = re.compile(rb'(?<!\\)"kube-api-access-[a-z0-9]{5}"')
+_GENERATED: Final = b'"kube-api-access-'
+_END: Final = 6  # five random letters or digits and the quote
 _PLACEHOLDER: Final = b'"kube-api-access-generated"'
-_NO_ANNOTATIONS: Final = b'"metadata":{"annotations":{}}'
 _NEVER_READ: Final = ("metadata", "status")
 
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
@@ -70,8 +69,7 @@ def relevant_part(data: bytes | msgspec.Raw, *, group: str, kind: str, where: st
     decoder = _decoder(group, kind)
     try:
         if decoder is not None:
-            found = decoder.decode(data)
-            return RelevantPart(_alike(_ENCODER.encode(found)), found.apiVersion, found.kind)
+            return part_of(decoder.decode(data))
         if is_read(group, kind):
             return _of_resource(data)
         said = _KIND_ONLY.decode(data)
@@ -80,6 +78,11 @@ def relevant_part(data: bytes | msgspec.Raw, *, group: str, kind: str, where: st
         return RelevantPart(bytes(data), is_whole=True)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _unreadable(error, where) from error
+
+
+def part_of(found: Part) -> RelevantPart:
+    """Return the relevant part of a workload's object that was read into its type."""
+    return RelevantPart(_alike(_ENCODER.encode(found)), found.apiVersion, found.kind)
 
 
 @cache
@@ -98,15 +101,17 @@ def _of_resource(data: bytes | msgspec.Raw) -> RelevantPart:
 
 
 def _alike(data: bytes) -> bytes:
-    """Return the same JSON as of every object like it: no empty annotations, and a placeholder for a generated name.
-
-    Only one such name is replaced, and only where the placeholder can't be mistaken for another.
-    """
-    data = data.replace(_NO_ANNOTATIONS, b'"metadata":{}')
-    if b'"kube-api-access-' not in data or _PLACEHOLDER in data:
+    """Return the same JSON with a placeholder for the one generated name, where it is one and can't be mistaken."""
+    first, *others = data.split(_GENERATED)
+    if not others:
         return data
-    names = set(_GENERATED.findall(data))
-    return _GENERATED.sub(_PLACEHOLDER, data) if len(names) == 1 else data
+    end = others[0][:_END]
+    is_generated = end[:-1].isalnum() and end == end.lower() and end.endswith(b'"')
+    # Nothing else begins like it, inside no other text either: so neither it nor the placeholder is another's name.
+    is_alone = all(item.startswith(end) for item in others)
+    if not is_generated or not is_alone or any(item.endswith(b"\\") for item in (first, *others[:-1])):
+        return data
+    return _PLACEHOLDER.join([first, *(item[_END:] for item in others)])
 
 
 def _unreadable(error: Exception, where: str) -> DocumentError:

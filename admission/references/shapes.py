@@ -10,6 +10,7 @@ from functools import cache
 from typing import cast
 
 from msgspec import UNSET, Raw, Struct, UnsetType, defstruct, field
+from msgspec.structs import force_setattr
 
 from admission.references.finding import READ_ANNOTATIONS
 from admission.references.kinds import WORKLOADS
@@ -74,18 +75,25 @@ class PodSpec(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 _Annotations = defstruct(
-    "_Annotations",
+    "Annotations",
     [(f"read_{number}", str | None, field(default=None, name=key)) for number, key in enumerate(READ_ANNOTATIONS)],
     frozen=True,
     omit_defaults=True,
     gc=False,
 )
+_NONE_READ = _Annotations()
 
 
 class Metadata(Struct, frozen=True, omit_defaults=True, gc=False):
     """`ObjectMeta`: nothing but the annotations that references are read from."""
 
     annotations: _Annotations | None = None  # type: ignore[valid-type]  # made from the list of what is read
+
+    def __post_init__(self) -> None:
+        """Take annotations of which none is read for none at all."""
+        read: object = self.annotations
+        if read == _NONE_READ:
+            force_setattr(self, "annotations", None)
 
 
 class Part(Struct, frozen=True, omit_defaults=True, gc=False):
