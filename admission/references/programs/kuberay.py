@@ -46,7 +46,6 @@ _CONFIG: Final = "model_loading_config"
 _CONFIGS: Final = ("llm_configs", "llm_config", "prefill_config", "decode_config")
 _NAMES: Final = ("model", "model_id", "model_name_or_path", "model_path", "model_source", "model_uri")
 _OF_THE_HEAD: Final = ("image", "env", "envFrom", "volumeMounts", "workingDir")
-_DEEPEST: Final = 20
 _FILE: Final = "a file names it, which is no part of this object"
 _FETCHED: Final = "code that is fetched when it starts may load any model"
 _DIFFERENT: Final = "the pods of the cluster differ in what it comes to, and any of them may load it"
@@ -99,9 +98,9 @@ def _application(application: JsonObject, containers: Sequence[Container], path:
     return found
 
 
-def _llm_configs(value: Json | None, depth: int = 0) -> Iterator[Json]:
+def _llm_configs(value: Json | None) -> Iterator[Json]:
     """Yield the configurations of models in the arguments of an application, those that are named by a file as text."""
-    if depth > _DEEPEST or not isinstance(value, dict | list):
+    if not isinstance(value, dict | list):
         return
     if isinstance(value, dict) and _CONFIG in value:
         yield value
@@ -109,7 +108,7 @@ def _llm_configs(value: Json | None, depth: int = 0) -> Iterator[Json]:
     for key, item in value.items() if isinstance(value, dict) else enumerate(value):
         if key in _CONFIGS:
             yield from (each for each in (item if isinstance(item, list) else [item]) if isinstance(each, str))
-        yield from _llm_configs(item, depth + 1)
+        yield from _llm_configs(item)
 
 
 def _llm(config: Json, containers: Sequence[Container], path: str) -> list[ModelReference]:
@@ -226,14 +225,14 @@ def _code(environment: Json | None, path: str) -> list[ModelReference]:
     return [_opaque(Role.CODE, place, path, _FETCHED) for place in places if isinstance(place, str) and "://" in place]
 
 
-def _values(value: Json | None, key: str, depth: int = 0) -> Iterator[Json]:
-    """Yield every value that stands under a key, however deep."""
-    if depth > _DEEPEST or not isinstance(value, dict | list):
+def _values(value: Json | None, key: str) -> Iterator[Json]:
+    """Yield every value that stands under a key, however deep (the reader of YAML bounds how deep)."""
+    if not isinstance(value, dict | list):
         return
     for name, item in value.items() if isinstance(value, dict) else enumerate(value):
         if name == key:
             yield item
-        yield from _values(item, key, depth + 1)
+        yield from _values(item, key)
 
 
 def _named(value: Json | None) -> list[str]:
