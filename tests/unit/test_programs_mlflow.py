@@ -50,7 +50,12 @@ def test_a_model_uri_is_found_however_it_is_spelled(words: list[str], expected: 
 
 @pytest.mark.parametrize(
     "command",
-    [["python3", "-m", "mlflow", "models", "serve", "-m", "s3://b/m"], ["sh", "-c", "mlflow models serve -m s3://b/m"]],
+    [
+        ["python3", "-m", "mlflow", "models", "serve", "-m", "s3://b/m"],
+        ["python3", "-m", "mlflow.cli", "models", "serve", "-m", "s3://b/m"],
+        ["python3", "-mmlflow", "models", "serve", "-m", "s3://b/m"],
+        ["sh", "-c", "mlflow models serve -m s3://b/m"],
+    ],
 )
 def test_mlflow_is_recognised_by_its_words(command: list[str]) -> None:
     (found,) = read_container({"image": IMAGE, "command": list(command)})

@@ -53,6 +53,12 @@ def test_the_image_starts_it_with_a_store_of_its_own(words: list[str]) -> None:
     assert [f"model enforced {OWN} at image"] == read_container({"image": IMAGE, "args": list(words)})
 
 
+@pytest.mark.parametrize("start", [["python", "-m", "ts.model_server"], ["python", "-mts.model_server"]])
+def test_its_module_is_recognised(start: list[Json]) -> None:
+    found = read_container({"image": IMAGE, "command": [*start, "--model-store=/s"]})
+    assert [f"model enforced {OWN} at command[{len(start)}]"] == found
+
+
 def test_the_server_behind_it_is_read_as_well() -> None:
     command: list[Json] = [
         "java",

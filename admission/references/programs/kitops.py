@@ -39,12 +39,11 @@ def _is_init(container: Container) -> bool:
 
 def _command(container: Container) -> tuple[Word, ...]:
     """Return the words behind `kit unpack`, none where no kit is fetched."""
-    words = container.words
-    own = container.image_name in _IMAGES and not container.has_command
-    for number, word in enumerate(words):
-        before = [basename(item) for item in words[:number]]
-        if word.value in _COMMANDS and ("kit" in before or own):
-            return words[number + 1 :]
+    is_named = container.image_name in _IMAGES and not container.has_command
+    for number, word in enumerate(container.words):
+        if word.value in _COMMANDS and is_named:
+            return container.words[number + 1 :]
+        is_named = is_named or basename(word) == "kit"
     return ()
 
 

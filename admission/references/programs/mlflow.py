@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROGRAM"]
 
+_NAMES: Final = ("mlflow", "mlflow.cli", "-mmlflow", "-mmlflow.cli")
 _GROUPS: Final = ("models", "deployments", "artifacts")
 _WRITING: Final = ("log-artifact", "log-artifacts")
 _MODEL: Final = ("model-uri", "artifact-uri", "run-id")
@@ -48,13 +49,10 @@ _EXTRA: Final = "MLSERVER_MODEL_EXTRA"
 def _command(container: Container) -> tuple[Word, ...]:
     """Return the words behind `mlflow models serve` or another command that takes a model, none where there is none."""
     words = container.words
-    for number, word in enumerate(words):
-        behind = [item.value for item in words[number + 1 :]]
-        if basename(word) != "mlflow" or not any(name in behind for name in _GROUPS):
-            continue
-        group = next(place for place, value in enumerate(behind) if value in _GROUPS)
-        return () if any(name in behind[group + 1 : group + 2] for name in _WRITING) else words[number + group + 2 :]
-    return ()
+    start = next((number for number, word in enumerate(words) if basename(word) in _NAMES), len(words))
+    group = next((number for number in range(start, len(words)) if words[number].value in _GROUPS), len(words))
+    behind = words[group + 1 :]
+    return () if behind and behind[0].value in _WRITING else behind
 
 
 def _is_built(container: Container) -> bool:

@@ -30,6 +30,7 @@ _MODELS: Final = "models"
 _CONFIG: Final = "ts-config"
 _OPENING: Final = "model-api-enabled"
 _NAMES: Final = (*_STORES, _MODELS, _CONFIG, _OPENING)
+_NAMED: Final = ("torchserve", "ts.model_server", "-mts.model_server")
 _JAVA: Final = "org.pytorch.serve.ModelServer"
 _JAVA_LETTERS: Final = {"s": "model-store", "w": "workflow-store", "m": _MODELS, "f": _CONFIG}
 _OWN_STORE: Final = "/home/model-server/model-store"
@@ -44,7 +45,7 @@ def _is_default(container: Container) -> bool:
 
 
 def _is_named(container: Container) -> bool:
-    return any(basename(word) == "torchserve" or word.value == _JAVA for word in container.words)
+    return any(basename(word) in _NAMED or word.value == _JAVA for word in container.words)
 
 
 def _starts(container: Container) -> bool:
