@@ -69,6 +69,7 @@ GO_PEERS = (
     GoPeer("trillian_createtree", "trillian", f"{_TRILLIAN}/cmd/createtree", tags=_TRILLIAN_TAGS),
     GoPeer("ct_server", "ct_server", "github.com/google/certificate-transparency-go/trillian/ctfe/ct_server"),
     GoPeer("fulcio", "fulcio", "github.com/sigstore/fulcio"),
+    GoPeer("helm", "helm", "helm.sh/helm/v4/cmd/helm"),
     GoPeer("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
     GoPeer("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", stamps=_KUBERNETES_STAMPS),
     GoPeer("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", stamps=_KUBERNETES_STAMPS),
