@@ -14,6 +14,7 @@ from dbom.rules.admission import (
     LOCATION_CONFLICT,
     LOCATION_UNKNOWN,
     NO_LOAD_TIME_PROOF,
+    NOT_COVERED,
     PIN_CLAIMED,
     PIN_UNKNOWN,
     PROOF_NOT_TAKEN,
@@ -53,6 +54,8 @@ class Judge:
     def judge(self, location: Location) -> tuple[Digest | None, list[Reason]]:
         """Return the artifact that a pinned place is bound to, and every reason against it."""
         rules = self.policy.rules_for(location.base)
+        if not rules:
+            return None, [self._unspoken(location)]
         usable = [rule for rule in rules if location.enforced or rule.allows_claimed]
         if not usable:
             return None, [
@@ -86,6 +89,18 @@ class Judge:
             message = f"{proof.path} proves nothing: {printable(because)}"
             return None, [self._reason(NO_LOAD_TIME_PROOF, Verdict.REFUSED, message)]
         return proof.digest, self.required(proof.digest, None)
+
+    def _unspoken(self, location: Location) -> Reason:
+        """Return why a place that the policy judges, and whose content nobody may state, can't pass."""
+        if not self.policy.authorities:
+            message = f"the policy names nobody whose statements count about {_shown(location)}"
+            return self._reason(LOCATION_UNKNOWN, Verdict.CANT_TELL, message)
+        return self._reason(
+            NOT_COVERED,
+            Verdict.REFUSED,
+            f"the policy says of nobody that they may state what lies in {printable(location.base)}",
+            expected=" or ".join(printable(rule.pattern) for rule in self.policy.locations),
+        )
 
     def _unbound(self, location: Location, bound: Sequence[Binding], accepted: set[str]) -> Reason:
         """Return why no accepted statement binds this pin."""

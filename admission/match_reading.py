@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from admission.requirements.requirement import Names
     from dbom.canonical import JsonObject
 
-__all__ = ["LOCATIONS_SCHEMA", "MATCH_SCHEMA", "read_locations", "read_match"]
+__all__ = ["LOCATIONS_SCHEMA", "MATCH_SCHEMA", "is_place_pattern", "read_locations", "read_match"]
 
 _NAMESPACE: Final = "^[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?$"
 _PLACE: Final = r"^(\*\*|(oci|hf|s3|gs|az)://(\*\*|(\*|(\*[.])?[A-Za-z0-9_][A-Za-z0-9_.:-]*)/[^\s@?#]+))$"
@@ -102,8 +102,13 @@ def _listed(node: Node, because: str) -> tuple[str, ...] | None:
     return tuple(found)
 
 
+def is_place_pattern(text: str) -> bool:
+    """Return whether a text is a pattern of places, such as `oci://registry.example.com/models/*`."""
+    return _fits(_PLACE, text)
+
+
 def _check_place(node: Node) -> None:
-    if isinstance(node.value, str) and node.value and not _fits(_PLACE, node.value):
+    if isinstance(node.value, str) and node.value and not is_place_pattern(node.value):
         node.fault(f"got '{printable(node.value)}', {_PLACE_WORDS}")
 
 

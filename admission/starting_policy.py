@@ -17,7 +17,7 @@ __all__ = ["Expected", "render_policy"]
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Whose statements the policy is to accept: an identity with its trust root, or a public key in PEM."""
+    """Whose statements the policy is to accept: an identity with its trust root, a public key in PEM, or nobody's."""
 
     identity: Identity | None = None
     root: TrustRoot | None = None
@@ -25,7 +25,12 @@ class Expected:
 
 
 def render_policy(expected: Expected, *, name: str, mode: str, location: str) -> str:
-    """Return a policy file that accepts what `expected` signs, for models that lie in places like `location`."""
+    """Return a policy file that accepts what `expected` signs, for models that lie in places like `location`.
+
+    Where that is nobody, the policy vouches for nothing and only watches, whatever the `mode`.
+    """
+    if expected == Expected():
+        return _WATCHING.format(api=API_VERSION, kind=POLICY_KIND, name=json.dumps(name), location=json.dumps(location))
     root = expected.root
     trust = "" if root is None else _TRUST.format(data=_indented(root.raw.decode(), 8))
     if expected.identity is not None:
@@ -91,9 +96,11 @@ spec:
   # enforce: a no denies. warn: it is allowed, and the user is warned. audit: it is allowed, and recorded.
   mode: {mode}
 
-  # The namespaces that this policy judges, * for any part of a name. Leave it out for all.
+  # Which references this policy judges. Left out: in all namespaces, whatever lies where `locations` speaks of.
   # match:
-  #   namespaces: ["prod-*"]
+  #   namespaces: ["prod-*"]                 # by their immutable names, * for any part
+  #   models: ["oci://**", "hf://**"]        # places; what matches here and not in locations is refused
+  #   roles: [model, draft model, adapter]   # and tokenizer, processor, dataset, image volume, ...
 {trust}
   # Whose statements count, each under a name of your choice.
   authorities:
@@ -121,4 +128,43 @@ spec:
   # Licences of the model and of everything it came from; what isn't known is denied.
   # licenses:
   #   allow: [Apache-2.0, MIT, CC-BY-4.0, CC0-1.0]
+"""
+
+_WATCHING: Final = """\
+# A provenance policy that only watches: it names nobody whose statements count, so nothing is verified and nothing is
+# denied: what pods load is recorded, with what speaks against it. To let signed models through, name a signer:
+#   dbom policy init --identity ID --issuer URL --trusted-root FILE     or     dbom policy init --from-bundle FILE
+# All keys are described in docs/formats/policy.md; `dbom policy explain FILE` says what this file means.
+apiVersion: {api}
+kind: {kind}
+metadata:
+  name: {name}
+spec:
+  # enforce: a no denies. warn: it is allowed, and the user is warned. audit: it is allowed, and recorded.
+  # Without an authority only warn and audit can be.
+  mode: audit
+
+  # Which references this policy judges. Left out: all of them, in all namespaces.
+  # match:
+  #   namespaces: ["prod-*"]
+
+  # Whose statements count: nobody's yet.
+  authorities: []
+    # - name: signer
+    #   keyless:
+    #     trustRootRef: root
+    #     identities:
+    #       - issuer: https://token.actions.githubusercontent.com
+    #         subject: https://github.com/ORG/REPO/.github/workflows/release.yaml@refs/heads/main
+  # trustRoots:
+  #   - name: root
+  #     path: trusted_root.json
+
+  # With an authority: who may say what lies in which places, and what must be signed about the model itself.
+  # locations:
+  #   - pattern: {location}
+  #     authorities: [signer]
+  # attestations:
+  #   - predicateType: https://cyclonedx.org/bom
+  #     authorities: [signer]
 """

@@ -18,6 +18,7 @@ from dbom.names import (
     PREDICATE_BOM,
     PREDICATE_LOCATION,
     PREDICATE_OMS,
+    PREDICATE_POLICY,
     PREDICATE_PROVENANCE,
     PREDICATE_REVOCATION,
     PREDICATE_REVOCATION_HEAD,
@@ -44,6 +45,7 @@ _OWN_COMMANDS: Final = {
     PREDICATE_REVOCATION: "dbom attest revoke",
     PREDICATE_REVOCATION_HEAD: "dbom attest revocations publish",
     PREDICATE_OMS: "dbom sign --oms",
+    PREDICATE_POLICY: "dbom policy sign",
 }
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "PREDICATE_BREAK_GLASS",
     "PREDICATE_LOCATION",
     "PREDICATE_OMS",
+    "PREDICATE_POLICY",
     "PREDICATE_PROVENANCE",
     "PREDICATE_REVOCATION",
     "PREDICATE_REVOCATION_HEAD",
@@ -96,6 +97,7 @@ PREDICATE_LOCATION: Final = "https://dbom.dev/location/v1"
 PREDICATE_REVOCATION: Final = "https://dbom.dev/revocation/v1"
 PREDICATE_REVOCATION_HEAD: Final = "https://dbom.dev/revocation-head/v1"
 PREDICATE_BREAK_GLASS: Final = "https://dbom.dev/break-glass/v1"
+PREDICATE_POLICY: Final = "https://dbom.dev/policy/v1"
 
 _SHORT_PREDICATES: Final = {
     PREDICATE_BOM: "bom",
@@ -106,6 +108,7 @@ _SHORT_PREDICATES: Final = {
     PREDICATE_REVOCATION: "revocation",
     PREDICATE_REVOCATION_HEAD: "revocation-head",
     PREDICATE_BREAK_GLASS: "break-glass",
+    PREDICATE_POLICY: "policy",
 }
 
 # Identity of bytes

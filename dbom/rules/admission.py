@@ -45,6 +45,13 @@ CASE_MALFORMED = Rule(
     " expectation that was misspelt, so the case doesn't count as passed.",
     "compare with docs/formats/policy.md, under cases",
 )
+CASE_DIFFERS = Rule(
+    "DBOM-507",
+    "a policy case came out otherwise",
+    "The answer to a case isn't the one that the case expects: the policy, the evidence or what is known of the object"
+    " has changed, or the case is wrong.",
+    "look at the reasons; change the policy, or the case where the new answer is what you want",
+)
 OBJECT_MALFORMED = Rule(
     "DBOM-510",
     "not the object that it says it is",

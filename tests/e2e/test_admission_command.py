@@ -32,7 +32,7 @@ def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from attest.local import open_local
 
     open_local()
-    assert run(["policy", "init", "-o", "policy.yaml"]) == 0
+    assert run(["policy", "init", "--local", "-o", "policy.yaml"]) == 0
     for name, text in PODS.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "store").mkdir()
@@ -146,11 +146,11 @@ def test_a_policy_to_start_from_accepts_whom_the_settings_expect(
     assert "me@example.com" not in capsys.readouterr().out
 
 
-def test_without_a_local_identity_a_signer_must_be_named(
+def test_without_a_local_identity_local_names_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DBOM_HOME", str(tmp_path / "empty"))
-    assert run(["policy", "init"]) == 2
+    assert run(["policy", "init", "--local"]) == 2
     assert "no local identity" in capsys.readouterr().err
     assert not (tmp_path / "empty").exists()
 

@@ -94,7 +94,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "keys generate --no-password --out other",
             "sign keyed --signing-key mine.key",
             "trust export -o root.json",
-            "policy init -o policy.yaml",
+            "policy init --local -o policy.yaml",
         ):
             assert run(words.split()) == 0, words
         _spoil(place)
