@@ -93,6 +93,16 @@ def test_a_path_that_kserve_fills_is_no_reference_of_its_own() -> None:
     assert [f"model unpinned gs://b/{name} at {AT}.storageUris[{n}].uri" for n, name in enumerate("mt")] == found
 
 
+def test_a_custom_predictor_has_its_folder_filled_where_it_says_with_what() -> None:
+    def custom(*env: Json) -> list[str]:
+        args: Json = ["--model-path=/mnt/models"]
+        return read(service({"containers": [{"name": "c", "image": "i:1", "args": args, "env": list(env)}]}))
+
+    at = f"{AT}.containers[0]"
+    assert [f"model unpinned gs://b/m at {at}.env[0].value"] == custom({"name": "STORAGE_URI", "value": "gs://b/m"})
+    assert [f"model unpinned oci://docker.io/library/i at {at}.args[0]"] == custom()
+
+
 def test_a_volume_of_the_object_s_own_over_it_is_a_reference() -> None:
     container: Json = {
         "name": "kserve-container",

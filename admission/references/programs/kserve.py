@@ -113,10 +113,19 @@ def _filled(_: Node, spec: Node) -> tuple[str, ...]:
     """Return the folders that KServe fills in the pods of a component."""
     holders = [spec, *(node for key, node in spec.members() if key not in _LIST_KEYS and isinstance(node.value, dict))]
     kept = ("storageUri", "storage", "storageUris")
-    if not any(isinstance(item.value, dict) and any(item.get(key).is_there for key in kept) for item in holders):
+    named = any(isinstance(item.value, dict) and any(item.get(key).is_there for key in kept) for item in holders)
+    if not (named or _is_custom(spec)):
         return ()
     uris = [item for holder in holders for item in holder.get("storageUris").items()]
     return (MODELS, *(path for item in uris if (path := item.get("mountPath").text())))
+
+
+def _is_custom(spec: Node) -> bool:
+    """Return whether a custom predictor's container says what KServe is to fetch for it (`STORAGE_URI`)."""
+    containers = spec.get("containers").items()
+    return any(
+        variable.get("name").text() == "STORAGE_URI" for item in containers for variable in item.get("env").items()
+    )
 
 
 def _always_filled(_: Node, __: Node) -> tuple[str, ...]:
