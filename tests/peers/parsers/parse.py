@@ -1,6 +1,6 @@
-"""Ask vLLM's and LMDeploy's own argument parsers what words mean.
+"""Ask vLLM's, LMDeploy's and SGLang's own argument parsers what words mean.
 
-Both are installed unmodified, without what they compute with: torch and the like, which they import and which no
+All are installed unmodified, without what they compute with: torch and the like, which they import and which no
 argument is parsed with, are stood in for by modules whose every name is an empty class.
 
     echo '{"program": "vllm", "cases": [["serve", "org/m"]]}' | parse-words
@@ -10,11 +10,14 @@ prints a list with one object a case: what the parser read, or `error`, where it
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import io
 import json
+import pkgutil
 import sys
 import types
 import typing
@@ -30,6 +33,11 @@ _ASKED = """
     model tokenizer revision tokenizer_revision hf_config_path trust_remote_code download_dir lora_modules
     default_mm_loras speculative_config spec_model load_format served_model_name
     """.split()  # noqa: SIM905  as above
+_ASKED_OF_SGLANG = """
+    model_path tokenizer_path revision trust_remote_code download_dir lora_paths enable_lora config uno_lora_path
+    speculative_draft_model_path speculative_draft_model_revision model_checksum served_model_name
+    """.split()  # noqa: SIM905  as above
+_ARGUMENTS = "sglang.srt.arg_groups"
 _OPERATORS = ("add", "radd", "sub", "mul", "rmul", "truediv", "lt", "gt", "le", "ge", "and", "rand")
 
 
@@ -208,13 +216,47 @@ def _lmdeploy() -> typing.Callable[[list[str]], dict[str, typing.Any]]:
     return read
 
 
+class _AllBut(_StandIns):
+    """Finds an empty module for everything of SGLang but the definitions of its arguments."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        del path, target
+        is_other = name.startswith("sglang") and not name.startswith(_ARGUMENTS)
+        return importlib.machinery.ModuleSpec(name, self, is_package=True) if is_other else None
+
+
+def _sglang() -> typing.Callable[[list[str]], dict[str, typing.Any]]:
+    found = importlib.util.find_spec("sglang")
+    (folder,) = found.submodule_search_locations or () if found else ()
+    # Its packages import what it computes with as soon as they are imported themselves.
+    for name, path in (("sglang", folder), ("sglang.srt", f"{folder}/srt")):
+        sys.modules[name] = _Module(name)
+        sys.modules[name].__path__ = [path]
+    sys.meta_path.insert(0, _AllBut())
+    fields = import_module(f"{_ARGUMENTS}.fields")
+    add = import_module(f"{_ARGUMENTS}.arg_utils").add_cli_args_from_dataclass
+    parser = argparse.ArgumentParser(prog="sglang serve")
+    for module in pkgutil.iter_modules(fields.__path__):
+        groups = vars(import_module(f"{fields.__name__}.{module.name}")).values()
+        for group in dict.fromkeys(item for item in groups if isinstance(item, type) and "_NS_PATH" in vars(item)):
+            add(parser, group)
+    # As sglang/srt/server_args.py adds it beside them.
+    parser.add_argument("--config", type=str)
+
+    def read(words: list[str]) -> dict[str, typing.Any]:
+        given = vars(parser.parse_args(words))
+        return {name: given[name] for name in _ASKED_OF_SGLANG}
+
+    return read
+
+
 def main() -> int:
     """Answer what stands on standard input."""
     asked = json.load(sys.stdin)
     sys.meta_path.append(_StandIns())
     answers: list[dict[str, typing.Any]] = []
     with contextlib.redirect_stdout(io.StringIO()):
-        read = {"vllm": _vllm, "lmdeploy": _lmdeploy}[asked["program"]]()
+        read = {"vllm": _vllm, "lmdeploy": _lmdeploy, "sglang": _sglang}[asked["program"]]()
         for words in asked["cases"]:
             said = io.StringIO()
             try:
