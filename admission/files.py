@@ -1,56 +1,31 @@
-"""From files to what the gate takes: policies from files and folders, reviews from the YAML that people deploy."""
+"""From files to what the gate takes: reviews from the YAML that people deploy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from admission.policy_reading import load_policies
 from admission.review import Review, is_admission_review
 from dbom.canonical import load_json
 from dbom.errors import DocumentError, PathError
 from dbom.formats.yaml_reader import load_yaml_placed
 from dbom.printable import printable
-from dbom.rules.admission import OBJECT_MALFORMED, POLICY_MALFORMED
+from dbom.rules.admission import OBJECT_MALFORMED
 from dbom.rules.artifacts import PATH_MISSING, PATH_UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import IO
 
-    from admission.policy import Policy
     from dbom.canonical import Json
 
-__all__ = ["Given", "policies_at", "read_given", "read_reviews"]
+__all__ = ["Given", "read_given", "read_reviews"]
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _MOST_ITEMS: Final = 100_000
 _LARGEST_DUMP: Final = 1024 * 1024 * 1024
 _LARGEST_YAML: Final = 32 * 1024 * 1024
-
-
-def policies_at(paths: Iterable[Path]) -> tuple[Policy, ...]:
-    """Read the policies of files, and of the YAML and JSON files of folders.
-
-    Raises `PathError` for what is missing or can't be read, `DocumentError` for a policy that is malformed, two of one
-    name, or a folder that holds none.
-    """
-    return load_policies([file for path in paths for file in _policy_files(path)])
-
-
-def _policy_files(path: Path) -> list[Path]:
-    try:
-        if not path.is_dir():
-            return [path]
-        # A mounted ConfigMap keeps its bytes in folders that begin with dots, and links to them.
-        inside = sorted(item for item in path.iterdir() if item.suffix in _SUFFIXES and not item.name.startswith("."))
-    except OSError as error:
-        where = printable(str(path))
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=where) from error
-    if not inside:
-        raise DocumentError(POLICY_MALFORMED, "no policy file in this folder", where=printable(str(path)))
-    return inside
 
 
 @dataclass(frozen=True, slots=True)

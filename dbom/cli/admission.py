@@ -10,6 +10,7 @@ import typer
 
 from dbom.cli.options import OutputOption, StoreOption
 from dbom.cli.output import say, write_result
+from dbom.cli.policy_signers import PolicySigners, with_policy_signer_flags
 from dbom.cli.ready import PolicyOption, ready
 from dbom.cli.reviewed import ReviewFormat, exit_code, write_review
 from dbom.errors import PathError, UsageError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["manifests", "review", "serve"]
 
 
+@with_policy_signer_flags
 def review(
     files: Annotated[
         list[Path],
@@ -41,6 +43,7 @@ def review(
         ReviewFormat, typer.Option("-f", "--format", help="How to write the result.")
     ] = ReviewFormat.TEXT,
     output: OutputOption = None,
+    policy_signers: PolicySigners,
 ) -> None:
     """Judge pods, workloads and serving resources as the webhook would.
 
@@ -62,7 +65,7 @@ def review(
         raise UsageError(USAGE, "--explain is a text", got=f"--format {format_}")
     now = datetime.now(UTC)
     given = [found for path in files for found in read_given(path, namespace=namespace, stdin=sys.stdin.buffer)]
-    policies, evidence = ready(policy, store, now)
+    policies, evidence = ready(policy, store, now, signers=policy_signers.authorities())
     decisions = [decide(item.review, policies, evidence, now=now) for item in given]
     if explain:
         results = [(item.review, decision) for item, decision in zip(given, decisions, strict=True)]
@@ -72,6 +75,7 @@ def review(
     raise typer.Exit(exit_code(decisions))
 
 
+@with_policy_signer_flags
 def serve(
     *,
     policy: PolicyOption = None,
@@ -90,6 +94,7 @@ def serve(
     journal: Annotated[
         Path | None, typer.Option("--journal", metavar="FILE", help="Append every decision to this hash chain.")
     ] = None,
+    policy_signers: PolicySigners,
 ) -> None:
     """Serve the validating admission webhook over TLS.
 
@@ -106,7 +111,7 @@ def serve(
     address = parse_listen(listen)
     now = datetime.now(UTC)
     files = _certificate(tls_cert, tls_key, self_signed, now)
-    policies, evidence = ready(policy, store, now)
+    policies, evidence = ready(policy, store, now, signers=policy_signers.authorities())
     serve_webhook(policies, evidence, address=address, files=files, journal=journal)
 
 

@@ -13,10 +13,12 @@ from dbom.errors import UsageError
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from admission.evidence import Evidence
     from admission.policy import Policy
+    from attest.authority import Authority
 
 __all__ = ["PolicyOption", "ready"]
 
@@ -26,9 +28,14 @@ PolicyOption = Annotated[
 ]
 
 
-def ready(policy: list[Path] | None, store: list[str] | None, now: datetime) -> tuple[tuple[Policy, ...], Evidence]:
-    """Return the policies and the evidence that counts for them; findings about the rest are told."""
-    from admission.files import policies_at
+def ready(
+    policy: list[Path] | None, store: list[str] | None, now: datetime, *, signers: Sequence[Authority] = ()
+) -> tuple[tuple[Policy, ...], Evidence]:
+    """Return the policies and the evidence that counts for them; findings about the rest are told.
+
+    With `signers`, each policy file must be signed by one of them.
+    """
+    from admission.policy_files import policies_at
     from admission.syncing import load_evidence
     from attest.stores.store import open_store
 
@@ -36,7 +43,7 @@ def ready(policy: list[Path] | None, store: list[str] | None, now: datetime) -> 
     files = policy or ([Path(settings.policy)] if settings.policy else [])
     if not files:
         raise UsageError(USAGE, "no policy is given", hint="give --policy FILE; `dbom policy init` writes one")
-    policies = policies_at(files)
+    policies = policies_at(files, signers=signers, now=now)
     stores = [open_store(url, offline=current_session().offline) for url in settings.store]
     if not stores:
         say("no --store is given, so there is no evidence and nothing can be verified")

@@ -113,7 +113,11 @@ def test_a_policy_is_signed_and_demanded(site: Path, capsys: pytest.CaptureFixtu
     capsys.readouterr()
     assert run(["policy", "check", "policy.yaml", "--policy-key", "mine.pub"]) == 0
     assert "; signed by key mine.pub" in capsys.readouterr().out
+    review = ["admission", "review", "cases/pod.yaml", "--policy", "policy.yaml", "--store", "store"]
+    assert run([*review, "--policy-key", "mine.pub"]) == 0
     (site / "policy.yaml").write_text((site / "policy.yaml").read_text() + "# one more word\n")
+    assert run(review) == 0
+    assert run([*review, "--policy-key", "mine.pub"]) == 1
     assert run(["policy", "check", "policy.yaml", "--policy-key", "mine.pub"]) == 1
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from admission.files import policies_at
 from admission.policy import LocationRule, Match, Mode, Policy, matches_glob, strictest
+from admission.policy_files import policies_at
 from admission.requirements.licenses import LicenseRule, LicenseScope
 from admission.starting_policy import Expected, render_policy
 from attest.local import open_local
