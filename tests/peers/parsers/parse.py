@@ -1,11 +1,12 @@
-"""Ask vLLM's, LMDeploy's and SGLang's own argument parsers what words mean.
+"""Ask vLLM's, LMDeploy's and SGLang's own argument parsers what words mean, and Ray what a Serve configuration does.
 
 All are installed unmodified, without what they compute with: torch and the like, which they import and which no
 argument is parsed with, are stood in for by modules whose every name is an empty class.
 
     echo '{"program": "vllm", "cases": [["serve", "org/m"]]}' | parse-words
 
-prints a list with one object a case: what the parser read, or `error`, where it stops.
+prints a list with one object a case: what the parser read, or `error`, where it stops. Ray (`{"program": "ray"}`, a
+case is a list with one text) is that of the interpreter that runs this.
 """
 
 from __future__ import annotations
@@ -250,13 +251,42 @@ def _sglang() -> typing.Callable[[list[str]], dict[str, typing.Any]]:
     return read
 
 
+def _ray() -> typing.Callable[[list[str]], dict[str, typing.Any]]:
+    deploy = import_module("ray.serve.schema").ServeDeploySchema
+    configs = import_module("ray.llm._internal.serve.core.configs.llm_config")
+    yaml = import_module("yaml")
+
+    def models(application: typing.Any) -> typing.Iterator[dict[str, typing.Any]]:  # noqa: ANN401  Ray's own type
+        for config in application.args["llm_configs"]:
+            loading = configs.ModelLoadingConfig.model_validate(config["model_loading_config"])
+            source = getattr(loading.model_source, "bucket_uri", loading.model_source)
+            lora = configs.LoraConfig.model_validate(config.get("lora_config", {}))
+            trusts = bool(config.get("engine_kwargs", {}).get("trust_remote_code"))
+            # As VLLMEngineConfig.from_llm_config reads them (serve/engines/vllm/vllm_models.py).
+            yield {
+                "model": source or loading.model_id,
+                "tokenizer": loading.tokenizer_source,
+                "adapters": lora.dynamic_lora_loading_path,
+                "trust_remote_code": trusts,
+            }
+
+    def read(words: list[str]) -> dict[str, typing.Any]:
+        applications = deploy.model_validate(yaml.safe_load(words[0])).applications
+        return {
+            "models": [model for application in applications for model in models(application)],
+            "code": [place for each in applications if (place := each.runtime_env.get("working_dir"))],
+        }
+
+    return read
+
+
 def main() -> int:
     """Answer what stands on standard input."""
     asked = json.load(sys.stdin)
     sys.meta_path.append(_StandIns())
     answers: list[dict[str, typing.Any]] = []
     with contextlib.redirect_stdout(io.StringIO()):
-        read = {"vllm": _vllm, "lmdeploy": _lmdeploy, "sglang": _sglang}[asked["program"]]()
+        read = {"vllm": _vllm, "lmdeploy": _lmdeploy, "sglang": _sglang, "ray": _ray}[asked["program"]]()
         for words in asked["cases"]:
             said = io.StringIO()
             try:
