@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from admission.references import find_references
+from dbom.errors import DocumentError
 
 if TYPE_CHECKING:
     from dbom.canonical import Json, JsonObject
@@ -176,6 +177,8 @@ def test_the_other_builders_take_theirs_by_name(key: str, value: Json) -> None:
     [
         {"import_path": "app:app", "runtime_env": {"working_dir": "https://x.example/code.zip"}},
         {"import_path": "app:app", "runtime_env": {"py_modules": ["s3://b/code.zip", "local"]}},
+        {"import_path": "app:app", "runtime_env": {"image_uri": "registry.example/other:1"}},
+        {"import_path": "app:app", "runtime_env": {"container": {"image": "registry.example/other:1"}}},
         {
             "import_path": "app:app",
             "deployments": [{"ray_actor_options": {"runtime_env": {"working_dir": "gs://b/c.zip"}}}],
@@ -257,3 +260,27 @@ def test_a_configuration_is_read_however_deep_or_is_untold(depth: int, expected:
         assert [(role, pinning) for role, _, pinning, _ in found] == [("model", "opaque")]
     else:
         assert [(role, text, pinning) for role, text, pinning, _ in found] == [expected]
+
+
+def test_a_callback_that_downloads_puts_another_model_in_the_place() -> None:
+    callback: Json = {
+        "callback_class": "ray.llm._internal.common.callbacks.cloud_downloader.CloudDownloader",
+        "callback_kwargs": {"paths": [["s3://evil/m", "/models/m"]]},
+    }
+    found = llm(model_loading_config={"model_id": "a", "model_source": "/models/m"}, callback_config=callback)
+    assert ("model", "callback_config", "opaque") in found
+    assert ("model", "s3://evil/m", "unpinned") in found
+
+
+def test_a_builder_of_ones_own_is_not_taken_for_rays() -> None:
+    found = service([{"import_path": "ray.serve.llmx:build", "args": {"model": "org/m"}}])
+    assert found == [("model", "org/m", "unpinned")]
+
+
+def test_a_head_that_is_no_pod_is_refused_with_its_place() -> None:
+    spec: JsonObject = {"entrypoint": "vllm serve org/m", "rayClusterSpec": cluster(pod(env=7))}
+    with pytest.raises(DocumentError) as caught:
+        briefly({"spec": spec}, "RayJob")
+    assert caught.value.faults == (
+        "spec.rayClusterSpec.headGroupSpec.template.spec.containers[0].env: got a number, expected a list",
+    )

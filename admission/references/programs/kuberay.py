@@ -13,6 +13,7 @@ named by a file, and adapters that are taken from a bucket when somebody asks fo
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -41,13 +42,14 @@ __all__ = ["PROGRAM"]
 
 _PODS: Final = ("headGroupSpec.template.spec", "workerGroupSpecs[].template.spec")
 _REMOTE: Final = ("s3://", "gs://", "abfss://", "azure://", "pyarrow-")
-_BUILDERS: Final = ("ray.serve.llm", "ray.llm")
+_BUILDER: Final = re.compile(r"ray\.(?:serve\.)?llm[.:].*")
 _CONFIG: Final = "model_loading_config"
 _CONFIGS: Final = ("llm_configs", "llm_config", "prefill_config", "decode_config")
 _NAMES: Final = ("model", "model_id", "model_name_or_path", "model_path", "model_source", "model_uri")
 _OF_THE_HEAD: Final = ("image", "env", "envFrom", "volumeMounts", "workingDir")
 _FILE: Final = "a file names it, which is no part of this object"
 _FETCHED: Final = "code that is fetched when it starts may load any model"
+_ELSEWHERE: Final = "it runs in another image than the pod's, with other files"
 _DIFFERENT: Final = "the pods of the cluster differ in what it comes to, and any of them may load it"
 
 
@@ -88,7 +90,7 @@ def _application(application: JsonObject, containers: Sequence[Container], path:
     found = [item for environment in environments for item in _code(environment, path)]
     configs = list(_llm_configs(application.get("args")))
     found += [item for config in configs for item in _llm(config, containers, path)]
-    is_builder = str(application.get("import_path")).startswith(_BUILDERS)
+    is_builder = _BUILDER.fullmatch(str(application.get("import_path"))) is not None
     if is_builder and not configs:
         found.append(_opaque(Role.MODEL, "serveConfigV2", path, "its arguments hold no configuration of a model"))
     if not is_builder:
@@ -129,11 +131,31 @@ def _llm(config: Json, containers: Sequence[Container], path: str) -> list[Model
     tokenizer = loading.get("tokenizer_source") if isinstance(loading, dict) else None
     words += _flag("tokenizer", str(tokenizer), path) if tokenizer is not None else []
     found += _agreed([flag_references(replace(each, words=tuple(words)), (), is_vllm=True) for each in containers])
+    found += _by_callback(config.get("callback_config"), path)
     lora = config.get("lora_config")
     if isinstance(lora, dict) and (folder := lora.get("dynamic_lora_loading_path")):
         because = "adapters are taken from there when somebody asks for them"
         found.append(_opaque(Role.ADAPTER, str(folder), path, because))
     return [*found, *(item for each in containers for item in openings(each))]
+
+
+def _by_callback(callback: Json | None, path: str) -> list[ModelReference]:
+    """Return what a callback fetches before the model is loaded, as `CloudDownloader` does (`paths`)."""
+    if not callback:
+        return []
+    because = "a callback may put any model in its place"
+    return [
+        _opaque(Role.MODEL, "callback_config", path, because),
+        *(ModelReference(Role.MODEL, text, path, _newest(text)) for text in _texts(callback) if "://" in text),
+    ]
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """Yield every text in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(item)
 
 
 def _source(loading: Json | None) -> Json | None:
@@ -220,9 +242,14 @@ def _code(environment: Json | None, path: str) -> list[ModelReference]:
     """Return the code that a runtime environment fetches."""
     if not isinstance(environment, dict):
         return []
-    modules = environment.get("py_modules")
+    modules, container = environment.get("py_modules"), environment.get("container")
     places = [environment.get("working_dir"), *(modules if isinstance(modules, list) else [])]
-    return [_opaque(Role.CODE, place, path, _FETCHED) for place in places if isinstance(place, str) and "://" in place]
+    images = [environment.get("image_uri"), container.get("image") if isinstance(container, dict) else None]
+    fetched = [place for place in places if isinstance(place, str) and "://" in place]
+    return [
+        *(_opaque(Role.CODE, place, path, _FETCHED) for place in fetched),
+        *(_opaque(Role.CODE, image, path, _ELSEWHERE) for image in images if isinstance(image, str)),
+    ]
 
 
 def _values(value: Json | None, key: str) -> Iterator[Json]:
