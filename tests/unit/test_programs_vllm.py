@@ -242,3 +242,18 @@ def test_a_variable_that_vllm_does_not_read_is_no_reference() -> None:
 def test_a_hook_that_starts_it_is_read_like_the_command() -> None:
     lifecycle: Json = {"postStart": {"exec": {"command": ["vllm", "serve", "org/hidden"]}}}
     assert ("model", "org/hidden", "unpinned") in serving("org/m", lifecycle=lifecycle)
+
+
+def test_an_unknown_subcommand_of_vllm_is_read_as_serving() -> None:
+    assert ("model", "$(SUB)", "opaque") in serving("$(SUB)", "org/m", command=("vllm",))
+    assert MODEL in serving("--model", "org/m", command=("vllm",))
+
+
+def test_a_value_that_can_not_be_told_is_opaque_at_its_place() -> None:
+    env: list[Json] = [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]
+    for flag, role in (("--lora-modules", "adapter"), ("--speculative-config", "draft model")):
+        assert (role, "opaque") in {(found[0], found[2]) for found in serving("org/m", flag, "$(X)", env=env)}
+
+
+def test_flags_without_a_value_are_opaque() -> None:
+    assert ("adapter", "--lora-modules", "opaque") in serving("org/m", "--lora-modules")
