@@ -6,11 +6,14 @@ Patterns are RE2 (linear time, no surprises in a webhook) and match in full or n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from dbom.errors import DocumentError, UsageError
 from dbom.printable import printable
 from dbom.rules.attestations import IDENTITY_MALFORMED
+
+if TYPE_CHECKING:
+    import re2
 
 __all__ = ["Identity", "IdentityPattern", "KeyIdentity", "Pattern"]
 
@@ -51,6 +54,11 @@ class Pattern:
         """Return whether `value` is the text, or matches the whole expression."""
         return _fullmatch(self.text, value) if self.is_expression else value == self.text
 
+    @property
+    def size(self) -> int:
+        """How many instructions RE2 makes of the expression; none of a text."""
+        return int(_compiled(self.text).programsize) if self.is_expression else 0
+
     def __str__(self) -> str:
         return f"/{printable(self.text)}/" if self.is_expression else printable(self.text)
 
@@ -78,12 +86,16 @@ class IdentityPattern:
 
 
 def _fullmatch(expression: str, value: str) -> bool:
+    return _compiled(expression).fullmatch(value) is not None
+
+
+def _compiled(expression: str) -> re2._Regexp:
     import re2  # noqa: PLC0415  only expressions pay for it
 
     options = re2.Options()
     options.log_errors = False
     try:
-        return re2.compile(expression, options).fullmatch(value) is not None
+        return re2.compile(expression, options)
     except re2.error as error:
         raise DocumentError(
             IDENTITY_MALFORMED, f"not an RE2 expression: {printable(str(error))}", where=printable(expression)

@@ -17,6 +17,7 @@ from admission.requirements.load_time_proof import LoadTimeRule
 from admission.requirements.provenance import ProvenanceRule
 from admission.requirements.residency import ResidencyRule
 from admission.requirements.revocation import RevocationRule
+from admission.requirements.rules import PolicyRules
 from admission.requirements.sensitivity import SensitivityRule
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ REQUIREMENTS: Final[tuple[type[Requirement], ...]] = (
     SensitivityRule,
     ResidencyRule,
     FormatRule,
+    PolicyRules,
     LoadTimeRule,
     BreakGlassRule,
 )

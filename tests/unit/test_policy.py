@@ -246,7 +246,8 @@ def test_a_broken_key_is_a_fault(pem: str, tmp_path: Path) -> None:
         {"attestations": [{"predicateType": "https://dbom.dev/location/v1", "authorities": ["signer"]}]},
         {"attestations": [{"predicateType": "https://slsa.dev/verification_summary/v1", "authorities": ["signer"]}]},
         {"revokers": []},
-        {"rules": [{"cel": "true"}]},
+        {"identity": "content"},
+        {"residency": {"allow": ["s3://eu/**"], "countries": ["DE"]}},
     ],
 )
 def test_what_nothing_here_can_check_is_refused_when_the_policy_loads(
