@@ -88,7 +88,7 @@ PYTHON_PEERS = HERE.parent.parent / "requirements" / "peers.txt"
 """The peers from the Python index, hashed. They get an environment of their own, `python/` in the cache folder."""
 
 PARSERS = HERE.parent.parent / "requirements" / "parsers.txt"
-"""vLLM and LMDeploy without what they compute with, hashed, for `parse-words` (parsers/parse.py)."""
+"""vLLM, LMDeploy and SGLang without what they compute with, hashed, for `parse-words` (parsers/parse.py)."""
 
 NPM_PEERS = {
     "node_modules/.bin/azurite": ("azurite@3.37.0",),
@@ -179,7 +179,7 @@ def build_parsers(folder: Path) -> str:
     python = environment / "bin" / "python"
     install = [uv, "pip", "install", "--quiet", "--no-deps", "--link-mode", "copy", "--python", str(python)]
     subprocess.run([*install, "--require-hashes", "-r", str(PARSERS)], check=True)
-    for package in ("vllm", "lmdeploy"):
+    for package in ("vllm", "lmdeploy", "sglang"):
         for library in environment.glob(f"lib/python*/site-packages/{package}/**/*.so*"):
             library.unlink()  # what they compute with, hundreds of megabytes that no parser needs
     program.write_text(f"#!{python}\n" + script.read_text())

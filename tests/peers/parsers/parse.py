@@ -228,7 +228,8 @@ class _AllBut(_StandIns):
 
 def _sglang() -> typing.Callable[[list[str]], dict[str, typing.Any]]:
     found = importlib.util.find_spec("sglang")
-    (folder,) = found.submodule_search_locations or () if found else ()
+    folders = (found and found.submodule_search_locations) or ["sglang"]
+    folder = folders[0]
     # Its packages import what it computes with as soon as they are imported themselves.
     for name, path in (("sglang", folder), ("sglang.srt", f"{folder}/srt")):
         sys.modules[name] = _Module(name)
