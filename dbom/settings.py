@@ -85,7 +85,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key(
         "jobs",
         int,
-        "Threads to read with; 0 is what suits: one for each core, one alone for tiny files, 8 for a URL.",
+        "Threads or processes to read with; 0 is what suits: one for each core, one for tiny files, 8 for a URL.",
         in_project=True,
     ),
     Key("license", str, "The licence that generated BOMs state, as an SPDX expression.", in_project=True),

@@ -48,12 +48,13 @@ def review(
     """Judge pods, workloads and serving resources as the webhook would.
 
     Takes what is in hand before it is deployed: files, folders, dumps of a cluster, and with - what another program
-    writes. They are judged as given: what the API server adds later (defaults, mutating webhooks) isn't seen.
+    writes (`helm template chart/ | dbom admission review -`). They are judged as given: what the API server adds later
+    (defaults, mutating webhooks) isn't seen.
 
     Exit codes: 0 verified, or no model found in it (the summary counts these apart); 1 refused, which includes what
     can't be followed; 2 not an object that can be read; 3 can't tell.
 
-    Example: helm template chart/ | dbom admission review - --policy policy.yaml --store evidence/ -f sarif -o out.sarif
+    Example: dbom admission review manifests/ --policy policy.yaml --store evidence/ -f sarif -o review.sarif
     """
     from datetime import UTC, datetime
 

@@ -122,7 +122,7 @@ COMMANDS: Mapping[str, Leaf | Group] = {
     "admission": Group(
         "Decide which pods may start.",
         {
-            "review": Leaf("admission:review", "Judge a pod or workload file as the webhook would."),
+            "review": Leaf("admission:review", "Judge pods, workloads and serving resources as the webhook would."),
             "serve": Leaf("admission:serve", "Serve the validating admission webhook over TLS."),
             "break-glass": Leaf("break_glass:break_glass", "Sign that what the gate refuses may start, for a time."),
             "manifests": Leaf("admission:manifests", "Print the Kubernetes manifests that install the webhook."),

@@ -37,7 +37,7 @@ JobsOption = Annotated[
         "--jobs",
         min=0,
         metavar="N",
-        help="Threads to read with; 0 is what suits: one for each core, one alone for tiny files, 8 for a URL.",
+        help="Threads or processes to read with; 0 is what suits: one for each core, one for tiny files, 8 for a URL.",
     ),
 ]
 IgnoreOption = Annotated[

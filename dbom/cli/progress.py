@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,16 +20,22 @@ if TYPE_CHECKING:
 
 __all__ = ["progress_bar"]
 
+_PAUSE = 0.1  # seconds between two drawings
 _LABEL = 30  # characters: a longer one would push the numbers off an 80 column line
 
 
 class _Bar:
-    """What the core tells of its reading, as one bar. Rich's own locks make it fit for many threads."""
+    """What the core tells of its reading, as one bar. Rich's own locks make it fit for many threads.
+
+    It is drawn where something is told, ten times a second at most: a thread that draws would keep the reading from
+    being shared among forked processes.
+    """
 
     def __init__(self, shown: RichProgress, task: TaskID) -> None:
         self._shown = shown
         self._task = task
         self._expected = 0
+        self._drawn = 0.0
 
     def expect(self, size: int) -> None:
         self._expected += size
@@ -36,6 +43,10 @@ class _Bar:
 
     def advance(self, size: int) -> None:
         self._shown.advance(self._task, size)
+        now = time.monotonic()
+        if now - self._drawn > _PAUSE:
+            self._drawn = now
+            self._shown.refresh()
 
 
 @contextmanager
@@ -57,5 +68,5 @@ def progress_bar(label: str) -> Iterator[Progress | None]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as shown:
         yield _Bar(shown, shown.add_task(printable(label, limit=_LABEL), total=None))
