@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import TYPE_CHECKING, Self
 
@@ -52,7 +52,7 @@ class Attested:
             intern(item.authority),
             intern(str(item.signer)),
             intern(item.root),
-            item.time,
+            replace(item.time, by=intern(item.time.by)),
             item.bundle_sha256,
             item.where,
             facts,

@@ -137,7 +137,7 @@ class Evidence:
         key = hashlib.sha256(f"{digest}\n{synced_at}\n".encode())
         for name, evidence in sorted(gathered.items()):
             key.update(f"{name}\n{evidence.is_complete}\n{evidence.until}\n{evidence.revocations!r}\n".encode())
-            for line in sorted(_outcomes(evidence)):
+            for line in _outcomes(evidence):
                 key.update(line.encode("utf-8", "surrogateescape"))
         return cls(gathered, digest, len(bundles), (), synced_at, key.hexdigest())
 

@@ -72,10 +72,19 @@ class BomFacts:
         from dbom.bom import Bom  # noqa: PLC0415  only stores with BOMs pay for it
 
         try:
-            bom = Bom.of_document(predicate, where=where)
+            return cls.of_bom(Bom.of_document(predicate, where=where))
         except DbomError as error:
-            unknown = Unknown(f"the BOM can't be read: {printable(error.what)}")
-            return cls(unknown, "", "", unknown, unknown, unknown, unknown)
+            return cls.unread(error)
+
+    @classmethod
+    def unread(cls, error: DbomError) -> Self:
+        """Return the facts of what is no BOM: none is known."""
+        unknown = Unknown(f"the BOM can't be read: {printable(error.what)}")
+        return cls(unknown, "", "", unknown, unknown, unknown, unknown)
+
+    @classmethod
+    def of_bom(cls, bom: Bom) -> Self:
+        """Read a BOM."""
         data = list(_data(bom))
         return cls(
             bom.artifact,

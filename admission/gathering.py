@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from admission.attested import Attested
 from admission.evidence import Binding, PolicyEvidence
-from admission.facts import facts_of
+from admission.facts import BomFacts, facts_of
 from admission.lapsing import earliest_end
 from attest.location import Location
 from attest.revocation.reading import REVOCATION_PREDICATES
@@ -22,21 +22,24 @@ from attest.revocation.verdict import without_taken_back
 from attest.statement import Subject
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from dbom.errors import DbomError
-from dbom.names import PREDICATE_LOCATION
+from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION
 from lineage.build import build_graph, read_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from admission.facts import ProvenanceFacts
     from admission.policy import Policy
     from attest.statement import Statement
+    from dbom.bom import Bom
     from dbom.canonical import Json, JsonObject
     from dbom.model import Digest
     from lineage.predicates import Said
 
 __all__ = ["Kept", "gather", "keep", "uncounted"]
 
+_NOTHING: Final[JsonObject] = {}
 _NO_ANNOTATIONS: Final[Mapping[str, Json]] = MappingProxyType({})
 _WEIGHT: Final = (RejectionKind.REVOKED, RejectionKind.BROKEN, RejectionKind.UNDECIDED, RejectionKind.UNTRUSTED)
 
@@ -56,8 +59,13 @@ class Kept:
     @classmethod
     def of(cls, item: VerifiedStatement) -> Self:
         """Return what is kept of a statement."""
-        said = read_said(item.statement, where=item.where)
-        facts = facts_of(item.statement, item.where)
+        bom = _bom(item)
+        said = bom if isinstance(bom, DbomError) else read_said(item.statement, where=item.where, bom=bom)
+        facts: BomFacts | ProvenanceFacts | None
+        if bom is None:
+            facts = facts_of(item.statement, item.where)
+        else:
+            facts = BomFacts.unread(bom) if isinstance(bom, DbomError) else BomFacts.of_bom(bom)
         return cls(
             replace(item, statement=_lightened(item.statement)),
             Attested.of(item, facts),
@@ -75,9 +83,12 @@ def keep(result: VerifiedStatement | Rejection) -> Kept | Rejection:
 
 def gather(policy: Policy, results: Sequence[Kept | Rejection], synced_at: datetime | None = None) -> PolicyEvidence:
     """Return the index of what was verified, and of what wasn't, under the authorities of a policy."""
-    kept = {(item.attested.bundle_sha256, item.attested.authority): item for item in results if isinstance(item, Kept)}
     settled = without_taken_back([item.item if isinstance(item, Kept) else item for item in results])
-    counted = [kept[item.bundle_sha256, item.authority] for item in settled if isinstance(item, VerifiedStatement)]
+    counted = [
+        item
+        for item, answer in zip(results, settled, strict=True)
+        if isinstance(item, Kept) and isinstance(answer, VerifiedStatement)
+    ]
     statements: defaultdict[Digest, list[Attested]] = defaultdict(list)
     bindings: defaultdict[str, list[Binding]] = defaultdict(list)
     for item in counted:
@@ -116,12 +127,24 @@ def _without_accepted(items: Iterable[Rejection], accepted: set[str]) -> tuple[R
     return tuple(kept.values())
 
 
+def _bom(item: VerifiedStatement) -> Bom | DbomError | None:
+    """Return the BOM that a statement is, read once for all that is asked of it, or why it can't be read."""
+    if item.statement.predicate_type != PREDICATE_BOM:
+        return None
+    from dbom.bom import Bom  # noqa: PLC0415  only stores with BOMs pay for it
+
+    try:
+        return Bom.of_document(item.statement.predicate, where=item.where)
+    except DbomError as error:
+        return error
+
+
 def _lightened(statement: Statement) -> Statement:
     """Return a statement without what isn't looked at again: its bytes, its annotations, and most of its predicate."""
     if statement.predicate_type in REVOCATION_PREDICATES:
         return statement
     subjects = tuple(Subject(item.name, item.digest, item.media_type, _NO_ANNOTATIONS) for item in statement.subjects)
-    predicate: JsonObject = {}
+    predicate = _NOTHING
     if statement.predicate_type == PREDICATE_LOCATION and isinstance(statement.predicate.get("location"), str):
         predicate = {"location": statement.predicate["location"]}
     return replace(statement, subjects=subjects, predicate=predicate, payload=b"", model=None)

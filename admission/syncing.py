@@ -49,10 +49,18 @@ DEFAULT_LIMITS: Final = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Evidence, and the verifier's answers that it was made from: the next reading verifies only what is new."""
+    """Evidence, and the verifier's answers that it was made from: the next reading verifies only what is new.
+
+    `answers` are those for each of `authorities`, in their order, by the sha256 in hex of the bundle.
+    """
 
     evidence: Evidence
-    answers: Mapping[str, Mapping[Authority, Kept | Rejection]] = field(default_factory=dict, repr=False)
+    authorities: tuple[Authority, ...] = ()
+    answers: Mapping[str, tuple[Kept | Rejection, ...]] = field(default_factory=dict, repr=False)
+
+    def answered(self, sha256: str) -> dict[Authority, Kept | Rejection]:
+        """Return what the verifier said of a bundle by authority, nothing where it wasn't asked."""
+        return dict(zip(self.authorities, self.answers.get(sha256, ()), strict=False))
 
 
 NO_SNAPSHOT: Final = Snapshot(Evidence())
@@ -79,7 +87,7 @@ def sync_evidence(
     expected by then. What can't be read as a bundle is a finding, so that one entry spoils no store. Raises
     `StoreError` where a store itself can't be listed.
     """
-    work = _Work(list(dict.fromkeys(item for policy in policies for item in policy.authorities)), now, before, limits)
+    work = _Work(tuple(dict.fromkeys(item for policy in policies for item in policy.authorities)), now, before, limits)
     for store in stores:
         # One at a time: a bundle's bytes are let go before the next one's are read.
         for entry in store.entries():
@@ -87,15 +95,15 @@ def sync_evidence(
                 work.unread.append(entry.rejection)
             else:
                 work.take(entry)
-    return Snapshot(_evidence(work, policies), work.answers)
+    return Snapshot(_evidence(work, policies), work.authorities, work.answers)
 
 
 class _Work:
     """A reading of stores: the answers so far, by bundle and authority, within the limits."""
 
-    def __init__(self, authorities: Sequence[Authority], now: datetime, before: Snapshot, limits: Limits) -> None:
-        self._authorities, self.now, self._before, self._limits = authorities, now, before, limits
-        self.answers: dict[str, dict[Authority, Kept | Rejection]] = {}
+    def __init__(self, authorities: tuple[Authority, ...], now: datetime, before: Snapshot, limits: Limits) -> None:
+        self.authorities, self.now, self._before, self._limits = authorities, now, before, limits
+        self.answers: dict[str, tuple[Kept | Rejection, ...]] = {}
         self.read: set[str] = set()
         self.unread: list[Rejection] = []
         self.left_out: list[str] = []
@@ -112,9 +120,9 @@ class _Work:
             rejected = Rejection(RejectionKind.UNDECIDED, EVIDENCE_LIMIT.id, reason, entry.sha256, entry.where)
             self.unread.append(rejected)
             return
-        known = self._before.answers.get(entry.sha256, {})
-        answers = {item: self._answered(entry, item, known.get(item)) for item in self._authorities}
-        kept = [item for item in answers.values() if isinstance(item, Kept)]
+        known = self._before.answered(entry.sha256)
+        answers = tuple(self._answered(entry, item, known.get(item)) for item in self.authorities)
+        kept = [item for item in answers if isinstance(item, Kept)]
         if not kept and self._rejected >= self._limits.rejected:
             self.unexplained.append(entry.where)
             return
@@ -156,8 +164,13 @@ class _Work:
 
 
 def _evidence(work: _Work, policies: Iterable[Policy]) -> Evidence:
+    places = {authority: number for number, authority in enumerate(work.authorities)}
     results = {
-        policy.name: [work.answers[sha256][item] for sha256 in sorted(work.answers) for item in policy.authorities]
+        policy.name: [
+            work.answers[sha256][places[authority]]
+            for sha256 in sorted(work.answers)
+            for authority in policy.authorities
+        ]
         for policy in policies
     }
     is_complete = not work.left_out

@@ -7,9 +7,10 @@ be read becomes a finding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from sys import intern
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from attest.revocation.status import NO_REVOCATIONS
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
@@ -30,10 +31,11 @@ from lineage.graph import Edge, EdgeStatus, Inputs, LineageGraph, Named, Node, s
 from lineage.predicates import Said, said_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from attest.revocation.status import Revocations
     from attest.statement import Statement
+    from dbom.bom import Bom
     from dbom.model import Derivation
     from dbom.rules import Rule
     from lineage.graph import NodeKey
@@ -42,6 +44,8 @@ __all__ = ["CONTENT_PREDICATES", "build_graph", "read_said"]
 
 CONTENT_PREDICATES: Final = (PREDICATE_BOM, PREDICATE_PROVENANCE)
 """The statements that describe an artifact and could name its inputs; a location alone does not."""
+
+_T = TypeVar("_T")
 
 MAX_EDGES: Final = 200_000
 """The most edges that a graph is built with; beyond it the graph says that it isn't complete."""
@@ -72,7 +76,7 @@ def build_graph(
     work = _Work(max_edges, revocations, said)
     for result in sorted(results, key=_weight):
         if isinstance(result, VerifiedStatement):
-            work.take(_Source(result.statement, EdgeStatus.VERIFIED, str(result.signer), result))
+            work.take(_Source(result.statement, EdgeStatus.VERIFIED, intern(str(result.signer)), result))
             continue
         work.find(STATEMENT_NOT_COUNTED, f"{result.kind}: {printable(result.reason)}", result.where)
         if result.statement is not None:
@@ -81,10 +85,13 @@ def build_graph(
     return work.graph()
 
 
-def read_said(statement: Statement, *, where: str) -> Said | DbomError:
-    """Return what a statement says of inputs and locations, or why that can't be read. Never raises."""
+def read_said(statement: Statement, *, where: str, bom: Bom | None = None) -> Said | DbomError:
+    """Return what a statement says of inputs and locations, or why that can't be read. Never raises.
+
+    `bom` is its predicate as a BOM where somebody has read that already.
+    """
     try:
-        return said_by(statement, where=where)
+        return said_by(statement, where=where, bom=bom)
     except DbomError as error:
         return error
 
@@ -110,31 +117,32 @@ class _Source:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What is known of one node so far."""
+    """What is known of one node so far. Most of it stays empty, and then takes no room."""
 
-    own_names: set[str] = field(default_factory=set)
-    given_names: set[str] = field(default_factory=set)
-    claimed_names: set[str] = field(default_factory=set)
-    what: set[str] = field(default_factory=set)
-    locations: set[str] = field(default_factory=set)
-    declares: set[bool] = field(default_factory=set)
-    signers: set[str] = field(default_factory=set)
-    attestations: set[str] = field(default_factory=set)
-    claims: set[str] = field(default_factory=set)
+    own_names: Sequence[str] = ()
+    given_names: Sequence[str] = ()
+    claimed_names: Sequence[str] = ()
+    what: Sequence[str] = ()
+    locations: Sequence[str] = ()
+    declares: Sequence[bool] = ()
+    signers: Sequence[str] = ()
+    attestations: Sequence[str] = ()
+    claims: Sequence[str] = ()
 
     def node(self, key: NodeKey, revoked: str) -> Node:
-        given = self.given_names - self.own_names
-        claimed = self.claimed_names - self.own_names - given
+        own = set(self.own_names)
+        given = set(self.given_names) - own
+        claimed = set(self.claimed_names) - own - given
         return Node(
             key,
-            names=(*sorted(self.own_names), *sorted(given)),
+            names=(*sorted(own), *sorted(given)),
             claimed_names=tuple(sorted(claimed)),
             what=min(self.what, default=""),
-            locations=tuple(sorted(self.locations)),
+            locations=tuple(sorted(set(self.locations))),
             inputs=self.inputs(),
-            signers=tuple(sorted(self.signers)),
-            attestations=tuple(sorted(self.attestations)),
-            claims=tuple(sorted(self.claims)),
+            signers=tuple(sorted(set(self.signers))),
+            attestations=tuple(sorted(set(self.attestations))),
+            claims=tuple(sorted(set(self.claims))),
             revoked=revoked,
         )
 
@@ -202,21 +210,24 @@ class _Work:
 
     def _take_subject(self, source: _Source, digest: Digest, name: str, said: Said | None) -> None:
         gathered = self._gathered.setdefault(digest, _Gathered())
-        _add_name(gathered.own_names if source.counts else gathered.claimed_names, name)
+        if source.counts:
+            gathered.own_names = _named(gathered.own_names, name)
+        else:
+            gathered.claimed_names = _named(gathered.claimed_names, name)
         if source.counts and said is not None and said.is_about(digest):
-            gathered.locations.update(said.locations)
-            gathered.what.update(filter(None, [said.what]))
-            _add_name(gathered.own_names, said.name)
+            gathered.locations = _more(gathered.locations, *said.locations)
+            gathered.what = _more(gathered.what, *filter(None, [said.what]))
+            gathered.own_names = _named(gathered.own_names, said.name)
         is_content = source.statement.predicate_type in CONTENT_PREDICATES
         if not source.counts or (is_content and (said is None or not said.is_about(digest))):
-            gathered.claims.add(source.result.bundle_sha256)
+            gathered.claims = _more(gathered.claims, source.result.bundle_sha256)
         elif is_content:
-            gathered.attestations.add(source.result.bundle_sha256)
-            gathered.signers.add(source.by)
+            gathered.attestations = _more(gathered.attestations, source.result.bundle_sha256)
+            gathered.signers = _more(gathered.signers, source.by)
         if said is None or said.derivations is None or not said.is_about(digest):
             return
         if source.counts:
-            gathered.declares.add(bool(said.derivations))
+            gathered.declares = _more(gathered.declares, bool(said.derivations))
         for derivation in said.derivations:
             if not self._take_derivation(source, digest, derivation):
                 break
@@ -239,11 +250,23 @@ class _Work:
             self.find(PARENT_WITHOUT_DIGEST, message, where, Severity.NOTE)
         gathered = self._gathered.setdefault(key, _Gathered())
         if not isinstance(key, Named):
-            _add_name(gathered.given_names if source.counts else gathered.claimed_names, derivation.name)
+            if source.counts:
+                gathered.given_names = _named(gathered.given_names, derivation.name)
+            else:
+                gathered.claimed_names = _named(gathered.claimed_names, derivation.name)
         self._edges.add(Edge(child, key, derivation.relation, status, source.by, bundle, printable(where)))
         return True
 
 
-def _add_name(names: set[str], name: str) -> None:
-    if name:
-        names.add(shown(name))
+def _named(names: Sequence[str], name: str) -> Sequence[str]:
+    """Return the names with one more, unless it is empty or the last one."""
+    found = shown(name) if name else ""
+    return names if not found or found in names[-1:] else _more(names, found)
+
+
+def _more(items: Sequence[_T], *new: _T) -> Sequence[_T]:
+    """Return the items with more behind them; a list grows in its place."""
+    if not isinstance(items, list):
+        return [*items, *new] if new else items
+    items.extend(new)
+    return items

@@ -235,12 +235,31 @@ class LineageGraph:
 
     def cycles(self) -> tuple[tuple[NodeKey, ...], ...]:
         """Return each set of nodes that all lead to each other, sorted (Tarjan's strongly connected components)."""
-        import networkx as nx  # noqa: PLC0415  what only draws or prints doesn't pay for it
+        left = self._not_peeled()
+        if not left:
+            return ()
+        import networkx as nx  # noqa: PLC0415  most graphs have no circle, and don't pay for it
 
-        circles = (part for part in nx.strongly_connected_components(self.digraph()) if len(part) > 1)
+        circles = (part for part in nx.strongly_connected_components(self.within(left).digraph()) if len(part) > 1)
         return tuple(
             sorted((tuple(sorted(part, key=in_order)) for part in circles), key=lambda part: in_order(part[0]))
         )
+
+    def _not_peeled(self) -> set[NodeKey]:
+        """Return what is left when every node without parents is taken away, again and again (Kahn's algorithm).
+
+        All circles are in it, and most graphs have none.
+        """
+        parents = {node.key: len({edge.parent for edge in self.parents(node.key)}) for node in self.nodes}
+        free = [key for key, count in parents.items() if count == 0]
+        while free:
+            key = free.pop()
+            del parents[key]
+            for child in {edge.child for edge in self.children(key)}:
+                parents[child] -= 1
+                if parents[child] == 0:
+                    free.append(child)
+        return set(parents)
 
 
 def _grouped(edges: Iterable[Edge], key: Callable[[Edge], NodeKey]) -> dict[NodeKey, tuple[Edge, ...]]:

@@ -20,6 +20,7 @@ from dbom.rules.lineage import PREDICATE_ABOUT_ANOTHER, PREDICATE_MALFORMED, REL
 
 if TYPE_CHECKING:
     from attest.statement import Statement
+    from dbom.bom import Bom
     from dbom.canonical import Json, JsonObject
     from dbom.rules import Rule
 
@@ -46,10 +47,13 @@ class Said:
         return self.about is None or self.about == digest
 
 
-def said_by(statement: Statement, *, where: str) -> Said:
-    """Return what the statement says of inputs and locations. Raises `DbomError` where its predicate is malformed."""
+def said_by(statement: Statement, *, where: str, bom: Bom | None = None) -> Said:
+    """Return what the statement says of inputs and locations. Raises `DbomError` where its predicate is malformed.
+
+    `bom` is its predicate as a BOM where somebody has read that already.
+    """
     if statement.predicate_type == PREDICATE_BOM:
-        return _said_by_bom(statement, where)
+        return _said_by_bom(statement, where, bom)
     if statement.predicate_type == PREDICATE_PROVENANCE:
         return _said_by_provenance(statement.predicate, where)
     if statement.predicate_type == PREDICATE_LOCATION:
@@ -58,10 +62,10 @@ def said_by(statement: Statement, *, where: str) -> Said:
     return Said()
 
 
-def _said_by_bom(statement: Statement, where: str) -> Said:
+def _said_by_bom(statement: Statement, where: str, bom: Bom | None) -> Said:
     from dbom.bom import Bom  # noqa: PLC0415  the BOM model is heavy, and many statements are none
 
-    bom = Bom.of_document(statement.predicate, where=where)
+    bom = Bom.of_document(statement.predicate, where=where) if bom is None else bom
     about = bom.artifact if isinstance(bom.artifact, Digest) else None
     remarks: tuple[tuple[Rule, str], ...] = ()
     if about is not None and statement.about(about) is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dbom.canonical import Json, JsonObject
 
@@ -45,6 +45,8 @@ def walk_objects(value: Json) -> Iterator[JsonObject]:
         item = waiting.pop()
         if isinstance(item, dict):
             yield item
-            waiting.extend(reversed(item.values()))
-        elif isinstance(item, list):
-            waiting.extend(reversed(item))
+            inner: Iterable[Json] = item.values()
+        else:
+            inner = item if isinstance(item, list) else ()
+        # Most of a document holds nothing: what can't isn't waited for.
+        waiting.extend(reversed([one for one in inner if isinstance(one, (dict, list))]))
