@@ -6,10 +6,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from admission.facts import BomFacts
+from admission.requirements.patterns import NO_PATTERNS
 from dbom.model import Digest
 from dbom.printable import printable
 from dbom.rules.admission import ANCESTOR_UNIDENTIFIED, LINEAGE_UNFINISHED
-from lineage.graph import EdgeStatus
+from lineage.graph import EdgeStatus, Named
 from lineage.query import ancestors
 
 if TYPE_CHECKING:
@@ -53,9 +55,7 @@ def _walked(case: Case) -> Ancestry:
     unfinished = (case.cant_tell(LINEAGE_UNFINISHED, message),) if answer.truncated else ()
     ways = _ways(graph, answer)
     found = sorted(key for key in answer.verified if isinstance(key, Digest))
-    cases = tuple(
-        case.of_ancestor(key, _whose(graph, key), _read_aloud(graph, case.digest, ways[key])) for key in found
-    )
+    cases = tuple(case.of_ancestor(key, _whose(graph, key), _read_aloud(case, ways[key])) for key in found)
     return Ancestry(cases, unfinished, _unidentified(case, answer), tuple((key, ways[key]) for key in found))
 
 
@@ -85,23 +85,34 @@ def _whose(graph: LineageGraph, key: NodeKey) -> str:
     return f"the ancestor {printable(node.name)} " if node is not None and node.name else "the ancestor "
 
 
-def _read_aloud(graph: LineageGraph, start: NodeKey, way: tuple[Edge, ...]) -> str:
+def _read_aloud(case: Case, way: tuple[Edge, ...]) -> str:
     """Return `model m <- dataset d (trained on) <- dataset raw (derived from)`."""
-    hops = [f"{_shown(graph, edge.parent)} ({edge.relation.replace('-', ' ')})" for edge in way]
-    return " <- ".join([_shown(graph, start), *hops])
+    hops = [f"{_shown(case, edge.parent)} ({edge.relation.replace('-', ' ')})" for edge in way]
+    return " <- ".join([_shown(case, case.digest), *hops])
 
 
-def _shown(graph: LineageGraph, key: NodeKey) -> str:
-    node = graph.node(key)
+def _shown(case: Case, key: NodeKey) -> str:
+    node = case.evidence.graph.node(key)
     if node is None:
         return printable(str(key))
-    return printable(f"{node.what or 'artifact'} {node.name or key}")
+    return printable(f"{node.what or _described(case, key) or 'artifact'} {node.name or key}")
+
+
+def _described(case: Case, key: NodeKey) -> str:
+    """Return what an accepted BOM calls an artifact, where those whose word on inputs counts don't say it."""
+    facts = (item.facts for item in case.evidence.about(key)) if isinstance(key, Digest) else ()
+    return next((item.what for item in facts if isinstance(item, BomFacts) and item.what), "")
 
 
 def _unidentified(case: Case, answer: Answer) -> tuple[Reason, ...]:
-    """Return a reason for each parent that an accepted statement names without a digest."""
+    """Return a reason for each parent that an accepted statement names without a digest, allowed gaps excepted."""
+    from admission.requirements.lineage import LineageRule  # noqa: PLC0415  it asks for ancestries itself
+
+    rule = case.policy.find(LineageRule)
+    gaps = NO_PATTERNS if rule is None or rule.gaps is None else rule.gaps
     trusted = answer.verified | {answer.start}
     edges = [e for e in answer.graph.edges if e.status is EdgeStatus.MISSING and e.child in trusted]
+    edges = [e for e in edges if not (isinstance(e.parent, Named) and gaps.matches(e.parent.name))]
     pairs = dict.fromkeys((edge.child, edge.parent) for edge in edges)
     return tuple(
         case.cant_tell(ANCESTOR_UNIDENTIFIED, f"{child} comes from {printable(str(parent))}, without a digest")

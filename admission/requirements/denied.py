@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from admission.requirements.ancestry import ancestry
-from admission.requirements.described import with_ancestors
+from admission.requirements.described import boms_about, with_ancestors
 from admission.requirements.patterns import NO_PATTERNS, TextPatterns
 from dbom.model import Digest
 from dbom.printable import printable
@@ -76,7 +76,7 @@ class DeniedRule:
         node = case.evidence.graph.node(case.digest)
         if case.digest in self.digests:
             return [case.refused(ARTIFACT_DENIED, f"{case.named} is denied", got=str(case.digest))]
-        names = node.names if node is not None else ()
+        names = dict.fromkeys((*(node.names if node is not None else ()), *(item.name for item in boms_about(case))))
         return [
             case.refused(ARTIFACT_DENIED, f"{case.named} is denied by its name", got=printable(name))
             for name in names

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from judging import BASE, DATA, MODEL, RAW, World, bom, briefly, provenance, read, refused_to_read
 
+from admission.requirements.ancestors import AncestorRule
 from admission.requirements.denied import DeniedRule
 
 if TYPE_CHECKING:
@@ -70,3 +71,10 @@ def test_what_asks_for_nothing_or_something_else_is_refused(value: Json) -> None
 def test_it_is_explained_in_sentences() -> None:
     rule = read(DeniedRule, {"digests": [str(RAW)], "names": ["x"]})
     assert rule.explain() == ["Neither the artifact nor any ancestor may be one of 1 digests and whatever is called x."]
+
+
+def test_a_name_counts_whoever_accepted_says_it() -> None:
+    """Builders alone say what came from what; what a thing is called, any accepted BOM may say."""
+    builders = read(AncestorRule, {"signed": True, "builders": ["builder"], "noInputs": "allow"})
+    named = (*CHAIN, bom(RAW, name="books3"))
+    assert briefly(World(named, (read(DeniedRule, {"names": ["books3"]}), builders)).judged()) == [NO]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from judging import BASE, DATA, MODEL, RAW, World, bom, briefly, provenance, read, refused_to_read
 
+from admission.requirements.licenses import LicenseRule
 from admission.requirements.lineage import LineageRule
 from lineage.query import ancestors
 
@@ -78,6 +79,13 @@ def test_a_hop_far_away_is_told_with_the_way_to_it() -> None:
 )
 def test_a_parent_without_digest_must_be_an_allowed_gap(value: Json, expected: list[tuple[str, str]]) -> None:
     assert judged(value, *CHAIN, provenance(DATA, "hub/base")) == expected
+
+
+def test_an_allowed_gap_is_one_for_every_requirement_of_the_policy() -> None:
+    gap = (*CHAIN[1:], bom(DATA, "MIT"), bom(RAW, "MIT"), bom(MODEL, "MIT"), provenance(DATA, "hub/base"))
+    licenses = read(LicenseRule, {"allow": ["MIT"]})
+    assert briefly(World(gap, (licenses,)).judged()) == [GAP]
+    assert briefly(World(gap, (licenses, read(LineageRule, {"gaps": ["hub/*"]}))).judged()) == []
 
 
 def test_a_claim_beside_verified_hops_can_not_be_told_where_all_must_be_verified() -> None:
