@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from admission.decision import Reason, Verdict
+from admission.facts import BomFacts
 from attest.verified import RejectionKind
 from dbom.names import short_predicate
 from dbom.printable import printable
@@ -25,9 +26,11 @@ _MOST_SIDES: Final = 3
 def stated(case: Case, types: Sequence[str], names: Sequence[str], missing: Rule, what: str) -> Reason | None:
     """Return why the artifact has no statement of one of these types by one of these authorities, or None.
 
-    `what` says what is looked for (`BOM statement about …`), `missing` is the rule where there is nothing at all.
+    A BOM that describes another artifact than the statement's subject is none of it. `what` says what is looked for
+    (`BOM statement about …`), `missing` is the rule where there is nothing at all.
     """
-    found = [item for item in case.evidence.about(case.digest) if item.predicate_type in types]
+    about = [item for item in case.evidence.about(case.digest) if item.predicate_type in types]
+    found = [item for item in about if not isinstance(item.facts, BomFacts) or item.facts.is_about(case.digest)]
     if any(item.authority in names for item in found):
         return None
     rejected = [

@@ -284,7 +284,7 @@ def test_a_bom_about_other_bytes_says_nothing_of_the_licence() -> None:
     decision = decided(
         located(MODEL), bom(MODEL, "MIT", about=DATA), policies=[policy(licenses=LicenseRule(allow=("MIT",)))]
     )
-    assert briefly(decision) == ("can't tell", False, ["DBOM-541"])
+    assert briefly(decision) == ("can't tell", False, ["DBOM-533", "DBOM-541"])
 
 
 def test_a_bom_by_somebody_else_says_nothing_of_the_licence() -> None:
