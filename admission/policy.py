@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from dbom.model import Unknown
 
@@ -29,6 +29,9 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+
+LONGEST_PLACE: Final = 4096
+"""The longest place that patterns are held against, in characters; a longer one is judged by all, and bound by none."""
 
 
 class Mode(StrEnum):
@@ -135,7 +138,9 @@ class Policy:
             return False
         models = self.match.models
         patterns = tuple(rule.pattern for rule in self.locations) if models is None else models
-        return not place or not patterns or any(matches_glob(pattern, place) for pattern in patterns)
+        if not place or len(place) > LONGEST_PLACE or not patterns:
+            return True
+        return any(matches_glob(pattern, place) for pattern in patterns)
 
     def rules_for(self, base: str) -> tuple[LocationRule, ...]:
         """Return the location rules that speak of a place (without its pin)."""
@@ -149,24 +154,34 @@ def strictest(modes: tuple[Mode, ...]) -> Mode | Unknown:
 
 @lru_cache(maxsize=4096)
 def matches_glob(pattern: str, text: str) -> bool:
-    """Return whether `text` is, as a whole, what the pattern means: `*` anything but a slash, `**` anything."""
-    parts = re.split(r"(\*\*|\*)", pattern)
-    return _matches([part for part in parts if part], text)
+    """Return whether `text` is, as a whole, what the pattern means: `*` anything but a slash, `**` anything.
 
-
-def _matches(parts: list[str], text: str) -> bool:
-    # The set of places in `text` that the parts so far can end at: linear in both, whatever the pattern.
-    ends = {0}
-    for part in parts:
+    A text of more than 4,096 characters is what no pattern means.
+    """
+    if len(text) > LONGEST_PLACE:
+        return False
+    # Bit i of `ends` says that the parts so far can end before character i; each part costs one pass, whatever it is.
+    everywhere = (2 << len(text)) - 1
+    within = int("0" + "".join("0" if char == "/" else "1" for char in reversed(text)), 2)
+    ends, starts = 1, dict[str, int]()
+    for part in re.split(r"(\*\*|\*)", pattern):
         if part == "**":
-            ends = set(range(min(ends), len(text) + 1)) if ends else ends
+            ends = everywhere & -(ends & -ends)
         elif part == "*":
-            ends = {place for end in ends for place in range(end, _segment_end(text, end) + 1)}
-        else:
-            ends = {end + len(part) for end in ends if text.startswith(part, end)}
-    return len(text) in ends
+            # Adding to a run of ones carries from the first end in it to the slash behind it.
+            ends |= ((ends & within) + within) ^ within
+        elif part:
+            if part not in starts:
+                starts[part] = _starts(part, text)
+            ends = (ends & starts[part]) << len(part)
+        if not ends:
+            return False
+    return bool(ends >> len(text) & 1)
 
 
-def _segment_end(text: str, start: int) -> int:
-    end = text.find("/", start)
-    return len(text) if end < 0 else end
+def _starts(part: str, text: str) -> int:
+    found, place = 0, text.find(part)
+    while place >= 0:
+        found |= 1 << place
+        place = text.find(part, place + 1)
+    return found
