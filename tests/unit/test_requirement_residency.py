@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from judging import DATA, MODEL, RAW, World, bom, briefly, located, provenance, read, refused_to_read
+from judging import DATA, MODEL, RAW, World, bom, briefly, located, provenance, read, refused_to_read, signed, statement
 
 from admission.requirements.residency import ResidencyRule
 from attest.location import Location
+from dbom.names import PREDICATE_LOCATION
 
 if TYPE_CHECKING:
     from dbom.canonical import Json, JsonObject
@@ -71,3 +72,8 @@ def test_countries_are_refused_by_name_since_no_statement_tells_them() -> None:
 
 def test_it_is_explained_in_sentences() -> None:
     assert "s3://eu-*/**" in " ".join(read(ResidencyRule, IN_EU).explain())
+
+
+def test_a_statement_of_location_that_can_not_be_read_names_no_place() -> None:
+    broken = signed(statement(DATA, PREDICATE_LOCATION, {"location": "s3://eu-data/d"}))
+    assert judged(IN_EU, *CHAIN, broken) == [CANT_TELL]

@@ -69,6 +69,7 @@ def judged(text: str, *bundles: bytes) -> list[tuple[str, str]]:
         ('artifact.name.matches("m")', []),
         ('now > timestamp("2026-06-01T00:00:00Z")', []),
         ("gaps.size() == 0", []),
+        ('{"a": artifact.name}["a"] == "m" && artifact.depth in {0: 1}', []),
         # What isn't known isn't there
         ('artifact.classifications == ["public"]', [CANT_TELL]),
         ('ancestors.all(a, a.classifications.all(c, c == "public"))', [CANT_TELL]),
