@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jsonschema_rs
 import pytest
+from policies import policy_document, small_spec
 
 from admission.crd import crd_document, render_crd
+from admission.explaining import explain_policy
+from admission.policy import Policy
 from admission.policy_schema import SPEC_SCHEMA, policy_json_schema
 from admission.requirements.known import REQUIREMENTS
 from dbom.formats.yaml_reader import load_yaml
@@ -91,3 +95,21 @@ def test_every_requirement_is_a_key_of_its_own() -> None:
     properties = SPEC_SCHEMA["properties"]
     assert isinstance(properties, dict)
     assert set(keys) <= set(properties)
+
+
+GUIDE = PUBLISHED.parents[1] / "guide" / "policies.md"
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_of_the_guide_is_read_and_explained(example: str) -> None:
+    part = load_yaml(example.encode(), where="example")
+    assert isinstance(part, dict)
+    document = policy_document({**small_spec(), **part})
+    (policy,) = Policy.parse(json.dumps(document).encode(), where="example", base=None)
+    assert len(explain_policy(policy)) > len(policy.requirements)
+
+
+def test_the_guide_has_an_example_of_every_requirement() -> None:
+    shown = {key for example in EXAMPLES for key in re.findall(r"^([A-Za-z]+):", example, re.MULTILINE)}
+    assert {item.KEY for item in REQUIREMENTS} - {"identity"} <= shown
