@@ -40,6 +40,7 @@ _SPLIT: Final = re.compile(r"[^a-z0-9]+")
 _NONE: Final = re.compile(r"[+-]?0*(?:\.0*)?(?:[eE][+-]?[0-9]+|[a-zA-Z]{0,2})")
 _RAY_WORKER: Final = re.compile(r"\bray start\b[^\n;&|]*--address\b|--ray_address\b")
 _LONGEST: Final = 8192
+_STEP: Final = re.compile(r"[.\[]")
 _MODELS: Final = (Role.MODEL, Role.VOLUME, Role.UNSEEN)
 _ASKED: Final = "AI-shaped: it asks for an accelerator, and names no model that can be seen"
 _CLAIMED: Final = "AI-shaped: it claims a device, and names no model that can be seen"
@@ -65,15 +66,17 @@ def unseen_models(
     joins = not is_alone and any(item.role is Role.MODEL for item in known)
     claims = {claim.get("name").text() or "": claim for claim in pod_spec.get("resourceClaims").items()}
     everyone = list(containers)
-    naming = [node for node in everyone if _names(node, known)]
-    images = {volume.get("name").text() for volume in _items(pod_spec, "volumes") if _names(volume, known)}
+    holding = {place for item in known if item.role in _MODELS for place in _places(item.path)}
+    naming = [node for node in everyone if node.path in holding]
+    images = {volume.get("name").text() for volume in _items(pod_spec, "volumes") if volume.path in holding}
     shared = {name for node in naming for name in _mounted(node)} | images
     unseen: list[ModelReference] = []
     used: set[str] = set()
     for node in everyone:
         asked, names = _asked(node, claims)
         used.update(names)
-        if asked is not None and node not in naming and not _mounted(node) & shared and not (joins and _joins(node)):
+        is_seen = node.path in holding or bool(_mounted(node) & shared) or (joins and _joins(node))
+        if asked is not None and not is_seen:
             unseen.append(asked)
     # A claim that no container takes is still the pod's.
     idle = [claim for name, claim in claims.items() if name not in used]
@@ -91,9 +94,9 @@ def _items(node: Node, key: str) -> list[Node]:
     return [item for item in node.get(key).items() if isinstance(item.value, dict)]
 
 
-def _names(node: Node, known: list[ModelReference]) -> bool:
-    inside = (f"{node.path}.", f"{node.path}[")
-    return any(item.role in _MODELS and (item.path == node.path or item.path.startswith(inside)) for item in known)
+def _places(path: str) -> list[str]:
+    """Return a JSON path and every place in the object that holds it."""
+    return [path, *(path[: match.start()] for match in _STEP.finditer(path))]
 
 
 def _mounted(node: Node) -> set[str | None]:

@@ -67,6 +67,7 @@ class Container:
     is_hook: bool = False
     altered: str = ""
     saves: bool = False
+    script: str = ""
     is_completed: bool = False
 
     @classmethod
@@ -100,6 +101,7 @@ class Container:
             is_hook=is_hook,
             altered=altered,
             saves=started.saves,
+            script=started.path,
         )
 
     def downloading_to(self, folders: Iterable[str | Unknown]) -> Self:
@@ -120,6 +122,14 @@ class Container:
     def has_command(self) -> bool:
         """Whether the object says which program starts; else the image does, and takes the words as arguments."""
         return any(word.is_command for word in self.words)
+
+    @property
+    def untold(self) -> str:
+        """Why a word of its script can't be told, empty where all can: a shell makes any words of a variable."""
+        reasons = (
+            word.value.reason for word in self.words if isinstance(word.value, Unknown) and word.path == self.script
+        )
+        return next(reasons, "")
 
     @property
     def program(self) -> str:

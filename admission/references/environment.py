@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     from admission.documents import Node
 
 __all__ = ["MOST_TOGETHER", "TOO_LONG", "Environment", "Variable", "read_environment"]
-
-# Kubernetes' own grammar (third_party/forked/golang/expansion): $$ is a dollar, $(NAME) a variable, the rest itself.
-_REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
 
 # Linux starts no program with a longer word, or more of them together (MAX_ARG_STRLEN; a quarter of the stack). Here
 # they keep variables that double each other from growing without bound.
@@ -79,28 +75,32 @@ def read_environment(container: Node) -> Environment:
 
 
 def _expand(text: str, variables: Mapping[str, Variable], *, leaves_others: bool = False) -> str | Unknown:
-    unknown: list[Unknown] = []
-    size = 0
+    """Return a text with its variables put in, in one pass.
 
-    def put_in(match: re.Match[str]) -> str:
-        nonlocal size
-        name = match["name"]
-        if name is None:
-            return "$"
+    Kubernetes' own grammar (third_party/forked/golang/expansion): `$$` is a dollar, `$(NAME)` a variable, the rest
+    stands for itself.
+    """
+    found: list[str] = []
+    at = size = 0
+    has_ends = True
+    while (start := text.find("$", at)) >= 0:
+        found.append(text[at:start])
+        following = text[start + 1 : start + 2]
+        end = text.find(")", start + 2) if following == "(" and has_ends else -1
+        if end < 0:
+            has_ends = has_ends and following != "("
+            found.append("$" if following == "$" else f"${following}")
+            at = start + 1 + len(following)
+            continue
+        name, at = text[start + 2 : end], end + 1
         variable = variables.get(name)
-        if variable is None and leaves_others:
-            return match[0]
-        if variable is None:
-            unknown.append(Unknown(f"$({name}) is not defined in the container"))
-            return ""
-        if isinstance(variable.value, Unknown):
-            unknown.append(Unknown(f"of $({name}), {variable.value.reason}"))
-            return ""
-        size += len(variable.value)
+        if variable is None and not leaves_others:
+            return Unknown(f"$({name}) is not defined in the container")
+        if variable is not None and isinstance(variable.value, Unknown):
+            return Unknown(f"of $({name}), {variable.value.reason}")
+        value = text[start:at] if variable is None else str(variable.value)
+        size += 0 if variable is None else len(value)
         if size > _LONGEST:
-            unknown.append(TOO_LONG)
-            return ""
-        return variable.value
-
-    expanded = _REFERENCE.sub(put_in, text)
-    return unknown[0] if unknown else expanded
+            return TOO_LONG
+        found.append(value)
+    return "".join((*found, text[at:]))

@@ -41,6 +41,7 @@ READ_ANNOTATIONS: Final = (MODEL_ANNOTATION, "internal.serving.kserve.io/storage
 """The annotations that references are read from."""
 
 _MOST_ITEMS: Final = 2000
+_MOST_CONTAINERS: Final = 1000
 _COUNTED: Final = ("command", "args", "env", "volumeMounts")
 _SEPARATORS = re.compile(r"[,\s]+")
 
@@ -127,7 +128,11 @@ def _in_pod(spec: Node, filled: tuple[str, ...], completed: tuple[str, ...]) -> 
             found.append(ModelReference(Role.VOLUME, text, image.get("reference").path, target))
         elif (own := own_volume(volume)) is not None:
             found.append(own)
-    for node in _containers(spec):
+    containers = _containers(spec)
+    if len(containers) > _MOST_CONTAINERS:
+        because = f"its pod has more than {_MOST_CONTAINERS} containers"
+        found.append(ModelReference(Role.MODEL, "containers", spec.get("containers").path, Target.opaque(because)))
+    for node in containers[:_MOST_CONTAINERS]:
         found += _in_container(node, volumes, filled, completed)
     return found
 
@@ -151,7 +156,16 @@ def _loaded(container: Container) -> list[ModelReference]:
     else:
         found = generic_references(container)
     known = {reference.path for reference in found}
-    return [*found, *(item for item in download_references(container) if item.path not in known)]
+    found += [item for item in download_references(container) if item.path not in known]
+    return [_doubted(item, container) for item in found]
+
+
+def _doubted(reference: ModelReference, container: Container) -> ModelReference:
+    """Return a reference as it is, or opaque where other words of its script might change what it means."""
+    if reference.target.location is None or reference.path != container.script or not container.untold:
+        return reference
+    because = f"other words beside it can't be told: {container.untold}"
+    return replace(reference, target=Target.opaque(because))
 
 
 def _containers(spec: Node) -> list[Node]:

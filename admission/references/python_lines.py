@@ -33,8 +33,10 @@ _REVISION: Final = re.compile(r"\brevision\s*=\s*(?:(?P<quote>['\"])(?P<text>[^'
 _KIND: Final = re.compile(r"\brepo_type\s*=\s*(?:(['\"])(?P<text>\w{1,16})\1)?")
 _FOLDER: Final = re.compile(r"\b(?:local_dir|cache_dir)\s*=\s*(?:(['\"])(?P<text>[^'\"\\\n]{1,512})\1)?")
 # With a pin, nothing else may stand there: a line of Python could make the call mean anything.
+_ARGUMENT: Final = r"(?:(?:repo_id|revision|local_dir|cache_dir|repo_type)\s*=\s*)?(?:'[^'\"\\\n]*'|\"[^'\"\\\n]*\")"
 _ONLY_CALL: Final = re.compile(
-    r"\s*(?:from huggingface_hub import snapshot_download\s*[;\n]\s*)?snapshot_download\([^()\\]*\)\s*;?\s*"
+    r"\s*(?:from huggingface_hub import snapshot_download\s*[;\n]\s*)?snapshot_download"
+    rf"\(\s*{_ARGUMENT}(?:\s*,\s*{_ARGUMENT})*\s*,?\s*\)\s*;?\s*"
 )
 
 

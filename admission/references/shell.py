@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Command", "ShellWord", "read_script"]
 
 _MOST_COMMANDS: Final = 500
+_MOST_WORDS: Final = 4000
 _DEEPEST: Final = 6
 _LONGEST: Final = 128 * 1024
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -29,8 +30,6 @@ _ASSIGNMENT: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)
 _OPERATORS: Final = ("&&", "||", ";;", "|&", "&>>", "&>", ">>", ">&", "<<<", "<<", "<&", "<>", ">|", "<(", ">(")
 _SINGLE: Final = ";&|<>()\n"
 _PLAIN: Final = re.compile(r"[^\s'\"\\$`;&|<>()#]+")
-_BRACES: Final = re.compile(r"\{[^{}]*(?:,|\.\.)[^{}]*\}")
-_GLOB: Final = re.compile(r"[*?]|\[.*\]", re.DOTALL)
 _FILE_WRITES: Final = (">", ">>", ">|", "&>", "&>>", "<>")
 _NOWHERE: Final = ("/dev/null", "/dev/stdout", "/dev/stderr", "/proc/1/fd/1", "/proc/1/fd/2")
 
@@ -95,23 +94,28 @@ class _Token:
 
 def read_script(text: str, variables: Mapping[str, str | Unknown], *, depth: int = 0) -> tuple[Command, ...] | Unknown:
     """Return the commands of a script in their order, or why it can't be followed; `variables` are its first ones."""
-    if depth > _DEEPEST or len(text) > _LONGEST:
-        return Unknown("a script can't be followed: it is too long, or scripts stand in scripts too deep")
     try:
-        lexer = _Lexer(text)
-        tokens = lexer.tokens()
         reader = _Reader(variables)
-        commands = reader.read(tokens)
-        for inner in lexer.inner:
-            found = read_script(inner, variables, depth=depth + 1)
-            if isinstance(found, Unknown):
-                return found
-            commands = [*found, *commands]
-        if len(commands) > _MOST_COMMANDS:
-            return Unknown("a script can't be followed: it has too many commands")
+        return _in_their_order(_read(text, reader, depth), loops=reader.loops)
     except _Wild as error:
         return Unknown(f"a script can't be followed: {error}")
-    return _in_their_order(commands, loops=reader.loops)
+
+
+def _read(text: str, reader: _Reader, depth: int) -> list[Command]:
+    if depth > _DEEPEST or len(text) > _LONGEST:
+        raise _Wild("it is too long, or scripts stand in scripts too deep")
+    lexer = _Lexer(text)
+    tokens = lexer.tokens()
+    if len(tokens) > _MOST_WORDS:
+        raise _Wild("it has too many words")
+    commands = reader.read(tokens)
+    for number, inner in enumerate(lexer.inner):
+        if number + len(commands) > _MOST_COMMANDS:
+            break
+        commands = [*_read(inner, _Reader(reader.start), depth + 1), *commands]
+    if len(commands) > _MOST_COMMANDS or len(lexer.inner) > _MOST_COMMANDS:
+        raise _Wild("it has too many commands")
+    return commands
 
 
 def _in_their_order(commands: list[Command], *, loops: bool) -> tuple[Command, ...]:
@@ -372,7 +376,7 @@ class _Reader:
             return [ShellWord(self.start[str(place)], token.text) for place in range(1, int(arguments) + 1)]
         if len(token.pieces) == 1 and token.pieces[0][1] and not token.pieces[0][2]:
             value = self._variable(token.pieces[0][0] or "")
-            if isinstance(value, str) and not _GLOB.search(value):
+            if isinstance(value, str) and not _is_glob(value):
                 return [ShellWord(part, token.text) for part in value.split()]
         return [ShellWord(self._value(token), token.text)]
 
@@ -401,11 +405,21 @@ def _unquoted(value: str, text: str, *, is_variable: bool) -> str:
     """Return what a shell would make of a piece without quotes, empty where it leaves it as it is."""
     if is_variable and (value.split() != [value] if value else False):
         return "a variable in it has blanks, at which the shell splits it"
-    if _GLOB.search(value) and "://" not in text and text not in ("[", "[["):
+    if _is_glob(value) and "://" not in text and text not in ("[", "[["):
         return "the shell puts names of files into it"
-    if _BRACES.search(value):
+    if _is_several(value):
         return "the shell makes several words of it"
     return "the shell puts a home folder into it" if text.startswith("~") else ""
+
+
+def _is_glob(value: str) -> bool:
+    start = value.find("[")
+    return "*" in value or "?" in value or (start >= 0 and value.find("]", start) >= 0)
+
+
+def _is_several(value: str) -> bool:
+    start, end = value.find("{"), value.rfind("}")
+    return 0 <= start < end and ("," in value[start:end] or ".." in value[start:end])
 
 
 def _without_name(token: _Token, name: str) -> _Token:

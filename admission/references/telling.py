@@ -42,6 +42,7 @@ _ORDINARY_ENDINGS: Final = re.compile(
     r"\.(?:conf|cfg|ini|ya?ml|toml|sql|dump|txt|md|html?|css|js|ts|py|sh|rb|go|java|jar|war|whl|deb|rpm|apk|exe|xml"
     r"|properties|png|jpe?g|svg|mp4|mov|pdf|mbtiles|csv|log|service|tpl|lock)$"
 )
+_LONGEST: Final = 8192
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _MODEL_WORDS: Final = frozenset(
     {"model", "models", "checkpoint", "checkpoints", "ckpt", "ckpts", "weights", "llm", "llms", "lora", "loras", "gguf"}
@@ -80,7 +81,8 @@ def _words(path: str) -> set[str]:
 
 def _path(text: str) -> str:
     """Return the path of a URL or of a bucket's object, the bucket included, in lower case."""
-    text = unquote(text[:4096])
+    # (Its beginning has the host, its end the name of the file; between them is room to hide neither.)
+    text = unquote(text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}{text[-_LONGEST // 2 :]}")
     if "://" not in text:
         return text.lower()
     try:

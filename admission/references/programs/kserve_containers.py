@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PROGRAM"]
 
 _INITIALIZER: Final = "storage-initializer"
-_MODELCAR: Final = re.compile(r"\bln\s+-\w*s\w*\s+/proc/\$+/root/models\b")
+_MODELCAR: Final = re.compile(r"\bln\s+-\w{0,9}s\w{0,9}\s+/proc/\$+/root/models\b")
 
 
 def _is_initializer(container: Container) -> bool:
