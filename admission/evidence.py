@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from admission.lapsing import UNTIL_EVER, as_of
+from attest.revocation.status import Revocations
 from dbom.model import Finding, Severity, Unknown
 from dbom.printable import printable
 from lineage.build import build_graph
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from admission.attested import Attested
     from admission.policy import Policy
     from attest.location import Location
-    from attest.revocation.status import Revocations
+    from attest.revocation.head import SeenHead
     from attest.verified import Rejection, VerifiedStatement
     from dbom.model import Digest
     from lineage.graph import LineageGraph
@@ -106,6 +107,16 @@ class Evidence:
         if now <= self.until:
             return self
         return replace(self, policies={name: item.at(now) for name, item in self.policies.items()})
+
+    @property
+    def seen(self) -> dict[str, SeenHead]:
+        """The newest head of revocations of each publisher, to be remembered: an older one can't be shown for it."""
+        found: dict[str, SeenHead] = {}
+        for item in self.policies.values():
+            if isinstance(item.revocations, Revocations):
+                for name, head in item.revocations.remember.items():
+                    found[name] = max(found.get(name, head), head, key=lambda known: known.sequence)
+        return found
 
     def of(self, policy: Policy) -> PolicyEvidence:
         """Return what counts for a policy: nothing for one that it wasn't gathered for."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -15,13 +16,15 @@ from admission.attested import Attested
 from admission.evidence import Binding, PolicyEvidence
 from admission.facts import BomFacts, facts_of
 from admission.lapsing import earliest_end
+from admission.requirements.revocation import RevocationRule
 from attest.location import Location
-from attest.revocation.reading import REVOCATION_PREDICATES
-from attest.revocation.status import NO_REVOCATIONS
-from attest.revocation.verdict import without_taken_back
+from attest.revocation.reading import REVOCATION_PREDICATES, own_revocations
+from attest.revocation.status import NO_REVOCATIONS, RevocationEvidence, Revocations, settle_revocations
+from attest.revocation.verdict import revoked_rejection, without_taken_back
 from attest.statement import Subject
 from attest.verified import Rejection, RejectionKind, VerifiedStatement
 from dbom.errors import DbomError
+from dbom.model import Unknown
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION
 from lineage.build import build_graph, read_said
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
     from admission.facts import ProvenanceFacts
     from admission.policy import Policy
+    from attest.identity import Identity, KeyIdentity
+    from attest.revocation.head import SeenHead
     from attest.statement import Statement
     from dbom.bom import Bom
     from dbom.canonical import Json, JsonObject
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kept", "gather", "keep", "uncounted"]
 
+_NEVER_SEEN: Final[Mapping[str, SeenHead]] = MappingProxyType({})
 _NOTHING: Final[JsonObject] = {}
 _NO_ANNOTATIONS: Final[Mapping[str, Json]] = MappingProxyType({})
 _WEIGHT: Final = (RejectionKind.REVOKED, RejectionKind.BROKEN, RejectionKind.UNDECIDED, RejectionKind.UNTRUSTED)
@@ -66,12 +72,9 @@ class Kept:
             facts = facts_of(item.statement, item.where)
         else:
             facts = BomFacts.unread(bom) if isinstance(bom, DbomError) else BomFacts.of_bom(bom)
-        return cls(
-            replace(item, statement=_lightened(item.statement)),
-            Attested.of(item, facts),
-            said,
-            _location(item.statement),
-        )
+        attested = Attested.of(item, facts)
+        light = replace(item, statement=_lightened(item.statement), signer=_shared(item.signer), time=attested.time)
+        return cls(light, attested, said, _location(item.statement))
 
 
 def keep(result: VerifiedStatement | Rejection) -> Kept | Rejection:
@@ -81,9 +84,23 @@ def keep(result: VerifiedStatement | Rejection) -> Kept | Rejection:
     return result if result.statement is None else replace(result, statement=_lightened(result.statement))
 
 
-def gather(policy: Policy, results: Sequence[Kept | Rejection], synced_at: datetime | None = None) -> PolicyEvidence:
-    """Return the index of what was verified, and of what wasn't, under the authorities of a policy."""
-    settled = without_taken_back([item.item if isinstance(item, Kept) else item for item in results])
+def gather(
+    policy: Policy,
+    results: Sequence[Kept | Rejection],
+    synced_at: datetime | None = None,
+    *,
+    seen: Mapping[str, SeenHead] = _NEVER_SEEN,
+) -> PolicyEvidence:
+    """Return the index of what was verified, and of what wasn't, under the authorities of a policy.
+
+    `seen` is the newest head of revocations that was ever seen of each publisher.
+    """
+    answers = [item.item if isinstance(item, Kept) else item for item in results]
+    revocations = _revocations(policy, answers, synced_at, seen)
+    if isinstance(revocations, Revocations):
+        settled = [_settled(item, revocations) for item in answers]
+    else:
+        settled = without_taken_back(answers)
     counted = [
         item
         for item, answer in zip(results, settled, strict=True)
@@ -105,9 +122,14 @@ def gather(policy: Policy, results: Sequence[Kept | Rejection], synced_at: datet
         {base: tuple(found) for base, found in bindings.items()},
         {digest: _without_accepted(found, accepted) for digest, found in rejected.items()},
         {place: _without_accepted(found, accepted) for place, found in places.items()},
-        build_graph((item.item for item in edges), said={item.attested.bundle_sha256: item.said for item in edges}),
-        synced_at=synced_at,
-        until=earliest_end((item.attested for item in counted), NO_REVOCATIONS),
+        build_graph(
+            (item.item for item in edges),
+            revocations=revocations if isinstance(revocations, Revocations) else NO_REVOCATIONS,
+            said={item.attested.bundle_sha256: item.said for item in edges},
+        ),
+        revocations,
+        synced_at,
+        earliest_end((item.attested for item in counted), revocations),
     )
 
 
@@ -125,6 +147,43 @@ def _without_accepted(items: Iterable[Rejection], accepted: set[str]) -> tuple[R
         if item.bundle_sha256 not in accepted:
             kept.setdefault(item.bundle_sha256, item)
     return tuple(kept.values())
+
+
+def _revocations(
+    policy: Policy,
+    answers: Sequence[VerifiedStatement | Rejection],
+    synced_at: datetime | None,
+    seen: Mapping[str, SeenHead],
+) -> Revocations | Unknown:
+    """Return what the policy's revokers, and signers themselves, revoke by what was read."""
+    rule = policy.find(RevocationRule)
+    if rule is None:
+        return Unknown("the policy lists no revokers")
+    if synced_at is None:
+        return Unknown("nobody says when the stores were read")
+    revokers = rule.revokers(policy.authorities)
+    names = {revoker.authority.name for revoker in revokers}
+    said = [item for item in answers if item.statement and item.statement.predicate_type in REVOCATION_PREDICATES]
+    verified = [item for item in said if isinstance(item, VerifiedStatement)]
+    listed = tuple(item for item in verified if item.authority in names)
+    accepted = {item.bundle_sha256 for item in listed}
+    rejected = _without_accepted((item for item in said if isinstance(item, Rejection)), accepted)
+    found = RevocationEvidence(listed, own_revocations(verified).own, rejected)
+    return settle_revocations(found, revokers, now=synced_at, seen=seen)
+
+
+def _settled(answer: VerifiedStatement | Rejection, revocations: Revocations) -> VerifiedStatement | Rejection:
+    if isinstance(answer, Rejection) or answer.statement.predicate_type in REVOCATION_PREDICATES:
+        return answer
+    about = [subject.digest for subject in answer.statement.subjects if subject.digest is not None]
+    revocation = revocations.of_statement(answer, about)
+    return answer if revocation is None else revoked_rejection(answer, revocation)
+
+
+@lru_cache(maxsize=1024)
+def _shared(signer: Identity | KeyIdentity) -> Identity | KeyIdentity:
+    """Return the one value for all equal ones."""
+    return signer
 
 
 def _bom(item: VerifiedStatement) -> Bom | DbomError | None:

@@ -8,6 +8,7 @@ left out, nothing is verified.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from admission.evidence import Evidence, finding_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from admission.policy import Policy
     from attest.authority import Authority
+    from attest.revocation.head import SeenHead
     from attest.stores.store import Store, StoredBundle
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "Snapshot", "load_evidence", "sync_evidence"]
@@ -45,6 +47,7 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+_NEVER_SEEN: Final[Mapping[str, SeenHead]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,12 @@ def sync_evidence(
     now: datetime,
     *,
     before: Snapshot = NO_SNAPSHOT,
+    seen: Mapping[str, SeenHead] = _NEVER_SEEN,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Snapshot:
     """Read every bundle of the stores and verify it under every authority of every policy, each with its own root.
 
+    `seen` is the newest head of revocations that was ever seen of each publisher; what `before` has seen is added.
     What was verified in the snapshot `before`, and can't have changed since, isn't verified again; nor is what nobody
     expected by then. What can't be read as a bundle is a finding, so that one entry spoils no store. Raises
     `StoreError` where a store itself can't be listed.
@@ -95,7 +100,8 @@ def sync_evidence(
                 work.unread.append(entry.rejection)
             else:
                 work.take(entry)
-    return Snapshot(_evidence(work, policies), work.authorities, work.answers)
+    seen = {**seen, **before.evidence.seen}
+    return Snapshot(_evidence(work, policies, seen), work.authorities, work.answers)
 
 
 class _Work:
@@ -163,7 +169,7 @@ class _Work:
         return found
 
 
-def _evidence(work: _Work, policies: Iterable[Policy]) -> Evidence:
+def _evidence(work: _Work, policies: Iterable[Policy], seen: Mapping[str, SeenHead]) -> Evidence:
     places = {authority: number for number, authority in enumerate(work.authorities)}
     results = {
         policy.name: [
@@ -175,7 +181,7 @@ def _evidence(work: _Work, policies: Iterable[Policy]) -> Evidence:
     }
     is_complete = not work.left_out
     gathered = {
-        policy.name: replace(gather(policy, results[policy.name], work.now), is_complete=is_complete)
+        policy.name: replace(gather(policy, results[policy.name], work.now, seen=seen), is_complete=is_complete)
         for policy in policies
     }
     evidence = Evidence.of_gathered(gathered, sorted(work.read), work.now)
