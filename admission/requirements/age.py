@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from admission.requirements.described import accepted
-from admission.requirements.periods import PERIOD_PATTERN, read_period
+from admission.requirements.periods import PERIOD_PATTERN, read_period, shown_period
 from admission.requirements.standing import named_predicate
 from attest.verified import TimeBasis
 from dbom.rules.admission import STATEMENT_TOO_OLD, TIME_UNPROVEN
@@ -60,7 +60,7 @@ class StatementAge:
         return [case.refused(STATEMENT_TOO_OLD, message, got=_shown(times[-1]), expected=expected)]
 
     def __str__(self) -> str:
-        asked = [f"no older than {self.period}"] if self.period else []
+        asked = [f"no older than {shown_period(self.period)}"] if self.period else []
         asked += [f"signed at {_shown(self.after)} or later"] if self.after else []
         return f"a {named_predicate(self.predicate_type)} by {' or '.join(self.authorities)}, {' and '.join(asked)}"
 

@@ -149,7 +149,16 @@ def test_what_asks_for_nothing_or_something_else_is_refused(value: Json) -> None
     assert refused_to_read(AgeRule, value)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("1d", "1 day"), ("36h", "36 hours"), ("48h", "2 days"), ("90m", "90 minutes"), ("61s", "61 seconds")],
+)
+def test_a_length_of_time_is_told_in_its_largest_whole_unit(text: str, shown: str) -> None:
+    (line,) = rule(notOlderThan=text).explain()
+    assert f"no older than {shown}," in line
+
+
 def test_it_is_explained_in_sentences() -> None:
     (line,) = rule(notOlderThan="30d", signedAfter="2026-01-01T00:00:00Z").explain()
-    assert "30 days" in line
+    assert "no older than 30 days and signed" in line
     assert "2026-01-01T00:00:00Z" in line
