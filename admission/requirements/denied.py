@@ -75,7 +75,7 @@ class DeniedRule:
     def _judged(self, case: Case) -> list[Reason]:
         node = case.evidence.graph.node(case.digest)
         if case.digest in self.digests:
-            return [case.refused(ARTIFACT_DENIED, f"{case.named} is denied", got=str(case.digest))]
+            return [case.refused(ARTIFACT_DENIED, f"{case.named} is denied")]
         names = dict.fromkeys((*(node.names if node is not None else ()), *(item.name for item in boms_about(case))))
         return [
             case.refused(ARTIFACT_DENIED, f"{case.named} is denied by its name", got=printable(name))
