@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from cluster import Cluster
 
+    from dbom.canonical import JsonObject
+
 
 @pytest.fixture(name="api", scope="module")
 def make_api(cluster_issuer: Cluster) -> Cluster:
@@ -36,7 +38,11 @@ def test_the_definition_is_structural_for_the_server(api: Cluster) -> None:
 def test_policies_that_are_read_are_taken_and_come_back_as_they_were(api: Cluster, tmp_path: Path) -> None:
     """What the server gives back is the policy that was read: nothing pruned, and nothing added but defaults."""
     root = open_local(tmp_path / "home", now=lambda: datetime.now(UTC)).trusted_root()
-    specs = {"small": small_spec(), "whole": whole_spec(root.decode()), "watch": {"mode": "audit", "authorities": []}}
+    specs: dict[str, JsonObject] = {
+        "small": small_spec(),
+        "whole": whole_spec(root.decode()),
+        "watch": {"mode": "audit", "authorities": []},
+    }
     for name, spec in specs.items():
         document = policy_document(spec, name)
         api.kubectl("apply", "--filename=-", "--namespace=default", stdin=json.dumps(document))

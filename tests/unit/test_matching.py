@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import pytest
 
+from admission.evidence import Evidence
+from admission.gate import decide
 from admission.matching import Matching
 from admission.policy import LocationRule, Match, Mode, Policy
 from admission.references.reference import ModelReference, Role, Target
+from admission.review import Review
+from attest.authority import Authority
+from attest.identity import IdentityPattern
 from attest.location import Location
 from dbom.model import Unknown
+
+if TYPE_CHECKING:
+    from dbom.canonical import JsonObject
 
 PIN = "@sha256:" + "1" * 64
 
@@ -114,3 +125,32 @@ def test_adding_a_policy_takes_no_no_away(asked: ModelReference) -> None:
             if isinstance(mode, Mode):
                 assert isinstance(then, Mode)
                 assert modes.index(then) <= modes.index(mode)
+
+
+def decided(*policies: Policy) -> tuple[str, bool, list[str]]:
+    pod: JsonObject = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p", "namespace": "prod"},
+        "spec": {
+            "containers": [{"name": "c", "image": "i"}],
+            "volumes": [{"name": "m", "image": {"reference": f"evil.example/m{PIN}"}}],
+        },
+    }
+    review = Review.of_object(pod, where="test")
+    decision = decide(review, policies, Evidence(), now=datetime(2026, 1, 2, tzinfo=UTC))
+    return str(decision.verdict), decision.allowed, [reason.rule.id for reason in decision.all_reasons]
+
+
+def test_a_place_that_a_policy_picks_and_nobody_may_state_is_refused() -> None:
+    named = Authority("x", (IdentityPattern.exact("s", "i"),))
+    picking = replace(policy("a", models=("oci://**",)), authorities=(named,))
+    assert decided(picking) == ("refused", False, ["DBOM-523"])
+    assert decided(replace(picking, authorities=())) == ("can't tell", False, ["DBOM-530"])
+
+
+def test_what_a_namespace_asks_is_said_beside_that_the_cluster_says_nothing() -> None:
+    own = policy("own", namespace="prod", place="**")
+    assert decided(policy("a"), own) == ("refused", False, ["DBOM-523", "DBOM-530"])
+    assert decided(policy("a", Mode.AUDIT), own) == ("can't tell", False, ["DBOM-523", "DBOM-530"])
+    assert decided(policy("a", Mode.AUDIT)) == ("can't tell", True, ["DBOM-523"])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from attest.local import LocalSigstore
+    from dbom.canonical import JsonObject
 
 NOW = datetime.now(UTC)
 
@@ -38,7 +39,7 @@ def make_file(tmp_path: Path) -> Path:
     folder = tmp_path / "policies"
     folder.mkdir()
     (folder / "signer.pub").write_text(some_key())
-    spec = {**small_spec(), "authorities": [{"name": "signer", "key": {"path": "signer.pub"}}]}
+    spec: JsonObject = {**small_spec(), "authorities": [{"name": "signer", "key": {"path": "signer.pub"}}]}
     path = folder / "policy.yaml"
     path.write_text(json.dumps(policy_document(spec)))
     return path
