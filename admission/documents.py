@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dbom.printable import printable
 
@@ -19,8 +21,7 @@ __all__ = ["Node"]
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """A value of a document, its path (`spec.containers[0].args`), and the list in which all faults gather.
 
     A value of None is one that isn't there. Reading one of the wrong type notes a fault and gives what an absent value
@@ -29,7 +30,7 @@ class Node:
 
     value: Json
     path: str = ""
-    faults: list[str] = field(default_factory=list, compare=False)
+    faults: list[str] = msgspec.field(default_factory=list)
 
     @property
     def is_there(self) -> bool:
@@ -119,9 +120,14 @@ def meant(word: str, allowed: Collection[str]) -> str:
 
 
 def _joined(path: str, key: str) -> str:
-    if _PLAIN_KEY.fullmatch(key):
+    if _is_plain(key):
         return f"{path}.{key}" if path else key
     return f'{path}["{printable(key)}"]'
+
+
+@lru_cache(maxsize=1024)
+def _is_plain(key: str) -> bool:
+    return _PLAIN_KEY.fullmatch(key) is not None
 
 
 def _kind_of(value: Json) -> str:

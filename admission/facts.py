@@ -154,8 +154,10 @@ def facts_of(statement: Statement, where: str) -> BomFacts | ProvenanceFacts | N
 def _data(bom: Bom) -> Iterator[JsonObject]:
     """Yield what CycloneDX calls component data: the component's own, then that of its parents."""
     yield from objects(bom.component, "data")
-    by_ref = {ref: item for item in walk_objects(bom.document) if isinstance(ref := item.get("bom-ref"), str)}
-    for dataset in objects(bom.component, "modelCard", "modelParameters", "datasets"):
+    datasets = list(objects(bom.component, "modelCard", "modelParameters", "datasets"))
+    every = walk_objects(bom.document) if datasets else ()
+    by_ref = {ref: item for item in every if isinstance(ref := item.get("bom-ref"), str)}
+    for dataset in datasets:
         found = by_ref.get(text(dataset, "ref"), {}) if text(dataset, "ref") else dataset
         if found.get("data") is None:
             yield found

@@ -51,8 +51,10 @@ def read_derivations(document: JsonObject, component: JsonObject) -> tuple[Deriv
 
 
 def _derivations(document: JsonObject, component: JsonObject) -> Iterator[Derivation]:
-    by_ref = {ref: item for item in walk_objects(document) if isinstance(ref := item.get("bom-ref"), str)}
-    for dataset in objects(component, "modelCard", "modelParameters", "datasets"):
+    datasets = list(objects(component, "modelCard", "modelParameters", "datasets"))
+    every = walk_objects(document) if datasets else ()
+    by_ref = {ref: item for item in every if isinstance(ref := item.get("bom-ref"), str)}
+    for dataset in datasets:
         ref = text(dataset, "ref")
         if ref.startswith(_BOM_LINK):
             yield Derivation(Relation.TRAINED_ON, ref, Unknown("described in another BOM"), Known(Basis.DECLARED))

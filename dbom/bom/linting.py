@@ -10,7 +10,7 @@ from dbom.model import Finding, Severity
 from dbom.rules.documents import BOM_ARTIFACT_UNIDENTIFIED, BOM_REF_DANGLING, BOM_REF_TWICE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dbom.canonical import Json, JsonObject
     from dbom.rules import Rule
@@ -26,7 +26,8 @@ def lint(document: JsonObject) -> tuple[Finding, ...]:
     Errors: a `bom-ref` that stands twice; a reference to a `bom-ref` that isn't there (BOM-Links to other documents
     are left alone). Warning: the described component has no SHA-256, so the BOM is about no bytes in particular.
     """
-    count = Counter(ref for item in walk_objects(document) if isinstance(ref := item.get("bom-ref"), str))
+    every = list(walk_objects(document))
+    count = Counter(ref for item in every if isinstance(ref := item.get("bom-ref"), str))
     findings = [
         _finding(BOM_REF_TWICE, Severity.ERROR, f"the bom-ref {ref!r} stands {times} times", ref)
         for ref, times in sorted(count.items())
@@ -34,7 +35,7 @@ def lint(document: JsonObject) -> tuple[Finding, ...]:
     ]
     findings += [
         _finding(BOM_REF_DANGLING, Severity.ERROR, f"{place} refers to {ref!r}, which is not in the document", place)
-        for place, ref in _references(document)
+        for place, ref in _references(document, every)
         if ref not in count and not ref.startswith(_BOM_LINK)
     ]
     component = member(document, "metadata", "component")
@@ -48,7 +49,7 @@ def _finding(rule: Rule, severity: Severity, message: str, where: str) -> Findin
     return Finding(rule.id, severity, message, where)
 
 
-def _references(document: JsonObject) -> Iterator[tuple[str, str]]:
+def _references(document: JsonObject, every: Iterable[JsonObject]) -> Iterator[tuple[str, str]]:
     for index, item in enumerate(objects(document, "dependencies")):
         yield f"dependencies/{index}/ref", text(item, "ref")
         for key in ("dependsOn", "provides"):
@@ -56,7 +57,7 @@ def _references(document: JsonObject) -> Iterator[tuple[str, str]]:
     for index, item in enumerate(objects(document, "compositions")):
         for key in ("assemblies", "dependencies"):
             yield from _texts(f"compositions/{index}/{key}", item.get(key))
-    for item in walk_objects(document):
+    for item in every:
         for index, dataset in enumerate(objects(item, "modelParameters", "datasets")):
             if isinstance(dataset.get("ref"), str):
                 yield f"modelCard/modelParameters/datasets/{index}/ref", text(dataset, "ref")

@@ -112,8 +112,12 @@ def is_set(value: str | Unknown | None) -> bool:
 
 def behind(words: Sequence[Word], *names: str) -> Sequence[Word] | None:
     """Return the words behind the first run of words that are these names, each the last segment of a path, or None."""
-    for number in range(len(words)):
-        if [basename(word) for word in words[number : number + len(names)]] == list(names):
+    given = [basename(word) for word in words]
+    first, wanted = names[0], list(names)
+    number = -1
+    while first in given[number + 1 :]:
+        number = given.index(first, number + 1)
+        if given[number : number + len(names)] == wanted:
             return words[number + len(names) :]
     return None
 
