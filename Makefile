@@ -12,6 +12,7 @@ CACHE_HOME := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
 export DBOM_TEST_PEERS ?= $(CACHE_HOME)/dbom/test-peers
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?=
 
 # uv from PATH, or put into a folder of the project's own.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
@@ -20,7 +21,7 @@ ifneq ($(PIP_INDEX_URL),)
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 
-.PHONY: help demo test check format lint types layers wheel peers bench lock clean ci-wheel
+.PHONY: help demo test check format lint types layers wheel peers bench fuzz lock clean ci-wheel
 
 help:
 	@echo "make demo    watch the whole chain work, offline, in about a minute"
@@ -28,6 +29,7 @@ help:
 	@echo "make check   format, lint, types, layers, wheel contents"
 	@echo "make peers   find or build the real peers that interop tests use"
 	@echo "make bench   measure speed as ratios against a peer or a limit"
+	@echo "make fuzz    ask the gate a million reviews that nobody wrote (FUZZ_ARGS='--seed S' goes on with a run)"
 	@echo "make lock    write the hashed requirements files again"
 
 .tools/bin/uv: requirements/tools.txt
@@ -85,9 +87,13 @@ peers: $(VENV)/.dev
 bench: wheel
 	@status=0; \
 	tests/benchmarks/startup.sh "$(UV)" "$(PYTHON)" dist/*.whl || status=1; \
-	for table in local verifying; do PYTHONPATH=tests $(BIN)/python -P tests/benchmarks/$$table.py || status=1; done; \
+	for table in local verifying admission; do PYTHONPATH=tests $(BIN)/python -P tests/benchmarks/$$table.py || status=1; done; \
 	PYTHONPATH=tests $(BIN)/python -P tests/benchmarks/fingerprints.py $(BENCH_ARGS) || status=1; \
 	exit $$status
+
+# Its seed is printed; a run that was ended goes on with FUZZ_ARGS='--seed S'.
+fuzz: $(VENV)/.dev
+	@PYTHONPATH=tests $(BIN)/python -P -m fuzz $(FUZZ_ARGS)
 
 # The extras that the tests run for real.
 EXTRAS := --extra s3 --extra gcs --extra azure --extra hf --extra oci --extra ray --extra blake3 --extra kms --extra pkcs11

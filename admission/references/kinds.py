@@ -33,13 +33,6 @@ OTHERS: Final = {
     ),
     # volcano-sh/apis 1.12 batch/v1alpha1
     ("batch.volcano.sh", "Job"): Resource(("spec.tasks[].template.spec",)),
-    # kubeflow/training-operator 1.9 api/kubeflow.org/v1
-    ("kubeflow.org", "PyTorchJob"): Resource(("spec.pytorchReplicaSpecs{}.template.spec",)),
-    ("kubeflow.org", "TFJob"): Resource(("spec.tfReplicaSpecs{}.template.spec",)),
-    ("kubeflow.org", "MPIJob"): Resource(("spec.mpiReplicaSpecs{}.template.spec",)),
-    ("kubeflow.org", "XGBoostJob"): Resource(("spec.xgbReplicaSpecs{}.template.spec",)),
-    ("kubeflow.org", "PaddleJob"): Resource(("spec.paddleReplicaSpecs{}.template.spec",)),
-    ("kubeflow.org", "JAXJob"): Resource(("spec.jaxReplicaSpecs{}.template.spec",)),
     # knative/serving 1.18 pkg/apis/serving/v1
     ("serving.knative.dev", "Service"): _TEMPLATE,
     ("serving.knative.dev", "Configuration"): _TEMPLATE,

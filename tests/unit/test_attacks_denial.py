@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from attacks import COMMIT, found_in, may_be_yes, pod, server
 
 from admission.decision import Verdict
 from admission.documents import Node
@@ -22,7 +23,6 @@ from admission.references.shell import read_script
 from admission.review import Review
 from dbom.errors import DocumentError
 from dbom.model import Unknown
-from tests.attacks import COMMIT, found_in, may_be_yes, pod, server
 
 if TYPE_CHECKING:
     from dbom.canonical import Json

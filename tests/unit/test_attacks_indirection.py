@@ -6,8 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.attacks import COMMIT, HEX, found_in, is_found, may_be_yes, mount, pod, server
+from attacks import COMMIT, HEX, found_in, is_found, may_be_yes, mount, pod, server
 
 if TYPE_CHECKING:
     from dbom.canonical import Json, JsonObject
@@ -195,7 +194,8 @@ def test_a_plain_line_of_python_could_be_a_yes() -> None:
 
 def test_a_download_to_a_folder_that_may_hold_files_already() -> None:
     command: Json = ["hf", "download", "org/m", "--revision", COMMIT, "--local-dir", "/m"]
-    for source in ({"persistentVolumeClaim": {"claimName": "x"}}, {"hostPath": {"path": "/x"}}, {"nfs": {}}):
+    sources: list[JsonObject] = [{"persistentVolumeClaim": {}}, {"hostPath": {"path": "/x"}}, {"nfs": {}}]
+    for source in sources:
         fetch: Json = {"name": "c", "image": "any:1", "command": command, "volumeMounts": [mount("/m", "v")]}
         volumes: Json = [{"name": "v", **source}]
         found = found_in(pod({"name": "m", "image": "any:1"}, volumes=volumes, initContainers=[fetch]))

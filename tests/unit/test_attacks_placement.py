@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.attacks import COMMIT, GOOD, HEX, found_in, is_found, may_be_yes, mount, pod, server, volume
+from attacks import COMMIT, GOOD, HEX, found_in, is_found, may_be_yes, mount, pod, server, volume
 
 if TYPE_CHECKING:
     from dbom.canonical import Json, JsonObject
 
 GOOD_SERVER = server("--model", "/models", volumeMounts=[mount("/models")])
-EVIL = {"name": "e", "image": "registry.example.com/any:1", "command": ["vllm", "serve", "evil/m"]}
+EVIL: JsonObject = {"name": "e", "image": "registry.example.com/any:1", "command": ["vllm", "serve", "evil/m"]}
 EVIL_HOOK: Json = {"exec": {"command": ["sh", "-c", "vllm serve evil/m"]}}
 
 
@@ -22,7 +21,8 @@ def test_the_good_pod_itself_could_be_a_yes() -> None:
 
 @pytest.mark.parametrize("key", ["initContainers", "ephemeralContainers"])
 def test_another_list_of_containers(key: str) -> None:
-    found = found_in(pod(GOOD_SERVER, **{key: [EVIL]}))
+    listed: dict[str, Json] = {key: [EVIL]}
+    found = found_in(pod(GOOD_SERVER, **listed))
     assert is_found(found, "evil/m")
 
 
@@ -45,7 +45,11 @@ def test_a_hook(key: str) -> None:
 
 
 def test_a_hook_that_puts_other_files_into_the_image() -> None:
-    baked = {"name": "s", "image": f"registry.example.com/baked@sha256:{HEX}", "command": ["vllm", "serve", "/m"]}
+    baked: JsonObject = {
+        "name": "s",
+        "image": f"registry.example.com/baked@sha256:{HEX}",
+        "command": ["vllm", "serve", "/m"],
+    }
     assert may_be_yes(found_in(pod(baked)))
     swap: Json = {"postStart": {"exec": {"command": ["cp", "-r", "/elsewhere/.", "/m"]}}}
     assert not may_be_yes(found_in(pod({**baked, "lifecycle": swap})))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.attacks import COMMIT, GOOD, HEX, found_in, is_found, may_be_yes, mount, pod, server, volume
+from attacks import COMMIT, GOOD, HEX, found_in, is_found, may_be_yes, mount, pod, server, volume
 
 if TYPE_CHECKING:
     from dbom.canonical import Json
