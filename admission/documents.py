@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Node"]
 
+_LONGEST_KNOWN: Final = 64
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -44,9 +45,11 @@ class Node(msgspec.Struct, frozen=True):
     def get(self, key: str) -> Node:
         """Return what stands under a key; absent where this isn't an object (which is noted) or has no such key."""
         path = _joined(self.path, key)
-        if self.value is None or not self._is(dict, "an object"):
-            return Node(None, path, self.faults)
-        return Node(self.value.get(key) if isinstance(self.value, dict) else None, path, self.faults)
+        if isinstance(self.value, dict):
+            return Node(self.value.get(key), path, self.faults)
+        if self.value is not None:
+            self._is(dict, "an object")
+        return Node(None, path, self.faults)
 
     def at(self, *keys: str) -> Node:
         """Return what stands under a chain of keys."""
@@ -120,14 +123,16 @@ def meant(word: str, allowed: Collection[str]) -> str:
 
 
 def _joined(path: str, key: str) -> str:
-    if _is_plain(key):
-        return f"{path}.{key}" if path else key
-    return f'{path}["{printable(key)}"]'
+    # Long keys are a stranger's, and aren't kept.
+    suffix = _known_suffix(key) if len(key) <= _LONGEST_KNOWN else _suffix(key)
+    return path + suffix if path else suffix.removeprefix(".")
 
 
-@lru_cache(maxsize=1024)
-def _is_plain(key: str) -> bool:
-    return _PLAIN_KEY.fullmatch(key) is not None
+def _suffix(key: str) -> str:
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f'["{printable(key)}"]'
+
+
+_known_suffix = lru_cache(maxsize=1024)(_suffix)
 
 
 def _kind_of(value: Json) -> str:

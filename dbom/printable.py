@@ -18,7 +18,10 @@ def printable(text: str, *, limit: int = 300) -> str:
     At most `limit` characters of the text are kept, with `…` for the rest. The result is for reading only: it is not
     meant to be parsed back.
     """
-    shown = "".join(_escaped(char) for char in text[:limit])
+    kept = text[:limit]
+    # Most texts are plain, and told to be so at once.
+    is_plain = kept.isascii() and kept.isprintable() and "\\" not in kept
+    shown = kept if is_plain else "".join(_escaped(char) for char in kept)
     return shown + "…" if len(text) > limit else shown
 
 
