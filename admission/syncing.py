@@ -61,9 +61,10 @@ class Snapshot:
     authorities: tuple[Authority, ...] = ()
     answers: Mapping[str, tuple[Kept | Rejection, ...]] = field(default_factory=dict, repr=False)
 
-    def answered(self, sha256: str) -> dict[Authority, Kept | Rejection]:
-        """Return what the verifier said of a bundle by authority, nothing where it wasn't asked."""
-        return dict(zip(self.authorities, self.answers.get(sha256, ()), strict=False))
+    def places(self, authorities: Iterable[Authority]) -> list[int | None]:
+        """Return at which place of every bundle's answers that of each of these authorities stands, if it is there."""
+        known = {authority: number for number, authority in enumerate(self.authorities)}
+        return [known.get(authority) for authority in authorities]
 
 
 NO_SNAPSHOT: Final = Snapshot(Evidence())
@@ -109,6 +110,7 @@ class _Work:
 
     def __init__(self, authorities: tuple[Authority, ...], now: datetime, before: Snapshot, limits: Limits) -> None:
         self.authorities, self.now, self._before, self._limits = authorities, now, before, limits
+        self._places = before.places(authorities)
         self.answers: dict[str, tuple[Kept | Rejection, ...]] = {}
         self.read: set[str] = set()
         self.unread: list[Rejection] = []
@@ -126,8 +128,11 @@ class _Work:
             rejected = Rejection(RejectionKind.UNDECIDED, EVIDENCE_LIMIT.id, reason, entry.sha256, entry.where)
             self.unread.append(rejected)
             return
-        known = self._before.answered(entry.sha256)
-        answers = tuple(self._answered(entry, item, known.get(item)) for item in self.authorities)
+        known = self._before.answers.get(entry.sha256, ())
+        answers = tuple(
+            self._answered(entry, item, known[place] if known and place is not None else None)
+            for item, place in zip(self.authorities, self._places, strict=True)
+        )
         kept = [item for item in answers if isinstance(item, Kept)]
         if not kept and self._rejected >= self._limits.rejected:
             self.unexplained.append(entry.where)

@@ -181,6 +181,8 @@ class _Work:
         for circle in graph.cycles():
             names = ", ".join(str(key) for key in circle[:5]) + (" …" if len(circle) > 5 else "")  # noqa: PLR2004  enough to find it by
             self.find(CYCLE, f"{len(circle)} artifacts are each other's ancestors: {names}", "")
+        if not self._findings and self._complete:
+            return graph
         return LineageGraph.of(graph.nodes, graph.edges, self._findings, complete=self._complete)
 
     def _unrevoked(self, source: _Source, digest: Digest) -> _Source:

@@ -45,6 +45,10 @@ def component_digest(component: Json) -> Digest | Unknown:
         return Unknown("what is stated as SHA-256 is none")
 
 
+_RELATIONS = frozenset(Relation)
+_BASES = frozenset(Basis)
+
+
 def read_derivations(document: JsonObject, component: JsonObject) -> tuple[Derivation, ...]:
     """Return what `component`, the described one, is said to have come from; each once, in the document's order."""
     return tuple(dict.fromkeys(_derivations(document, component)))
@@ -63,15 +67,15 @@ def _derivations(document: JsonObject, component: JsonObject) -> Iterator[Deriva
     for ancestor in objects(component, "pedigree", "ancestors"):
         yield _derivation(ancestor, Relation.DERIVED_FROM)
     for item in objects(document, "components"):
-        if property_value(item, ANNOTATION_RELATION) in set(Relation):
+        if property_value(item, ANNOTATION_RELATION) in _RELATIONS:
             yield _derivation(item, Relation.INPUT)
 
 
 def _derivation(component: JsonObject, default: Relation) -> Derivation:
     stated, basis = property_value(component, ANNOTATION_RELATION), property_value(component, KNOWN)
     return Derivation(
-        Relation(stated) if stated in set(Relation) else default,
+        Relation(stated) if stated in _RELATIONS else default,
         text(component, "name"),
         component_digest(component),
-        Known(Basis(basis) if basis in set(Basis) else Basis.DECLARED, property_value(component, KNOWN_BY)),
+        Known(Basis(basis) if basis in _BASES else Basis.DECLARED, property_value(component, KNOWN_BY)),
     )
