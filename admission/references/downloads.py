@@ -37,6 +37,7 @@ _HUB_PATH: Final = re.compile(
     r"(?:/(?:resolve|raw|blob|tree)/(?P<revision>[^/]+)(?:/.*)?)?/?",
     re.ASCII,
 )
+_NO_REPOSITORY: Final = re.compile(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/(?:api|docs|blog|settings|join)/")
 _GENERATION: Final = re.compile(r"(?P<place>gs://[^#?]+)#(?P<generation>[0-9]+)")
 _LONGEST_SCRIPT: Final = 128 * 1024
 _PLACE: Final = re.compile(r"\b(?:https?|s3|gs|oci|hf)://[^\s'\"<>|;()$`]{1,2048}")
@@ -426,7 +427,7 @@ def _fetched(
         at_hub = url_target(container, text, is_plain=is_plain and isinstance(word.value, str))
         if at_hub is not None:
             found.append(_made(at_hub[0], word, at_hub[1]))
-        elif isinstance(word.value, Unknown) or "." in text:
+        elif _NO_REPOSITORY.match(text) is None and (isinstance(word.value, Unknown) or "." in text):
             role = role_of(text, to)
             is_place = isinstance(word.value, Unknown) or "://" in text or "/" in text
             scheme = text.partition("://")[0] if "://" in text else "http"

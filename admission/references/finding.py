@@ -15,7 +15,7 @@ from admission.references.kinds import WORKLOADS, resource_of, there
 from admission.references.mounts import FILLED, own_volume, read_volumes
 from admission.references.places import image_target, is_path, uri_target
 from admission.references.program import Resource, known_programs
-from admission.references.reference import ModelReference, Role, Target
+from admission.references.reference import ModelReference, Pinning, Role, Target
 from dbom.errors import DocumentError
 from dbom.names import POD_ANNOTATION_PREFIX
 from dbom.printable import printable
@@ -151,12 +151,16 @@ def _in_container(
 
 def _loaded(container: Container) -> list[ModelReference]:
     programs = [program for program in known_programs() if program.starts(container)]
+    downloads = download_references(container)
     if programs:
         found = [reference for program in programs for reference in program.loads(container)]
+        known = {reference.path for reference in found}
+        found += [item for item in downloads if item.path not in known]
     else:
-        found = generic_references(container)
-    known = {reference.path for reference in found}
-    found += [item for item in download_references(container) if item.path not in known]
+        # A tool that is known knows better what its words mean: `--model` may be one of another hub.
+        known = {reference.path for reference in downloads}
+        generic = generic_references(container)
+        found = [item for item in generic if item.path not in known or item.pinning is Pinning.OPAQUE] + downloads
     return [_doubted(item, container) for item in found]
 
 

