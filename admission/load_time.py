@@ -73,7 +73,7 @@ class _Asked:
 def find_proofs(spec: Node) -> tuple[LoadTimeProof, ...]:
     """Return the init containers of a pod that demand a digest, those that prove nothing with the reason."""
     inits = list(spec.get("initContainers").items())
-    if len(inits) > _MOST_CONTAINERS:
+    if not inits or len(inits) > _MOST_CONTAINERS:
         return ()
     volumes = read_volumes(spec)
     found: list[LoadTimeProof] = []

@@ -55,7 +55,8 @@ class Container:
     `words` are those of `command` and `args` with variables put in and simple shell scripts taken apart, `scripts` the
     scripts that can't be followed. `folders` are where a program is told to download to. `is_hook` is set where the
     words are those of a hook or a probe, which start another program beside the container's own; `is_completed` where a
-    controller adds to its words.
+    controller adds to its words. `image` is its image reference as it is written, `image_name` the last part of that
+    name, in lower case, without tag and digest (`vllm-openai`); both are empty where there is none.
     """
 
     node: Node
@@ -69,6 +70,8 @@ class Container:
     saves: bool = False
     script: str = ""
     is_completed: bool = False
+    image: str = ""
+    image_name: str = ""
 
     @classmethod
     def read(cls, node: Node, volumes: Mapping[str, Volume], filled: tuple[str, ...] = ()) -> Self:
@@ -82,7 +85,11 @@ class Container:
         Besides, these are the other commands of its script, and what the kubelet starts (hooks and probes).
         """
         environment = read_environment(node)
-        whole = cls(node, (), (), environment, read_mounts(node, volumes, filled))
+        # Every program asks for the image: it is read once.
+        image = node.get("image").text() or ""
+        name = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0].lower()
+        mounts = read_mounts(node, volumes, filled)
+        whole = cls(node, (), (), environment, mounts, image=image, image_name=name)
         own = unwrapped(read_words(node, environment), environment)
         hooks = [each for hook in read_hooks(node) for each in unwrapped(hook, environment, is_expanded=False)]
         by_hook = any(each.scripts or (each.words and each.name not in READ_ONLY) for each in hooks)
@@ -107,16 +114,6 @@ class Container:
     def downloading_to(self, folders: Iterable[str | Unknown]) -> Self:
         """Return the container, its program told to download to these folders."""
         return replace(self, folders=tuple(folders))
-
-    @property
-    def image(self) -> str:
-        """The image reference as it is written, empty where there is none."""
-        return self.node.get("image").text() or ""
-
-    @property
-    def image_name(self) -> str:
-        """The last part of the image's name, in lower case, without tag and digest (`vllm-openai`)."""
-        return self.image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0].lower()
 
     @property
     def has_command(self) -> bool:
