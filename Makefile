@@ -96,7 +96,7 @@ fuzz: $(VENV)/.dev
 	@PYTHONPATH=tests $(BIN)/python -P -m fuzz $(FUZZ_ARGS)
 
 # The extras that the tests run for real.
-EXTRAS := --extra s3 --extra gcs --extra azure --extra hf --extra oci --extra ray --extra blake3 --extra kms --extra pkcs11
+EXTRAS := --extra s3 --extra gcs --extra azure --extra hf --extra oci --extra ray --extra blake3 --extra admission --extra kms --extra pkcs11
 LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 lock: | $(BIN)/python
 	@$(UV) $(LOCK) pyproject.toml -o requirements/base.txt
