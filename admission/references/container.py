@@ -10,7 +10,7 @@ from admission.references.hub import cached_elsewhere, other_hub
 from admission.references.mounts import read_mounts
 from admission.references.places import is_path, uri_target
 from admission.references.reference import ModelReference, Role, Target
-from admission.references.words import READ_ONLY, basename, read_hooks, read_words, unwrapped
+from admission.references.words import basename, read_hooks, read_words, unwrapped
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Container:
         whole = cls(node, (), (), environment, mounts, image=image, image_name=name)
         own = unwrapped(read_words(node, environment), environment)
         hooks = [each for hook in read_hooks(node) for each in unwrapped(hook, environment, is_expanded=False)]
-        by_hook = any(each.scripts or (each.words and each.name not in READ_ONLY) for each in hooks)
+        by_hook = any(each.may_write for each in hooks)
         return [
             whole._starting(each, is_hook=number > 0, altered=_ALTERED if by_hook or each.is_later else "")
             for number, each in enumerate((*own, *hooks))

@@ -15,9 +15,9 @@ from admission.references.environment import MOST_TOGETHER, TOO_LONG
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Command", "ShellWord", "read_script"]
+__all__ = ["Command", "ShellWord", "changes_nothing", "read_script"]
 
 _MOST_COMMANDS: Final = 500
 _MOST_WORDS: Final = 4000
@@ -39,13 +39,19 @@ _BETWEEN: Final = ("then", "do", "else", "elif", "!", "time")
 _WILD: Final = ("case", "function", "select", "coproc", "eval", "source", ".", "alias", "trap", "enable", "hash", "IFS")
 _DECLARES: Final = ("export", "readonly", "declare", "typeset", "local")
 _READS_INTO: Final = ("read", "unset", "printf", "let", "getopts", "mapfile", "readarray")
-_READS_ONLY: Final = frozenset(
+_CHANGE_NOTHING: Final = frozenset(
     """
     [ [[ test true false : echo printf sleep set export readonly declare typeset local unset read cd ls cat exit wait
     date hostname id whoami nvidia-smi rocm-smi ulimit umask uname pwd head tail grep egrep cut tr wc nslookup
-    pg_isready type which return break continue kill pgrep stat df free nproc basename dirname realpath seq expr shift
-    """.split()  # noqa: SIM905  a list of fifty words is read more easily so
+    pg_isready type which return break continue kill pkill pgrep pidof stat df free nproc basename dirname realpath seq
+    expr shift nc redis-cli mysqladmin grpc_health_probe grpc-health-probe
+    """.split()  # noqa: SIM905  a list of sixty words is read more easily so
 )
+# A request that keeps nothing: what probes do.
+_ASKS: Final = {
+    "curl": re.compile(r"-[fsSkLvgmI46]+|--(?:fail|silent|show-error|insecure|location|head|max-time|connect-timeout)"),
+    "wget": re.compile(r"-q|--quiet|--spider|-qO-|-O-|-T|-t|--tries=[0-9]+|--timeout=[0-9]+|--no-check-certificate"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,18 @@ class Command:
         """The file name of its program, empty where it can't be told."""
         first = self.words[0].value if self.words else ""
         return first.rsplit("/", 1)[-1] if isinstance(first, str) else ""
+
+
+def changes_nothing(words: Sequence[str | Unknown]) -> bool:
+    """Return whether a program that is started with these words leaves all files as they are, as far as is known."""
+    name = words[0].rsplit("/", 1)[-1] if words and isinstance(words[0], str) else ""
+    if name in _CHANGE_NOTHING:
+        return True
+    plain = _ASKS.get(name)
+    texts = [word for word in words[1:] if isinstance(word, str)]
+    flags = [word for word in texts if word.startswith("-")]
+    keeps = name == "wget" and not any(flag in ("--spider", "-qO-", "-O-") for flag in flags)
+    return plain is not None and len(texts) == len(words) - 1 and all(map(plain.fullmatch, flags)) and not keeps
 
 
 class _Wild(Exception):  # noqa: N818  never leaves this module: it says that a script can't be followed
@@ -434,4 +452,4 @@ def _without_prefixes(words: list[ShellWord]) -> list[ShellWord]:
 
 
 def _may_write(command: Command, *, saves: bool, on: str) -> bool:
-    return (saves and on not in ("|", "|&")) or command.name not in _READS_ONLY
+    return (saves and on not in ("|", "|&")) or not changes_nothing([word.value for word in command.words])

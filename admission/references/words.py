@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from admission.references.environment import MOST_TOGETHER, TOO_LONG
-from admission.references.shell import read_script
+from admission.references.shell import changes_nothing, read_script
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from admission.references.environment import Environment
     from admission.references.shell import Command
 
-__all__ = ["READ_ONLY", "Script", "Started", "Word", "basename", "read_hooks", "read_words", "unwrapped"]
+__all__ = ["Script", "Started", "Word", "basename", "read_hooks", "read_words", "unwrapped"]
 
 _HOOKS = (
     ("lifecycle", "postStart"),
@@ -35,13 +35,6 @@ _SHELL: Final = re.compile(r"(?:ba|da|a|z|k)?sh")
 _SHELL_FLAG: Final = re.compile(r"[-+][a-zA-Z]+")
 _LONG_WITH_VALUE: Final = ("--rcfile", "--init-file")
 _DEEPEST: Final = 6
-READ_ONLY: Final = frozenset(
-    """
-    [ [[ test true false : echo printf sleep cat ls curl grep pgrep pidof stat nc nslookup pg_isready redis-cli
-    grpc_health_probe grpc-health-probe mysqladmin nvidia-smi rocm-smi kill pkill exit date
-    """.split()  # noqa: SIM905  a list of words is read more easily so
-)
-"""Programs of hooks and probes that change no file of the container (`curl` where it saves nothing)."""
 # Commands of a script that load nothing whatever their words are.
 _LOAD_NOTHING: Final = frozenset(
     """
@@ -76,7 +69,8 @@ class Started:
     """A program that is started: its words, what a script has changed for it, and the scripts that can't be followed.
 
     `variables` are those that a script has set, `folder` where it went (None where it stayed), `saves` that what the
-    program prints is kept; `is_later` that something which may have changed files could run before it.
+    program prints is kept; `may_write` that it, or another command of its script, may change files; `is_later` that
+    something which may have changed files could run before it.
     """
 
     words: tuple[Word, ...] = ()
@@ -137,12 +131,14 @@ def _followed(
 ) -> tuple[Started, ...]:
     number = _script_number(words)
     if number is None:
-        return (Started(words, _other_scripts(words)),)
+        scripts = _other_scripts(words)
+        may_write = bool(words) and (bool(scripts) or not changes_nothing([word.value for word in words]))
+        return (Started(words, scripts, may_write=may_write),)
     word, shell = words[number], _shell_number(words) or 0
     leads = shell == 0 and word.is_command == words[0].is_command and words[0].is_command
     behind = words[number + 1 :]
     kept = () if leads else words[:number]
-    unfollowed = Started((*kept, *(() if leads else behind)), (Script(word.text, word.path),))
+    unfollowed = Started((*kept, *(() if leads else behind)), (Script(word.text, word.path),), may_write=True)
     text = _script_text(word, environment, is_expanded=is_expanded)
     if text is None or depth > _DEEPEST:
         return (unfollowed,)
@@ -152,19 +148,16 @@ def _followed(
     commands = read_script(text, {**variables, **arguments})
     if isinstance(commands, Unknown):
         return (unfollowed,)
-    found = [
-        started
-        for command in commands
-        for started in _of_command(command, word, environment, depth=depth)
-        if started.name not in _LOAD_NOTHING
-    ]
+    everything = [each for command in commands for each in _of_command(command, word, environment, depth=depth)]
+    may_write = any(each.may_write for each in everything)
+    found = [each for each in everything if each.name not in _LOAD_NOTHING or each.scripts]
     scripts = (Script(word.text, word.path),) if behind and not leads else ()
     if not found:
         # A shell that only waits, say.
-        return (Started(kept, scripts, path=word.path),)
+        return (Started(kept, scripts, path=word.path, may_write=may_write),)
     # The one that runs in the end is what the container is; a shell is left only when its last command ends.
     *besides, main = found
-    return (replace(main, words=(*kept, *main.words), scripts=(*main.scripts, *scripts)), *besides)
+    return (replace(main, words=(*kept, *main.words), scripts=(*main.scripts, *scripts), may_write=may_write), *besides)
 
 
 def _of_command(command: Command, word: Word, environment: Environment, *, depth: int) -> tuple[Started, ...]:

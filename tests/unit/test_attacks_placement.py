@@ -12,6 +12,27 @@ if TYPE_CHECKING:
 
 GOOD_SERVER = server("--model", "/models", volumeMounts=[mount("/models")])
 EVIL: JsonObject = {"name": "e", "image": "registry.example.com/any:1", "command": ["vllm", "serve", "evil/m"]}
+SWAPS = (
+    ["cp", "-r", "/elsewhere/.", "/m"],
+    ["curl", "-o", "/m/model.safetensors", "https://example.com/x"],
+    ["wget", "-P", "/m", "https://example.com/x"],
+    ["sh", "-c", "rm -r /m; mkdir /m"],
+    ["sh", "-c", "echo {} > /m/config.json"],
+    ["sh", "-c", "cat /x | tee /m/config.json"],
+    ["sh", "-c", "curl -sf http://localhost/x > /m/config.json"],
+    ["sh", "-c", "$X"],
+    ["sh", "-c", "case a in a) cp /x /m;; esac"],
+    ["python3", "-c", "import shutil; shutil.copy('/x', '/m')"],
+    ["sh", "/x"],
+    ["busybox", "cp", "/x", "/m"],
+)
+HARMLESS = (
+    ["cat", "/run/healthy"],
+    ["curl", "-sf", "http://localhost:8000/health"],
+    ["sh", "-c", "curl -fsS http://localhost:8000/health"],
+    ["wget", "-q", "--spider", "http://localhost:8000/health"],
+    ["sh", "-c", "test -f /run/ready && echo ready"],
+)
 EVIL_HOOK: Json = {"exec": {"command": ["sh", "-c", "vllm serve evil/m"]}}
 
 
@@ -51,8 +72,13 @@ def test_a_hook_that_puts_other_files_into_the_image() -> None:
         "command": ["vllm", "serve", "/m"],
     }
     assert may_be_yes(found_in(pod(baked)))
-    swap: Json = {"postStart": {"exec": {"command": ["cp", "-r", "/elsewhere/.", "/m"]}}}
-    assert not may_be_yes(found_in(pod({**baked, "lifecycle": swap})))
+    for words in HARMLESS:
+        assert may_be_yes(found_in(pod({**baked, "readinessProbe": {"exec": {"command": list(words)}}}))), words
+    for words in SWAPS:
+        for key in ("livenessProbe", "lifecycle"):
+            handler: Json = {"exec": {"command": list(words)}}
+            hook: Json = handler if key != "lifecycle" else {"postStart": handler}
+            assert not may_be_yes(found_in(pod({**baked, key: hook}))), words
 
 
 def test_an_earlier_command_that_puts_other_files_into_the_image() -> None:
