@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from dataclasses import dataclass, field, replace
 from sys import intern
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,11 +57,11 @@ class Attested:
             item.bundle_sha256,
             item.where,
             facts,
-            zlib.compress(json.dumps(statement.predicate, separators=(",", ":")).encode()),
+            zlib.compress(msgspec.json.encode(statement.predicate)),
             item.holds_until,
         )
 
     def predicate(self) -> JsonObject:
         """Return the predicate, read anew."""
-        document: JsonObject = json.loads(zlib.decompress(self.packed))
+        document: JsonObject = msgspec.json.decode(zlib.decompress(self.packed))
         return document

@@ -10,6 +10,7 @@ from admission.requirements.attestations import AttestationsRule
 from admission.requirements.break_glass import BreakGlassRule
 from admission.requirements.denied import DeniedRule
 from admission.requirements.formats import FormatRule
+from admission.requirements.freshness import FreshnessRule
 from admission.requirements.identity import IdentityRule
 from admission.requirements.licenses import LicenseRule
 from admission.requirements.lineage import LineageRule
@@ -31,6 +32,7 @@ REQUIREMENTS: Final[tuple[type[Requirement], ...]] = (
     ProvenanceRule,
     AgeRule,
     RevocationRule,
+    FreshnessRule,
     AncestorRule,
     LineageRule,
     DeniedRule,
