@@ -1,12 +1,24 @@
 """The registry of rules: each thing dbom may find wrong has one id, one explanation and one hint, for good.
 
 A rule's id never changes its meaning and is never given to another rule. The hundreds tell the area: 1 artifacts,
-2 documents, 3 attestations, 4 lineage, 5 admission, 9 everyday.
+2 documents, 3 attestations, 4 lineage, 5 admission, 6 the gate in a cluster, 9 everyday.
 """
 
 from __future__ import annotations
 
-from dbom.rules import admission, artifacts, attestations, documents, everyday, lineage, local, oms, revocations, stores
+from dbom.rules import (
+    admission,
+    artifacts,
+    attestations,
+    cluster,
+    documents,
+    everyday,
+    lineage,
+    local,
+    oms,
+    revocations,
+    stores,
+)
 from dbom.rules.rule import Rule
 
 __all__ = ["Rule", "all_rules", "rule_by_id"]
@@ -17,7 +29,7 @@ def all_rules() -> tuple[Rule, ...]:
 
     Raises `ValueError` where two rules share an id: a mistake of ours that a test must meet, never a user.
     """
-    areas = (artifacts, documents, attestations, local, oms, stores, revocations, lineage, admission, everyday)
+    areas = (artifacts, documents, attestations, local, oms, stores, revocations, lineage, admission, cluster, everyday)
     rules = sorted(
         (value for area in areas for value in vars(area).values() if isinstance(value, Rule)), key=lambda r: r.id
     )
