@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import flag_references, json_value
 from admission.references.container import Revision
-from admission.references.downloads import names_download
+from admission.references.hub_places import names_download
 from admission.references.python_lines import python_references
 from admission.references.reference import ModelReference, Role, Target
 from dbom.model import Unknown

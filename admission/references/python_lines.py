@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from admission.references.container import Revision
-from admission.references.downloads import hub_target
+from admission.references.hub_places import hub_target
 from admission.references.places import is_path
 from admission.references.reference import ModelReference, Role, Target
 

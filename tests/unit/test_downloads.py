@@ -8,7 +8,7 @@ import pytest
 from attacks import COMMIT, found_in, pod
 
 from admission.references import Pinning, Role
-from admission.references.downloads import names_download
+from admission.references.hub_places import names_download
 from admission.references.telling import is_model_file, is_model_host, role_of
 
 if TYPE_CHECKING:
