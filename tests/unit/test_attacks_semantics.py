@@ -281,7 +281,6 @@ PLACES = st.sampled_from(
         ("spec", "volumes"),
         ("spec", "initContainers"),
         ("spec", "hostPID"),
-        ("spec", "nodeName"),
         ("spec", "serviceAccountName"),
         ("spec", "resourceClaims"),
         ("metadata", "annotations"),
