@@ -108,7 +108,8 @@ class Policy:
         """Return whether objects of this namespace are judged by this policy."""
         if self.namespace and self.namespace != namespace:
             return False
-        return any(matches_glob(pattern, namespace) for pattern in self.match.namespaces)
+        # A name with a slash, which no cluster would take, can stand in a file: it is no way out of a policy.
+        return any(matches_glob(pattern.replace("*", "**"), namespace) for pattern in self.match.namespaces)
 
     def find(self, kind: type[_T]) -> _T | None:
         """Return the requirement of a kind, or None where the policy has none."""
