@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from admission.documents import Node
 from admission.load_time import LoadTimeProof, find_proofs
 from admission.references import find_references
 from admission.references.reference import Held
+from admission.references.relevance import relevant_part
 from dbom.model import Digest
 
 if TYPE_CHECKING:
@@ -60,7 +62,11 @@ def pod() -> dict[str, Any]:
 
 
 def proofs(document: JsonObject) -> tuple[LoadTimeProof, ...]:
-    return find_proofs(Node(document).get("spec"))
+    """Return the proofs of a pod, which are those that its relevant part has: the gate is given nothing else."""
+    part = relevant_part(json.dumps(document).encode(), group="", kind="Pod", where="test")
+    found = find_proofs(Node(part.document(where="test")).get("spec"))
+    assert find_proofs(Node(document).get("spec")) == found
+    return found
 
 
 def proven(change: Callable[[dict[str, Any]], object]) -> LoadTimeProof:
