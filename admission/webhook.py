@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from admission.cached import CachedGate, VerdictCache
 from admission.decision import Verdict
-from admission.journal import DECISION
+from admission.journal.deciding import decision_entry
 from admission.policy import Mode
 from admission.review import Review, response_document
 from admission.typed_review import read_uid
@@ -80,7 +79,7 @@ class Webhook:
             allowed=allowed,
             message=message[:_LONGEST_MESSAGE],
             warnings=decision.warnings,
-            annotations=_annotations(decision),
+            annotations=_annotations(decision, review.uid if self.journal is not None and not unrecorded else ""),
         )
         log = _log_line(review, decision, allowed=allowed)
         if unrecorded:
@@ -93,6 +92,8 @@ class Webhook:
             review = Review.parse(body)
         except DocumentError as error:
             return self._malformed(body, error)
+        if self.journal is not None:
+            self.journal.count("late")
         answer = response_document(
             review.uid, allowed=False, message=f"dbom: {Verdict.CANT_TELL}: {because}", warnings=(), annotations={}
         )
@@ -103,6 +104,8 @@ class Webhook:
         uid = read_uid(body)
         if not uid:
             return _unreadable(error)
+        if self.journal is not None:
+            self.journal.count("malformed")
         allowed = bool(self.policies) and all(policy.mode is Mode.AUDIT for policy in self.policies)
         faults = "; ".join(dict.fromkeys((error.what, *error.faults)))
         message = f"dbom: {Verdict.REFUSED}: {printable(faults, limit=_LONGEST_MESSAGE)} ({error.rule.id})"
@@ -117,23 +120,14 @@ class Webhook:
         return any(policy.mode is Mode.ENFORCE for policy in self.policies)
 
     def _record(self, review: Review, decision: Decision, body: bytes) -> str:
-        """Record a decision; return why it could not be, or nothing. A dry run leaves no trace, as it must."""
-        if self.journal is None or review.dry_run:
+        """Record a decision; return why it could not be, or nothing. A dry run is only counted, as it must be."""
+        if self.journal is None:
             return ""
-        facts: JsonObject = {
-            "request": hashlib.sha256(body).hexdigest(),
-            "uid": printable(review.uid),
-            "operation": review.operation,
-            "group": printable(review.group),
-            "objectKind": printable(review.kind),
-            "subresource": printable(review.subresource),
-            "namespace": printable(review.namespace),
-            "name": printable(review.name),
-            "user": printable(review.user),
-            "decision": decision.to_json(),
-        }
+        if review.dry_run:
+            self.journal.count("dryRuns")
+            return ""
         try:
-            self.journal.record(DECISION, at=decision.at, facts=facts, durable=decision.mode is Mode.ENFORCE)
+            self.journal.append(decision_entry(review, decision, request=body, allowed=decision.allowed))
         except (PathError, DocumentError) as error:
             return f"the decision could not be recorded: {error.what}"
         return ""
@@ -152,9 +146,12 @@ def _unreadable(error: DocumentError) -> Answered:
     )
 
 
-def _annotations(decision: Decision) -> dict[str, str]:
+def _annotations(decision: Decision, recorded: str) -> dict[str, str]:
+    """Return what the audit log keeps; `recorded` is the uid of the record, by which the two are reconciled."""
     rules = ",".join(dict.fromkeys(reason.rule.id for reason in decision.all_reasons))
     found = {"verdict": str(decision.verdict)}
+    if recorded:
+        found["record"] = printable(recorded)
     # The API server puts the webhook's name before these keys.
     return {**found, "rules": rules} if rules else found
 

@@ -13,6 +13,7 @@ from dbom.rules import (
     cluster,
     documents,
     everyday,
+    journals,
     lineage,
     local,
     oms,
@@ -29,7 +30,8 @@ def all_rules() -> tuple[Rule, ...]:
 
     Raises `ValueError` where two rules share an id: a mistake of ours that a test must meet, never a user.
     """
-    areas = (artifacts, documents, attestations, local, oms, stores, revocations, lineage, admission, cluster, everyday)
+    gate = (admission, cluster, journals)
+    areas = (artifacts, documents, attestations, local, oms, stores, revocations, lineage, *gate, everyday)
     rules = sorted(
         (value for area in areas for value in vars(area).values() if isinstance(value, Rule)), key=lambda r: r.id
     )

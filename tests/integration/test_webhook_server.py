@@ -121,10 +121,10 @@ def test_pods_are_let_in_and_kept_out_over_https(site: Path) -> None:
         assert (status, response["uid"]) == (200, uid)
         found[uid] = (response["allowed"], response["auditAnnotations"])
     assert found == {
-        "good": (True, {"verdict": "verified"}),
-        "tampered": (False, {"verdict": "refused", "rules": "DBOM-531"}),
-        "unknown": (False, {"verdict": "can't tell", "rules": "DBOM-530"}),
-        "not-a-pod": (False, {"verdict": "refused", "rules": "DBOM-510"}),
+        "good": (True, {"verdict": "verified", "record": "good"}),
+        "tampered": (False, {"verdict": "refused", "rules": "DBOM-531", "record": "tampered"}),
+        "unknown": (False, {"verdict": "can't tell", "rules": "DBOM-530", "record": "unknown"}),
+        "not-a-pod": (False, {"verdict": "refused", "rules": "DBOM-510", "record": "not-a-pod"}),
     }
     assert (malformed[0], malformed[1]["rule"]) == (400, "DBOM-511")
     assert [item["event"] for item in lines] == [*["decision"] * 4, "malformed", "stopped"]
