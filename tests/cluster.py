@@ -69,12 +69,14 @@ def cluster(
     port: int,
     certificates: tuple[str, str, str],
     controllers: bool = False,
+    service_accounts: bool = False,
     options: Sequence[str] = (),
 ) -> Iterator[Cluster]:
     """Run etcd and an API server at `port` inside `network`, which must lead to it from outside.
 
     `certificates` are paths: the authority's certificate, the server's for 127.0.0.1, the server's key. `options` are
-    added to the API server's, and may say again what is said here.
+    added to the API server's, and may say again what is said here. With `service_accounts` every pod gets one with its
+    token, as in real life: the controllers, which make the namespaces' own, have to run then.
     """
     folder.mkdir(parents=True)
     authority, certificate, key = certificates
@@ -89,6 +91,8 @@ def cluster(
     network.start("etcd", [program("etcd"), f"--data-dir={folder / 'etcd'}", *at])
     words = _api_server(folder, issuer, f"--etcd-servers={etcd}", port)
     words += [f"--tls-cert-file={certificate}", f"--tls-private-key-file={key}", *options]
+    if not service_accounts:
+        words.append("--disable-admission-plugins=ServiceAccount")
     network.start("kube-apiserver", [program("kube-apiserver"), *words])
     started = ["kube-apiserver", "etcd"]  # in the order in which they must end
     try:
@@ -129,7 +133,6 @@ def _api_server(folder: Path, issuer: str, store: str, port: int) -> list[str]:
         f"--service-account-signing-key-file={folder / 'sa.key'}",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--authorization-mode=RBAC",
-        "--disable-admission-plugins=ServiceAccount",
         "--allow-privileged=true",
         "--advertise-address=127.0.0.1",
         "--endpoint-reconciler-type=none",

@@ -7,6 +7,7 @@ top of the module it comes from:
 |---|---|---|
 | `private_sigstore` | the session | `sigstore_stack.PrivateSigstore`: Fulcio, CT log, Rekor v2, TSA, an OIDC issuer |
 | `cluster_issuer` | the session | `cluster.Cluster`: an API server whose service-account tokens that Sigstore takes |
+| `gate_cluster` | the session | `gate_cluster.GateCluster`: a control plane with the gate installed in enforce |
 | `served_sigstore` | the session | `sigstore_stack.PrivateSigstore`, whose services are `dbom trust serve` |
 | `native_registry` | the test | `registry.Registry`, which has the native referrers API |
 | `guarded_registry` | the test | the same, behind a user name and a password |
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cluster import Cluster
+    from gate_cluster import GateCluster
     from kms import Kms
     from registry import Registry
     from sigstore_stack import PrivateSigstore
@@ -92,6 +94,16 @@ def cluster_issuer(private_sigstore: PrivateSigstore, tmp_path_factory: pytest.T
     certificates = keys["web-ca.pem"], keys["web.pem"], keys["web.key"]
     folder = tmp_path_factory.mktemp("cluster") / "state"
     with cluster.cluster(private_sigstore.network, folder, port=CLUSTER_PORT, certificates=certificates) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", name="gate_cluster")
+def make_gate_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GateCluster]:
+    """Run a whole control plane with the gate installed in enforce."""
+    import gate_cluster
+
+    _needed(*gate_cluster.PROGRAMS)
+    with gate_cluster.gate_cluster(tmp_path_factory.mktemp("gate")) as running:
         yield running
 
 

@@ -135,11 +135,15 @@ class Namespace:
 
 
 @contextlib.contextmanager
-def namespace(logs: Path, ports: Sequence[int]) -> Iterator[Namespace]:
-    """Make a network namespace whose `ports` can be reached from outside; it ends, with all in it, with the `with`."""
+def namespace(logs: Path, ports: Sequence[int], addresses: Sequence[str] = ()) -> Iterator[Namespace]:
+    """Make a network namespace whose `ports` can be reached from outside; it ends, with all in it, with the `with`.
+
+    Its loopback has these `addresses`, such as 10.99.0.1/32, too.
+    """
     logs.mkdir(parents=True, exist_ok=True)
     made = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-current-user", "--keep-caps", "--net"]
-    up = "ip link set lo up && echo up && exec sleep infinity"
+    added = "".join(f"ip addr add {address} dev lo && " for address in addresses)
+    up = f"ip link set lo up && {added}echo up && exec sleep infinity"
     holder = subprocess.Popen([*made, *_bound(None), "sh", "-c", up], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     with holder.stdout:
