@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from admission.documents import Node, meant
@@ -24,8 +24,7 @@ from dbom.printable import printable
 from dbom.rules.admission import POLICY_MALFORMED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from dbom.canonical import JsonObject
 
@@ -146,12 +145,16 @@ _THEIRS_KEYLESS: Final = {
 class AuthorityReader:
     """Reads trust roots and the authorities that rest on them; what is wrong gathers in the nodes' faults.
 
-    `base` is the folder in which paths start, None where there is none (an object of a cluster). `unsupported` takes
-    what can't be checked here. `read` are the digests of all roots and keys that were read.
+    `base` is the folder in which paths start, or the files in it by their paths, None where there is none (an object
+    of a cluster). `unsupported` takes what can't be checked here, `taken` every file that was read. `read` are the
+    digests of all roots and keys that were read.
     """
 
-    def __init__(self, base: Path | None, unsupported: list[str]) -> None:
+    def __init__(
+        self, base: Path | Mapping[str, bytes] | None, unsupported: list[str], taken: dict[str, bytes] | None = None
+    ) -> None:
         self._base, self._unsupported = base, unsupported
+        self._taken_files: dict[str, bytes] = {} if taken is None else taken
         self._roots: dict[str, TrustRoot | None] = {}
         self._own: set[str] = set()
         self.read: list[str] = []
@@ -227,10 +230,16 @@ class AuthorityReader:
         path = PurePosixPath(text)
         if path.is_absolute() or ".." in path.parts or "\0" in text:
             raise DocumentError(POLICY_MALFORMED, "leads out of the policy's folder", got=printable(text))
+        if not isinstance(self._base, Path):
+            if text not in self._base:
+                raise DocumentError(POLICY_MALFORMED, "isn't among the files that were handed over with the policy")
+            return self._base[text]
         try:
-            return read_file(self._base / path, limit=_MAX_FILE_BYTES, what="part of the policy")
+            data = read_file(self._base / path, limit=_MAX_FILE_BYTES, what="part of the policy")
         except DbomError as error:
             raise DocumentError(POLICY_MALFORMED, error.what) from error
+        self._taken_files[text] = data
+        return data
 
     def _taken(self, node: Node, make: Callable[[], _T]) -> _T | None:
         try:

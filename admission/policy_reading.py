@@ -23,7 +23,7 @@ from dbom.printable import printable
 from dbom.rules.admission import POLICY_MALFORMED, POLICY_TWICE, POLICY_UNSUPPORTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from admission.requirements.requirement import Requirement
@@ -71,12 +71,17 @@ def load_policies(paths: Iterable[Path], *, own_namespace: str = OWN_NAMESPACE) 
 
 
 def parse_policies(
-    data: bytes, *, where: str, base: Path | None, own_namespace: str = OWN_NAMESPACE
+    data: bytes,
+    *,
+    where: str,
+    base: Path | Mapping[str, bytes] | None,
+    own_namespace: str = OWN_NAMESPACE,
+    taken: dict[str, bytes] | None = None,
 ) -> tuple[Policy, ...]:
     """Read every policy of a file; paths in it start at `base` and stay in it. Raises `DocumentError` with every fault.
 
     A policy that says a namespace other than `own_namespace` only tightens there; every other one holds for the whole
-    cluster.
+    cluster. In place of a folder, `base` may be the files of one by their paths; `taken` takes every file that is read.
     """
     documents = load_yaml_documents(data, where=where, limit=MAX_POLICY_BYTES)
     if not documents:
@@ -94,7 +99,7 @@ def parse_policies(
     policies: list[Policy] = []
     for number, document in enumerate(documents):
         place = "" if len(documents) == 1 else f"document {number + 1}"
-        reader = _Reader(document, place, base, where, own_namespace)
+        reader = _Reader(document, place, base, where, own_namespace=own_namespace, taken=taken)
         policy = reader.policy()
         policies += [policy] if policy is not None else []
         faults += reader.faults
@@ -120,12 +125,21 @@ def refuse_twins(policies: Sequence[Policy], *, where: str) -> None:
 class _Reader:
     """Reads one policy document; what is wrong with it gathers in `faults`, what can't be checked in `unsupported`."""
 
-    def __init__(self, document: Json, place: str, base: Path | None, where: str, own_namespace: str) -> None:
+    def __init__(
+        self,
+        document: Json,
+        place: str,
+        base: Path | Mapping[str, bytes] | None,
+        where: str,
+        *,
+        own_namespace: str,
+        taken: dict[str, bytes] | None,
+    ) -> None:
         self._document, self._place, self._where, self._own = document, place, where, own_namespace
         self.unsupported: list[str] = []
         self.faults: list[str] = []
         self._root = Node(document, place, self.faults)
-        self._whose = AuthorityReader(base, self.unsupported)
+        self._whose = AuthorityReader(base, self.unsupported, taken)
 
     def policy(self) -> Policy | None:
         """Return the policy, or None where it has faults."""

@@ -20,12 +20,21 @@ if TYPE_CHECKING:
     from admission.policy import Policy
     from attest.authority import Authority
 
-__all__ = ["PolicyOption", "ready"]
+__all__ = ["PolicyOption", "policy_paths", "ready"]
 
 PolicyOption = Annotated[
     list[Path] | None,
     typer.Option("--policy", metavar="FILE", help="A policy file, or a folder of them. Can be given several times."),
 ]
+
+
+def policy_paths(policy: list[Path] | None) -> list[Path]:
+    """Return the policy files and folders that flags name, or settings where no flag does."""
+    settings = current_settings()
+    files = policy or ([Path(settings.policy)] if settings.policy else [])
+    if not files:
+        raise UsageError(USAGE, "no policy is given", hint="give --policy FILE; `dbom policy init` writes one")
+    return files
 
 
 def ready(
@@ -40,10 +49,7 @@ def ready(
     from attest.stores.store import open_store
 
     settings = current_settings(store=tuple(store or ()))
-    files = policy or ([Path(settings.policy)] if settings.policy else [])
-    if not files:
-        raise UsageError(USAGE, "no policy is given", hint="give --policy FILE; `dbom policy init` writes one")
-    policies = policies_at(files, signers=signers, now=now)
+    policies = policies_at(policy_paths(policy), signers=signers, now=now)
     stores = [open_store(url, offline=current_session().offline) for url in settings.store]
     if not stores:
         say("no --store is given, so there is no evidence and nothing can be verified")
