@@ -19,6 +19,7 @@ import ssl
 import subprocess
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -32,10 +33,12 @@ from programs import program
 from sigstore_keys import certificate_pem, self_signed, serving_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["PROGRAMS", "GateCluster", "gate_cluster"]
+    from cryptography import x509
+
+__all__ = ["HOST", "PROGRAMS", "Authority", "GateCluster", "gate_cluster"]
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "unshare", "nsenter", "setpriv", "ip")
 """What has to be there."""
@@ -44,7 +47,9 @@ ADDRESS = "10.99.0.1"
 """Where the webhook and the API server are, on the loopback of their namespace."""
 _API_PORT, _WEBHOOK_PORT = 26443, 8443
 _SYSTEM = "dbom-system"
-_LOOKS = 600
+HOST = f"dbom.{_SYSTEM}.svc"
+"""The name by which the API server calls the webhook."""
+_LOOKS = 300
 
 _AUDIT_POLICY: dict[str, Any] = {
     "apiVersion": "audit.k8s.io/v1",
@@ -68,6 +73,30 @@ class Said:
     err: str
 
 
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Who signs the certificates of a cluster's servers."""
+
+    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    certificate: x509.Certificate
+
+    @staticmethod
+    def made(name: str) -> Authority:
+        """Make one."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        return Authority(key, self_signed(name, key))
+
+    @property
+    def pem(self) -> bytes:
+        """Its own certificate."""
+        return certificate_pem(self.certificate)
+
+    def serving(self, *names: str, lasts: timedelta = timedelta(days=30)) -> tuple[bytes, bytes]:
+        """Return a certificate for these names and its key, both in PEM; with `lasts` below nothing, an old one."""
+        found = serving_certificate("made", self.key, self.certificate, names, lasts=lasts)
+        return found["made.pem"], found["made.key"]
+
+
 @dataclass(slots=True)
 class GateCluster:
     """A running control plane with the gate in it; `site` holds what was signed, and the policies."""
@@ -75,7 +104,7 @@ class GateCluster:
     cluster: Cluster
     folder: Path
     site: Path
-    authority: bytes = field(repr=False)
+    authority: Authority = field(repr=False)
     volumes: Volumes = field(repr=False)
     process: PodProcess | None = None
     serving: bool = False
@@ -150,9 +179,10 @@ class GateCluster:
 
     def manifests(self, mode: str) -> str:
         """Return what `dbom admission manifests` prints, by the real command."""
-        (self.site / "webhook-ca.crt").write_bytes(self.authority)
+        (self.site / "webhook-ca.crt").write_bytes(self.authority.pem)
         image = f"registry.example.com/dbom@sha256:{'d' * 64}"
-        return self.dbom("admission", "manifests", "--image", image, "--mode", mode, "--ca-bundle", "webhook-ca.crt")
+        words = ["--image", image, "--mode", mode, "--ca-bundle", "webhook-ca.crt", "--no-controller"]
+        return self.dbom("admission", "manifests", *words)
 
     def dbom(self, *words: str) -> str:
         """Run the real command at the site, outside the cluster, and return what it printed."""
@@ -162,11 +192,18 @@ class GateCluster:
         """Apply the manifests of a mode as they are, give the webhook this policy, and (re)start it."""
         self.kubectl("apply", "--filename=-", stdin=self.manifests(mode))
         data = {"policy.yaml": policy}
-        self.kubectl("apply", "--filename=-", document=_config_map("dbom-policies", data))
+        self.kubectl("apply", "--filename=-", document={**_object("ConfigMap", "dbom-policies"), "data": data})
         self.until("the policy's file", lambda: self.volumes.holds("dbom-policies", data))
         self.kill()
         self.serve()
         self.until("a call of the webhook", self._is_called)
+
+    def give_certificate(self, certificate: bytes, key: bytes) -> None:
+        """Put a certificate and its key, in PEM, into the webhook's Secret, and wait until its files are these."""
+        data = {"tls.crt": base64.b64encode(certificate).decode(), "tls.key": base64.b64encode(key).decode()}
+        document = {"type": "kubernetes.io/tls", **_object("Secret", "dbom-tls"), "data": data}
+        self.kubectl("apply", "--filename=-", document=document)
+        self.until("the certificate's file", lambda: self.volumes.holds("dbom-tls", data))
 
     def _is_called(self) -> bool:
         """Return whether the API server calls the webhook by now, as its audit log says of a dry run."""
@@ -206,13 +243,11 @@ class GateCluster:
 def gate_cluster(folder: Path) -> Iterator[GateCluster]:
     """Run a control plane, make what was there before the gate, and install the gate in enforce."""
     folder.mkdir(parents=True, exist_ok=True)
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca = self_signed("made-up cluster", ca_key)
-    files = {"ca.pem": certificate_pem(ca)}
-    files |= serving_certificate("api", ca_key, ca, ("127.0.0.1", ADDRESS, "kubernetes.default.svc"))
-    files |= serving_certificate("webhook", ca_key, ca, (f"dbom.{_SYSTEM}.svc",))
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
+    authority = Authority.made("made-up cluster")
+    (folder / "ca.pem").write_bytes(authority.pem)
+    certificate, key = authority.serving("127.0.0.1", ADDRESS, "kubernetes.default.svc")
+    (folder / "api.pem").write_bytes(certificate)
+    (folder / "api.key").write_bytes(key)
     (folder / "audit-policy.yaml").write_text(json.dumps(_AUDIT_POLICY))
     options = [
         f"--advertise-address={ADDRESS}",
@@ -239,42 +274,33 @@ def gate_cluster(folder: Path) -> Iterator[GateCluster]:
         api = Api(inside.outside(_API_PORT), user["token"], certificates[0])
         volumes = Volumes(api, _SYSTEM)
         stack.callback(volumes.close)
-        gate = GateCluster(made, folder, folder / "site", files["ca.pem"], volumes)
+        gate = GateCluster(made, folder, folder / "site", authority, volumes)
         gate.namespace(BEFORE)
         gate.kubectl("apply", f"--namespace={BEFORE}", "--filename=-", document=before_documents())
         signing()
         gate.kubectl("create", "namespace", _SYSTEM)
-        gate.kubectl("apply", "--filename=-", document=_around(files))
+        gate.kubectl("apply", "--filename=-", document=_by_hand())
+        gate.give_certificate(*authority.serving(HOST))
         gate.install("enforce", (gate.site / "policy.yaml").read_text())
         yield gate
         gate.kill()
 
 
-def _around(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Return what an operator adds to the manifests, and the EndpointSlice that nodes would bring."""
-    tls = {"tls.crt": files["webhook.pem"], "tls.key": files["webhook.key"]}
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "kubernetes.io/tls",
-        "metadata": {"name": "dbom-tls", "namespace": _SYSTEM},
-        "data": {name: base64.b64encode(data).decode() for name, data in tls.items()},
-    }
+def _by_hand() -> dict[str, Any]:
+    """Return the EndpointSlice that nodes and their pods would bring."""
     labels = {"kubernetes.io/service-name": "dbom", "endpointslice.kubernetes.io/managed-by": "tests"}
-    slices = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "dbom-by-hand", "namespace": _SYSTEM, "labels": labels},
+    made = _object("EndpointSlice", "dbom-by-hand", api="discovery.k8s.io/v1")
+    return {
+        **made,
+        "metadata": {**made["metadata"], "labels": labels},
         "addressType": "IPv4",
         "endpoints": [{"addresses": [ADDRESS], "conditions": {"ready": True}}],
         "ports": [{"name": "https", "port": _WEBHOOK_PORT, "protocol": "TCP"}],
     }
-    return [secret, slices]
 
 
-def _config_map(name: str, data: Mapping[str, str]) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": _SYSTEM}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+def _object(kind: str, name: str, *, api: str = "v1") -> dict[str, Any]:
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": _SYSTEM}}
 
 
 def _edited_by_tenants(namespace: str) -> dict[str, Any]:

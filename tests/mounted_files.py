@@ -140,10 +140,10 @@ class Volumes:
         return all((folder / "..data").is_symlink() for folder in self._volumes)
 
     def holds(self, name: str, data: Mapping[str, str]) -> bool:
-        """Return whether a ConfigMap holds this by what has come here, and so have the files made of it."""
+        """Return whether a ConfigMap or Secret is known to hold this; then the files that are made of it do too."""
         with self._lock:
-            found = self._objects["configmaps"].get(name)
-            return found is not None and found.get("data") == dict(data)
+            found = [objects[name].get("data") for objects in self._objects.values() if name in objects]
+            return dict(data) in found
 
     def close(self) -> None:
         """Stop watching; what is laid out stays."""

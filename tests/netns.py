@@ -115,6 +115,10 @@ class Namespace:
             log = (self.logs / f"{name}.log").read_text(errors="replace")
             raise RuntimeError(f"{error}:\n{log[-3000:]}") from None
 
+    def send(self, name: str, what: signal.Signals) -> None:
+        """Send a signal to a server."""
+        self._running[name].send_signal(what)
+
     def stop(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
         """End a server, by default at once: what they hold is thrown away with the test."""
         running = self._running.pop(name)

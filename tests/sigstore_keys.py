@@ -118,10 +118,12 @@ def self_signed(name: str, key: CaKey) -> x509.Certificate:
     return builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
 
 
-def serving_certificate(stem: str, ca_key: CaKey, ca: x509.Certificate, names: tuple[str, ...]) -> dict[str, bytes]:
-    """Return `STEM.pem` and `STEM.key`: a TLS server's, for these host names and addresses."""
+def serving_certificate(
+    stem: str, ca_key: CaKey, ca: x509.Certificate, names: tuple[str, ...], *, lasts: timedelta = _AHEAD
+) -> dict[str, bytes]:
+    """Return `STEM.pem` and `STEM.key`: a TLS server's, for these host names and addresses; `lasts` may be past."""
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = _builder(names[0], ca.subject, key.public_key())
+    builder = _builder(names[0], ca.subject, key.public_key(), lasts)
     alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
     builder = builder.add_extension(alternatives, critical=False)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -151,7 +153,9 @@ def _general(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _builder(name: str, issuer: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    name: str, issuer: x509.Name, public: ec.EllipticCurvePublicKey, lasts: timedelta = _AHEAD
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -160,7 +164,7 @@ def _builder(name: str, issuer: x509.Name, public: ec.EllipticCurvePublicKey) ->
         .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACK)
-        .not_valid_after(now + _AHEAD)
+        .not_valid_after(now + lasts)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
 
