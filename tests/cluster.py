@@ -76,7 +76,7 @@ def cluster(
 
     `certificates` are paths: the authority's certificate, the server's for 127.0.0.1, the server's key. `options` are
     added to the API server's, and may say again what is said here. With `service_accounts` every pod gets one with its
-    token, as in real life: the controllers, which make the namespaces' own, have to run then.
+    token, as in real life: the controllers, which make the namespaces' own, have to run then, each by one of its own.
     """
     folder.mkdir(parents=True)
     authority, certificate, key = certificates
@@ -100,7 +100,9 @@ def cluster(
         network.ready("kube-apiserver", network.answers(port, "/readyz", tls=tls))
         made.kubectl("apply", "--filename=-", stdin=json.dumps(_DISCOVERY))
         if controllers:
-            network.start("kube-controller-manager", _controllers(folder, made.kubeconfig))
+            words = _controllers(folder, made.kubeconfig)
+            words.append(f"--use-service-account-credentials={str(service_accounts).lower()}")
+            network.start("kube-controller-manager", words)
             started.insert(0, "kube-controller-manager")
         yield made
     finally:

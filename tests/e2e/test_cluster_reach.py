@@ -117,7 +117,7 @@ def test_the_rules_hold_no_subresource_that_a_kubelet_writes(gate_cluster: GateC
     """Of the configuration as it is stored: what a wrong rule would stop is a cluster's recovery."""
     found = gate_cluster.get("validatingwebhookconfigurations")["items"]
     (ours,) = (item for item in found if item["metadata"]["name"].startswith("dbom"))
-    (webhook,) = ours["webhooks"]
+    (webhook,) = (item for item in ours["webhooks"] if item["name"] == "provenance.dbom.dev")
     resources = {name for rule in webhook["rules"] for name in rule["resources"]}
     assert {name for name in resources if "/" in name or "*" in name} == {"pods/ephemeralcontainers"}
     assert {operation for rule in webhook["rules"] for operation in rule["operations"]} == {"CREATE", "UPDATE"}
