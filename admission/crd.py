@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 from admission.policy_schema import SPEC_SCHEMA
+from admission.yaml_text import yaml_text
 from dbom.names import API_VERSION, POLICY_KIND
 
 if TYPE_CHECKING:
-    from dbom.canonical import Json, JsonObject
+    from dbom.canonical import JsonObject
 
 __all__ = ["crd_document", "render_crd"]
 
@@ -50,30 +50,4 @@ def crd_document() -> JsonObject:
 
 def render_crd() -> str:
     """Return the definition as YAML."""
-    return "\n".join(_lines(crd_document())) + "\n"
-
-
-def _lines(value: Json) -> list[str]:
-    """Return a value as YAML in block style; every text is written as JSON writes it, which YAML reads alike."""
-    if isinstance(value, dict) and value:
-        return [line for key, item in value.items() for line in _member(f"{_scalar(key)}:", item)]
-    if isinstance(value, list) and value:
-        return [line for item in value for line in _item(item)]
-    return [_scalar(value)]
-
-
-def _member(head: str, value: Json) -> list[str]:
-    if isinstance(value, (dict, list)) and value:
-        return [head, *(f"  {line}" for line in _lines(value))]
-    return [f"{head} {_scalar(value)}"]
-
-
-def _item(value: Json) -> list[str]:
-    first, *rest = _lines(value)
-    return [f"- {first}", *(f"  {line}" for line in rest)]
-
-
-def _scalar(value: Json) -> str:
-    is_plain = isinstance(value, str) and value.isalpha() and value.lower() not in ("true", "false", "null", "y", "n")
-    is_plain = is_plain and value not in ("yes", "no", "on", "off")
-    return str(value) if is_plain else json.dumps(value)
+    return yaml_text(crd_document())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from admission.documents import Node
 
-__all__ = ["CONTAINER_LISTS", "is_accelerator", "unseen_models"]
+__all__ = ["ACCELERATOR_PATTERN", "CONTAINER_LISTS", "is_accelerator", "unseen_models"]
 
 CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 """The lists of a pod that hold containers."""
@@ -37,6 +37,9 @@ _VENDORS: Final = re.compile(
     r"|enflame\.com|kunlunxin\.com|hygon\.com|neuron\.amazonaws\.com)"
 )
 _SPLIT: Final = re.compile(r"[^a-z0-9]+")
+ACCELERATOR_PATTERN: Final = rf"^(?:{_VENDORS.pattern})/|^[^/]*/(?:.*[^a-z0-9])?(?:{_WORDS.pattern})(?:[^a-z0-9].*)?$"
+"""What `is_accelerator` asks of a resource's name in lower case, as one regular expression of RE2, to search with."""
+
 _NONE: Final = re.compile(r"[+-]?0*(?:\.0*)?(?:[eE][+-]?[0-9]+|[a-zA-Z]{0,2})")
 _RAY_WORKER: Final = re.compile(r"\bray start\b[^\n;&|]*--address\b|--ray_address\b")
 _LONGEST: Final = 8192

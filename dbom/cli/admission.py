@@ -13,15 +13,14 @@ from dbom.cli.output import say, write_result
 from dbom.cli.policy_signers import PolicySigners, with_policy_signer_flags
 from dbom.cli.ready import PolicyOption, ready
 from dbom.cli.reviewed import ReviewFormat, exit_code, write_review
-from dbom.errors import PathError, UsageError
+from dbom.errors import UsageError
 from dbom.printable import printable
-from dbom.rules.artifacts import PATH_UNREADABLE
 from dbom.rules.everyday import USAGE
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["manifests", "review", "serve"]
+__all__ = ["review", "serve"]
 
 
 @with_policy_signer_flags
@@ -116,37 +115,6 @@ def serve(
     serve_webhook(policies, evidence, address=address, files=files, journal=journal)
 
 
-def manifests(
-    *,
-    image: Annotated[
-        str, typer.Option("--image", metavar="IMAGE@sha256:HEX", help="The image of dbom to run, by digest.")
-    ],
-    namespace: Annotated[str, typer.Option("--namespace", metavar="NS", help="Where to install it.")] = "dbom-system",
-    ca_bundle: Annotated[
-        Path | None,
-        typer.Option("--ca-bundle", metavar="FILE", help="The CA, in PEM, by which the API server knows the webhook."),
-    ] = None,
-    mode: Annotated[
-        str, typer.Option("--mode", help="The strictest mode of your policies: enforce, warn or audit.")
-    ] = "enforce",
-    output: OutputOption = None,
-) -> None:
-    """Print the Kubernetes manifests that install the webhook.
-
-    Namespace, CRD, service account without rights, deployment, service, disruption budget, network policy and webhook
-    configuration. What the webhook can't see is listed at the top.
-
-    Example: dbom admission manifests --image registry.example.com/dbom@sha256:… --ca-bundle ca.crt | kubectl apply -f -
-    """
-    from admission.manifests import Installation, render_manifests
-    from admission.policy import Mode
-
-    if mode not in list(Mode):
-        raise UsageError(USAGE, "no such mode", got=repr(mode), expected=", ".join(Mode))
-    bundle = None if ca_bundle is None else _read(ca_bundle)
-    write_result(render_manifests(Installation(image, namespace, Mode(mode), bundle)), output)
-
-
 def _certificate(
     certificate: Path | None, key: Path | None, self_signed: Path | None, now: datetime
 ) -> tuple[Path, Path]:
@@ -166,10 +134,3 @@ def _certificate(
             USAGE, "the webhook is served over TLS only", hint="give --tls-cert and --tls-key, or --self-signed DIR"
         )
     return certificate, key
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=str(path)) from error

@@ -58,3 +58,9 @@ NO_LONGER_PASSES = Rule(
     " wouldn't be. It isn't stopped: that is somebody's decision.",
     "read the reasons, then update, roll back or delete the workload",
 )
+FOLDER_TAKEN = Rule(
+    "DBOM-630",
+    "a folder that can't be written as a whole",
+    "A chart or a kustomize base is all that lies in its folder: a file that was there before would be installed too.",
+    "name a folder that isn't there yet, or an empty one",
+)

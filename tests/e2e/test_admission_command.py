@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
-import yaml
 
 from dbom.cli.app import run
 
@@ -165,11 +164,6 @@ def test_a_policy_for_a_named_identity_holds_its_root(capsys: pytest.CaptureFixt
     assert run(["policy", "init", *flags, "--name", "named", "-o", "named.yaml"]) == 0
     assert run(["policy", "check", "named.yaml"]) == 0
     assert "named: no fault (enforce" in capsys.readouterr().out
-
-
-def test_manifests_are_yaml_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["admission", "manifests", "--image", "registry.example.com/dbom@sha256:" + "a" * 64]) == 0
-    assert len(list(yaml.safe_load_all(capsys.readouterr().out))) == 8
 
 
 OPAQUE = PODS["opaque.yaml"]

@@ -37,7 +37,6 @@ def test_kubectl_prints_what_was_refused_where_and_by_which_rule(gate_cluster: G
 @pytest.mark.parametrize(
     ("spec", "rule"),
     [
-        pytest.param(pod_spec(TAG), "DBOM-521", id="a tag"),
         pytest.param(pod_spec(GOOD.replace("/m@", "/elsewhere@")), "DBOM-530", id="another repository"),
         pytest.param(pod_spec(GOOD.replace("1" * 64, "4" * 64)), "DBOM-531", id="another digest"),
         pytest.param(
@@ -62,6 +61,13 @@ def test_pods_are_refused_by_rule(gate_cluster: GateCluster, prod: str, spec: di
     said = gate_cluster.refused("create", prod, "--filename=-", document=document)
     assert DENIED in said
     assert rule in said
+
+
+def test_a_tag_is_refused_by_the_api_server_itself(gate_cluster: GateCluster, prod: str) -> None:
+    """The companion policy is asked before the webhook, and needs no answer of its."""
+    said = gate_cluster.refused("create", prod, "--filename=-", document=pod("bad", TAG))
+    assert "ValidatingAdmissionPolicy 'dbom-image-volumes' with binding 'dbom-image-volumes' denied request" in said
+    assert f"these do not: {TAG} (DBOM-521)" in said
 
 
 def test_a_pod_without_a_model_is_let_in(gate_cluster: GateCluster, prod: str) -> None:

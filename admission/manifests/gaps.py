@@ -1,0 +1,53 @@
+"""What an installation can't see, said before it is installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from admission.manifests.installation import Certificates
+
+if TYPE_CHECKING:
+    from admission.manifests.installation import Installation
+
+__all__ = ["gaps_of"]
+
+
+def gaps_of(installation: Installation) -> list[str]:
+    """Return one line for each thing that an installation can't see, or holds only in part."""
+    excluded = " and in ".join(installation.excluded_namespaces)
+    acts = "refuses" if installation.enforces else "warns of"
+    guarded = f"There the API server itself {acts} accelerators, claimed devices and image volumes, and nothing else"
+    found = [
+        "static pods, and pods that were there before this webhook",
+        f"everything in {excluded}: excluded by name, so that the cluster can start. {guarded}",
+        "kubectl exec, and whatever a container fetches without its object saying so",
+        "a webhook configuration that somebody changes or deletes: watch it with the API server's audit log",
+        "kinds that aren't in the webhook's rules, until they make pods; the pods are judged",
+    ]
+    if not installation.enforces:
+        where = f" outside {', '.join(installation.enforced)}" if installation.enforced else ""
+        found.append(
+            f"everything{where} while the webhook doesn't answer: failurePolicy is Ignore, since audit never blocks"
+        )
+    if installation.certificates is Certificates.OWN:
+        found.append("everything until the controller has put the webhook's CA into its configuration (caBundle)")
+    if installation.certificates is Certificates.CERT_MANAGER:
+        found.append("everything until cert-manager, which must be there, has issued the webhook's certificate")
+    if installation.certificates is Certificates.GIVEN and installation.ca_bundle is None:
+        found.append("everything until caBundle is set: --ca-bundle FILE names the CA of the certificate in dbom-tls")
+    if not installation.api_servers:
+        found.append(
+            "who calls the webhook's port: any pod may. --api-server NETWORK lets only the API server's network"
+        )
+    if not installation.journal_claim:
+        found.append("decisions of a replica that is gone: its journal goes with it. --journal-claim keeps them")
+    if not installation.has_controller:
+        found.append("what changes: without the controller, policies and evidence are read when the webhook starts")
+        found.append("ProvenancePolicy objects of the cluster: only the files of the ConfigMap dbom-policies count")
+    elif not installation.stores:
+        found.append("all evidence: no store is named. --store URL names one for the controller")
+    if installation.accelerator_accounts:
+        found.append(
+            f"what pods of these load, though they are excluded: {', '.join(installation.accelerator_accounts)}"
+        )
+    return found
