@@ -126,7 +126,7 @@ COMMANDS: Mapping[str, Leaf | Group] = {
             "serve": Leaf("admission:serve", "Serve the validating admission webhook over TLS."),
             "break-glass": Leaf("break_glass:break_glass", "Sign that what the gate refuses may start, for a time."),
             "snapshot": Leaf("snapshot:snapshot", "Write policies and verified evidence as a snapshot for webhooks."),
-            "manifests": Leaf("admission_manifests:manifests", "Print the manifests that install the gate, or write a Helm chart."),
+            "manifests": Leaf("admission_manifests:manifests", "Print what installs the gate in a cluster."),
         },
         _CLUSTER,
     ),
