@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_LONGEST_NAMESPACE: Final = 63
+"""The longest name of a namespace (a DNS label, RFC 1123)."""
 
 LONGEST_PLACE: Final = 4096
 """The longest place that patterns are held against, in characters; a longer one is judged by all, and bound by none."""
@@ -108,8 +110,10 @@ class Policy:
         """Return whether objects of this namespace are judged by this policy."""
         if self.namespace and self.namespace != namespace:
             return False
-        # A name with a slash, which no cluster would take, can stand in a file: it is no way out of a policy.
-        return any(matches_glob(pattern.replace("*", "**"), namespace) for pattern in self.match.namespaces)
+        # Names that no cluster takes (with a slash, too long) can stand in a file: they are no way out of a policy.
+        return len(namespace) > _LONGEST_NAMESPACE or any(
+            matches_glob(pattern.replace("*", "**"), namespace) for pattern in self.match.namespaces
+        )
 
     def find(self, kind: type[_T]) -> _T | None:
         """Return the requirement of a kind, or None where the policy has none."""

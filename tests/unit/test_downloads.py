@@ -166,3 +166,10 @@ def test_a_script_that_can_not_be_followed_may_still_name_a_model(script: str, e
     assert names_download(script) is expected
     container: Json = {"name": "c", "command": ["sh", "-c", script]}
     assert [item.pinning for item in found_in(pod(container, volumes=[]))] == [Pinning.OPAQUE] * expected
+
+
+def test_a_flag_without_a_name_is_no_crash() -> None:
+    """Found by the fuzzer (seed cfb86096, case 176211)."""
+    url = "https://huggingface.co/org/m/resolve/main/m.gguf"
+    found = found_in(pod({"name": "c", "image": "b", "command": ["wget", "-=", "/models/m.gguf", url]}))
+    assert "hf://org/m" in {item.target.base for item in found}

@@ -71,7 +71,9 @@ def test_what_does_not_match_is_not_asked_and_sets_no_mode(other: Policy) -> Non
     assert answer(policy("a", Mode.AUDIT), other) == (["a"], True, Mode.AUDIT)
 
 
-@pytest.mark.parametrize(("pattern", "namespace"), [("*", "a/b"), ("prod-*", "prod-a/b"), ("*", "")])
+@pytest.mark.parametrize(
+    ("pattern", "namespace"), [("*", "a/b"), ("prod-*", "prod-a/b"), ("*", ""), ("dev", "a" * 64), ("*", "a" * 5000)]
+)
 def test_a_name_that_no_cluster_would_take_is_no_way_out(pattern: str, namespace: str) -> None:
     assert answer(policy("a", namespaces=(pattern,)), namespace=namespace)[0] == ["a"]
 
