@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -72,8 +73,10 @@ def test_the_webhook_can_start_while_it_is_dead(dead: GateCluster) -> None:
 
 
 def test_one_line_takes_a_dead_webhook_out_of_the_way(dead: GateCluster, prod: str) -> None:
-    """What to do when the webhook itself blocks recovery, and how it comes back."""
-    dead.kubectl("delete", "validatingwebhookconfiguration", "dbom.dbom-system.svc")
+    """What to do when the webhook itself blocks recovery: the line that the manifests give."""
+    line = re.search("`kubectl (delete validatingwebhookconfiguration [a-z.-]+)`", dead.manifests("enforce"))
+    assert line is not None
+    dead.kubectl(*line[1].split())
     dead.until("the way", lambda: dead.said("create", prod, "--filename=-", document=pod("recovered")).code == 0)
     dead.serve()
     dead.install("enforce", (dead.site / "policy.yaml").read_text())
