@@ -32,6 +32,7 @@ __all__ = [
     "POLICY_KIND",
     "PREDICATE_BOM",
     "PREDICATE_BREAK_GLASS",
+    "PREDICATE_JOURNAL_HEAD",
     "PREDICATE_LOCATION",
     "PREDICATE_OMS",
     "PREDICATE_POLICY",
@@ -97,6 +98,7 @@ PREDICATE_LOCATION: Final = "https://dbom.dev/location/v1"
 PREDICATE_REVOCATION: Final = "https://dbom.dev/revocation/v1"
 PREDICATE_REVOCATION_HEAD: Final = "https://dbom.dev/revocation-head/v1"
 PREDICATE_BREAK_GLASS: Final = "https://dbom.dev/break-glass/v1"
+PREDICATE_JOURNAL_HEAD: Final = "https://dbom.dev/journal-head/v1"
 PREDICATE_POLICY: Final = "https://dbom.dev/policy/v1"
 
 _SHORT_PREDICATES: Final = {
@@ -108,6 +110,7 @@ _SHORT_PREDICATES: Final = {
     PREDICATE_REVOCATION: "revocation",
     PREDICATE_REVOCATION_HEAD: "revocation-head",
     PREDICATE_BREAK_GLASS: "break-glass",
+    PREDICATE_JOURNAL_HEAD: "journal-head",
     PREDICATE_POLICY: "policy",
 }
 

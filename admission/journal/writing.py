@@ -99,8 +99,9 @@ class Journal:
         self._written = Written()
         self._counts: Counter[str] = Counter()
         self._counts_lock = threading.Lock()
+        self._counting: Counter[str] = Counter()
         self._counted: datetime | None = None
-        self._failed = ""
+        self._failed, self._is_ended = "", False
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -170,8 +171,12 @@ class Journal:
             self._give_up()
         return waiting.future
 
+    def flush(self) -> Head:
+        """Have the disk hold all that was recorded, and return the newest record. Raises as `record`."""
+        return self.head if self._is_ended else self.append(Entry("", self.head.at, b""))
+
     def count(self, what: str) -> None:
-        """Count what leaves no record of its own (`dryRuns`, `late`, …); now and then a record says the sums."""
+        """Count what leaves no record of its own (`dryRuns`, `late`, …); a record now and then says how often."""
         with self._counts_lock:
             self._counts[what] += 1
 
@@ -179,6 +184,7 @@ class Journal:
         """Write the end record and close the file. Raises as `record`."""
         try:
             self.record(END, at=at, facts={}, durable=True)
+            self._is_ended = True
         finally:
             self._failed = "it is closed"
             self._queue.put(None)
@@ -240,12 +246,15 @@ class Journal:
         self._demand_alone()
         if self._is_full(batch[0].entry.at):
             self._rotate(batch[0].entry.at)
+        self._counting.clear()
         lines, heads, contents = self._lines(batch)
         data = b"".join(lines)
         self._append(data, durable=any(item.entry.durable for item in batch))
         for digest in contents:
             self._written.add(digest)
-        self.records += len(heads)
+        with self._counts_lock:
+            self._counts -= self._counting
+        self.records += sum(bool(item.entry.kind) for item in batch)
         self._advance(heads[-1], len(data))
         return heads
 
@@ -262,8 +271,12 @@ class Journal:
             lines.extend((line, b"\n"))
             number, digest = number + 1, line_digest(line)
 
+        newest = self.head
         for item in batch:
             entry = item.entry
+            if not entry.kind:
+                heads.append(newest)
+                continue
             if entry.kind == END or (self._counts and self._are_counts_due(entry.at)):
                 self._add_counts(add, entry.at)
             for content in entry.contents:
@@ -271,7 +284,8 @@ class Journal:
                     add(CONTENT, entry.at, content.facts())
                     new.append(content.digest)
             add(entry.kind, entry.at, entry.facts)
-            heads.append(Head(number - 1, digest, entry.at))
+            newest = Head(number - 1, digest, entry.at)
+            heads.append(newest)
         return lines, heads, new
 
     def _are_counts_due(self, at: datetime) -> bool:
@@ -279,9 +293,10 @@ class Journal:
 
     def _add_counts(self, add: _Add, at: datetime) -> None:
         with self._counts_lock:
-            counts: dict[str, Json] = dict(sorted(self._counts.items()))
-        if counts:
-            add(COUNTS, at, canonical(counts))
+            self._counting = Counter(self._counts)
+        said: dict[str, Json] = dict(self._counting)
+        if said:
+            add(COUNTS, at, canonical(said))
         self._counted = at
 
     def _append(self, data: bytes, *, durable: bool) -> None:

@@ -124,6 +124,7 @@ COMMANDS: Mapping[str, Leaf | Group] = {
         {
             "review": Leaf("admission:review", "Judge pods, workloads and serving resources as the webhook would."),
             "serve": Leaf("admission:serve", "Serve the validating admission webhook over TLS."),
+            "report": Leaf("admission_report:report", "Say what the gate decided, and what it couldn't see."),
             "break-glass": Leaf("break_glass:break_glass", "Sign that what the gate refuses may start, for a time."),
             "snapshot": Leaf("snapshot:snapshot", "Write policies and verified evidence as a snapshot for webhooks."),
             "manifests": Leaf("admission_manifests:manifests", "Print what installs the gate in a cluster."),
