@@ -124,8 +124,15 @@ COMMANDS: Mapping[str, Leaf | Group] = {
         {
             "review": Leaf("admission:review", "Judge pods, workloads and serving resources as the webhook would."),
             "serve": Leaf("admission:serve", "Serve the validating admission webhook over TLS."),
+            "status": Leaf(
+                "admission_status:status",
+                "Say how a gate is: its policies, its evidence's age, its certificate, its decisions.",
+            ),
             "report": Leaf("admission_report:report", "Say what the gate decided, and what it couldn't see."),
             "break-glass": Leaf("break_glass:break_glass", "Sign that what the gate refuses may start, for a time."),
+            "controller": Leaf(
+                "controller:controller", "Hand policies and verified evidence to the webhooks of a cluster."
+            ),
             "snapshot": Leaf("snapshot:snapshot", "Write policies and verified evidence as a snapshot for webhooks."),
             "manifests": Leaf("admission_manifests:manifests", "Print what installs the gate in a cluster."),
         },
