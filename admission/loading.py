@@ -6,17 +6,18 @@ makes sure that the digest is what is loaded.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbom.copying import copy_artifact, staged
-from dbom.errors import MismatchError
+from dbom.errors import MismatchError, NameRefusedError
 from dbom.printable import printable
 from dbom.rules.admission import OTHER_BYTES_FOR_POD
+from dbom.rules.artifacts import LINK_REFUSED
 from dbom.tree import fingerprint_path
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dbom.items import Progress
     from dbom.model import Digest, Fingerprint
 
@@ -50,8 +51,10 @@ def demand_bytes(
 ) -> Fingerprint:
     """Return the fingerprint of all that lies at `path`, nothing left out.
 
-    Raises `MismatchError` for other bytes, which says `where` in place of the path.
+    Raises `MismatchError` for other bytes, which says `where` in place of the path, and `NameRefusedError` for a link
+    on the way there or in it: in the container that loads it, it may lead to other bytes.
     """
+    _demand_no_links(path)
     found = fingerprint_path(path, ignores=(), jobs=jobs, progress=progress)
     if found.digest != expected:
         raise MismatchError(
@@ -62,6 +65,28 @@ def demand_bytes(
             expected=str(expected),
         )
     return found
+
+
+def _demand_no_links(path: Path) -> None:
+    given = os.path.abspath(path)  # noqa: PTH100  what Path.absolute leaves of dots would look like links
+    real = os.path.realpath(given)
+    if real != given:
+        raise _link(given, real)
+    for folder, folders, files in os.walk(given):
+        for name in (*folders, *files):
+            item = Path(folder, name)
+            if item.is_symlink():
+                raise _link(str(item), str(item.readlink()))
+
+
+def _link(where: str, to: str) -> NameRefusedError:
+    return NameRefusedError(
+        LINK_REFUSED,
+        "the link may lead elsewhere in the container that loads this",
+        where=printable(where),
+        got=printable(to),
+        expected="no links; --copy-from copies what they lead to",
+    )
 
 
 def _is_there(path: Path) -> bool:

@@ -81,8 +81,44 @@ def test_a_file_is_no_tree_of_the_same_hex(model: Path, digest: Digest) -> None:
 def test_a_link_out_of_the_tree_is_refused(model: Path, digest: Digest, tmp_path: Path) -> None:
     (tmp_path / "outside").write_bytes(b"x")
     (model / "link").symlink_to(tmp_path / "outside")
-    with pytest.raises(NameRefusedError, match="out of"):
+    with pytest.raises(NameRefusedError, match="link may lead elsewhere"):
         demand_bytes(model, digest)
+
+
+def _link_in_it(root: Path) -> Path:
+    (root / "config.json").rename(root / "real.json")
+    (root / "config.json").symlink_to("real.json")
+    return root
+
+
+def _absolute_link_in_it(root: Path) -> Path:
+    (root / "real").mkdir()
+    (root / "real" / "x").write_bytes(b"x")
+    (root / "sub2").symlink_to(root / "real")
+    return root
+
+
+def _link_to_it(root: Path) -> Path:
+    (root.parent / "other").symlink_to("m")
+    return root.parent / "other"
+
+
+def _link_above_it(root: Path) -> Path:
+    (root.parent.parent / "mounted").symlink_to(root.parent)
+    return root.parent.parent / "mounted" / "m"
+
+
+@pytest.mark.parametrize("link", [_link_in_it, _absolute_link_in_it, _link_to_it, _link_above_it])
+def test_no_link_is_followed_since_it_leads_elsewhere_in_another_container(
+    model: Path, tmp_path: Path, link: Callable[[Path], Path]
+) -> None:
+    place = link(model)
+    digest = fingerprint_path(place, ignores=()).digest
+    with pytest.raises(NameRefusedError, match="link may lead elsewhere") as caught:
+        load_for_pod(place, digest)
+    assert caught.value.expected is not None
+    assert "--copy-from" in caught.value.expected
+    assert load_for_pod(tmp_path / "volume" / "m", digest, source=str(place)).digest == digest
 
 
 def test_a_copy_is_checked_and_then_put_in_its_place(model: Path, digest: Digest, tmp_path: Path) -> None:
