@@ -62,8 +62,11 @@ def write_evidence(site: Path) -> Callable[[], None]:
     return wait
 
 
-def run_dbom(site: Path, *words: str) -> str:
-    """Run the real command in a folder, with a state of its own there, and return what it printed."""
+def run_dbom(site: Path, *words: str, code: int = 0) -> str:
+    """Run the real command in a folder, with a state of its own there, and return what it printed.
+
+    Raises where it doesn't end with `code`.
+    """
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -71,7 +74,7 @@ def run_dbom(site: Path, *words: str) -> str:
     }
     command = [sys.executable, "-P", "-m", "dbom", *words]
     done = subprocess.run(command, cwd=site, env=environment, capture_output=True, check=False, text=True)
-    if done.returncode:
+    if done.returncode != code:
         raise RuntimeError(f"dbom {' '.join(words)} ended with {done.returncode}: {done.stderr}")
     return done.stdout
 
