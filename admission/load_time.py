@@ -11,21 +11,20 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from admission.references.mounts import read_mounts, read_volumes
+from admission.load_time_others import OWN_KIND, PodReach
+from admission.references.mounts import read_mounts
 from admission.references.places import image_target
 from admission.references.reference import Held
 from dbom.model import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from admission.documents import Node
     from admission.references.mounts import Mount, Volume
-    from dbom.canonical import Json
 
 __all__ = ["LoadTimeProof", "find_proofs"]
 
-_OWN_KINDS: Final = ("emptyDir", "ephemeral")
 _MOUNTABLE: Final = ("/mnt", "/models", "/data", "/var/run/secrets/kubernetes.io")
 _ENVIRONMENT: Final = frozenset(
     """
@@ -35,7 +34,9 @@ _ENVIRONMENT: Final = frozenset(
     """.split()  # noqa: SIM905  a list of names is read more easily so
 )
 _STARTED_BESIDES: Final = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+_MESSAGE_PATH: Final = "/dev/termination-log"
 _MOST_CONTAINERS: Final = 500
+_MOST_PROOFS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +72,38 @@ class _Asked:
 
 
 def find_proofs(spec: Node) -> tuple[LoadTimeProof, ...]:
-    """Return the init containers of a pod that demand a digest, those that prove nothing with the reason."""
+    """Return the init containers of a pod that demand a digest, those that prove nothing with the reason.
+
+    None where there are more of them than any pod needs: each is held against all other containers.
+    """
     inits = list(spec.get("initContainers").items())
     if not inits or len(inits) > _MOST_CONTAINERS:
         return ()
-    volumes = read_volumes(spec)
-    found: list[LoadTimeProof] = []
-    for number, node in enumerate(inits):
-        asked = _asked(node)
-        proof = None if asked is None else _proof(spec, number, node, asked, volumes)
-        found += [] if proof is None else [proof]
-    return tuple(found)
+    asked = [(number, node, found) for number, node in enumerate(inits) if (found := _asked(node)) is not None]
+    if not asked or len(asked) > _MOST_PROOFS:
+        return ()
+    pod = PodReach.of(spec, inits)
+    return tuple(
+        _proof(pod, number, node, found, found.digest) for number, node, found in asked if found.digest is not None
+    )
 
 
-def _proof(spec: Node, number: int, node: Node, asked: _Asked, volumes: dict[str, Volume]) -> LoadTimeProof | None:
-    if asked.digest is None:
-        return None
+def _proof(pod: PodReach, number: int, node: Node, asked: _Asked, digest: Digest) -> LoadTimeProof:
     location = image_target(node.get("image").text() or "").location
-    mount = _mount_at(node, asked.path, volumes)
+    mount = _mount_at(node, asked.path, pod.volumes)
     held = None if mount is None else mount.holding(asked.path).held
     because = asked.fault or next(_own_faults(node), "")
     if held is None:
         because = because or "the path that it checks is on no volume that could be told, or on several"
-        held = Held("", pod=spec.path)
-    because = because or _pod_fault(spec, number, held.volume, volumes)
-    is_shared = not held.volume or volumes[held.volume].kind not in _OWN_KINDS
-    return LoadTimeProof(asked.digest, held, "" if location is None else location.pin, node.path, is_shared, because)
+        held = Held("", pod=pod.spec.path)
+    elif mount is not None and mount.sub_path:
+        because = because or "it sees a part of the volume only (subPath): what leads there could be a link"
+    is_shared = not held.volume or pod.volumes[held.volume].kind != OWN_KIND
+    prover = node.get("name").text() or ""
+    because = because or pod.fault(number, held.volume, prover)
+    if not is_shared:
+        because = because or pod.handed(number, held.volume)
+    return LoadTimeProof(digest, held, "" if location is None else location.pin, node.path, is_shared, because)
 
 
 def _asked(node: Node) -> _Asked | None:
@@ -119,7 +126,8 @@ def _read_arguments(words: list[str]) -> _Asked:
     waiting = ""
     for word in words:
         name, equals, value = word.partition("=")
-        if "$(" in word:
+        if "$" in word:
+            # `$$` is a dollar to Kubernetes: a path with one isn't the path that is checked.
             return _Asked(_digest(given), "", "its arguments take variables")
         if waiting:
             given[waiting], waiting = word, ""
@@ -158,83 +166,27 @@ def _own_faults(node: Node) -> Iterator[str]:
         yield "hooks or probes start something else in it"
     if list(node.get("volumeDevices").items()):
         yield "it has block devices"
-    for item in node.get("volumeMounts").items():
-        place = posixpath.normpath(item.get("mountPath").text() or "")
-        if place not in _MOUNTABLE and not place.startswith(tuple(f"{prefix}/" for prefix in _MOUNTABLE)):
-            yield f"a volume is mounted at {place}, where files of its own image could lie"
+    yield from _covered(node)
     if image_target(node.get("image").text() or "").location is None:
         yield "its image is not named by digest"
 
 
-def _mount_at(node: Node, path: str, volumes: dict[str, Volume]) -> Mount | None:
-    """Return the one mount that a path lies on, None where there is none, or where another lies below the path."""
+def _covered(node: Node) -> Iterator[str]:
+    """Yield what could lie over files of the container's own image."""
+    if (node.get("terminationMessagePath").text() or _MESSAGE_PATH) != _MESSAGE_PATH:
+        yield "a file for its last words lies where others could lie (terminationMessagePath)"
+    for item in node.get("volumeMounts").items():
+        place = posixpath.normpath(item.get("mountPath").text() or "")
+        if place not in _MOUNTABLE and not place.startswith(tuple(f"{prefix}/" for prefix in _MOUNTABLE)):
+            yield f"a volume is mounted at {place}, where files of its own image could lie"
+
+
+def _mount_at(node: Node, path: str, volumes: Mapping[str, Volume]) -> Mount | None:
+    """Return the one mount that a path lies on; None where there is none, or where others are above or below it.
+
+    A volume that is mounted within another is where a link in that one leads, as long as nobody changes it.
+    """
     mounts = read_mounts(node, volumes).mounts
     over = [mount for mount in mounts if path == mount.path or path.startswith(mount.path.rstrip("/") + "/")]
     below = [mount for mount in mounts if mount.path.startswith(path.rstrip("/") + "/")]
-    if not over or below or not path:
-        return None
-    deepest = max(len(mount.path) for mount in over)
-    nearest = [mount for mount in over if len(mount.path) == deepest]
-    return nearest[0] if len(nearest) == 1 else None
-
-
-def _pod_fault(spec: Node, number: int, volume: str, volumes: dict[str, Volume]) -> str:
-    """Return what else in the pod could write to the volume once it was checked, empty where nothing could."""
-    if spec.get("hostPID").flag():
-        return "the pod sees the processes of its node (hostPID)"
-    twins = _twins(spec, volume)
-    hosts = {name for name, item in volumes.items() if "hostPath" in item.kind}
-    inits = list(spec.get("initContainers").items())
-    before = [item for item in inits[:number] if not item.get("restartPolicy").is_there]
-    for other in before:
-        if _is_powerful(other):
-            return f"{other.path} is privileged, and could leave something running on the node"
-    beside = [item for item in inits[:number] if item.get("restartPolicy").is_there]
-    for other in (
-        *beside,
-        *inits[number + 1 :],
-        *spec.get("containers").items(),
-        *spec.get("ephemeralContainers").items(),
-    ):
-        if fault := _writer(other, twins, hosts):
-            return f"{other.path} {fault}"
-    return ""
-
-
-def _writer(other: Node, twins: set[str], hosts: set[str]) -> str:
-    if _is_powerful(other):
-        return "is privileged, and could make a read-only mount writable"
-    if list(other.get("volumeDevices").items()):
-        return "has block devices"
-    for mount in other.get("volumeMounts").items():
-        name, read_only = mount.get("name").text(), mount.get("readOnly").flag() or False
-        if name in twins and not read_only:
-            return "mounts the volume so that it can write to it"
-        if name in hosts and not read_only:
-            return "can write to folders of its node"
-    return ""
-
-
-def _is_powerful(container: Node) -> bool:
-    context = container.get("securityContext")
-    added = {item.text() for item in context.at("capabilities", "add").items()}
-    return bool(context.get("privileged").flag()) or not added.isdisjoint({"ALL", "SYS_ADMIN", "CAP_SYS_ADMIN"})
-
-
-def _twins(spec: Node, volume: str) -> set[str]:
-    """Return the names of the volumes that have the same source as `volume`, which is one of them."""
-    sources = {
-        item.get("name").text() or "": {key: _source(node) for key, node in item.members() if key != "name"}
-        for item in spec.get("volumes").items()
-    }
-    own = sources.get(volume, {})
-    if not own.keys().isdisjoint(_OWN_KINDS):
-        return {volume}
-    return {name for name, source in sources.items() if source == own} | {volume}
-
-
-def _source(node: Node) -> Json:
-    # Whether a claim is mounted read-only by the volume says nothing of which claim it is.
-    if not isinstance(node.value, dict):
-        return node.value
-    return {key: value for key, value in node.value.items() if key != "readOnly"}
+    return over[0] if path and len(over) == 1 and not below else None

@@ -55,6 +55,8 @@ class Container(Struct, frozen=True, omit_defaults=True, gc=False):
     startupProbe: Raw | UnsetType = UNSET  # noqa: N815  Kubernetes' name
     resources: Raw | UnsetType = UNSET
     securityContext: Raw | UnsetType = UNSET  # noqa: N815  Kubernetes' name
+    terminationMessagePath: str | None = None  # noqa: N815  Kubernetes' name
+    targetContainerName: str | None = None  # noqa: N815  Kubernetes' name
 
 
 class PodSpec(Struct, frozen=True, omit_defaults=True, gc=False):
