@@ -97,10 +97,13 @@ fuzz: $(VENV)/.dev
 
 # The extras that the tests run for real.
 EXTRAS := --extra s3 --extra gcs --extra azure --extra hf --extra oci --extra ray --extra blake3 --extra admission --extra kms --extra pkcs11
+# What the image holds (Containerfile).
+IMAGE_EXTRAS := --extra admission --extra s3 --extra gcs --extra azure --extra hf --extra oci
 LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 lock: | $(BIN)/python
 	@$(UV) $(LOCK) pyproject.toml -o requirements/base.txt
 	@$(UV) $(LOCK) pyproject.toml --group pyproject.toml:dev $(EXTRAS) -o requirements/dev.txt
+	@$(UV) $(LOCK) pyproject.toml $(IMAGE_EXTRAS) -o requirements/image.txt
 	@$(UV) $(LOCK) requirements/tools.in -o requirements/tools.txt
 	@$(UV) $(LOCK) requirements/peers.in -o requirements/peers.txt
 	@$(UV) $(LOCK) --no-deps requirements/models.in -o requirements/models.txt
