@@ -2,8 +2,8 @@
 
     python -P tests/benchmarks/journal.py
 
-The record is a decision on an 18 KB pod, whose object stands in the journal already. `alone` is a loop
-that writes a line and flushes it, in this run and on this disk: what the journal would do without sharing flushes.
+The record is a decision on an 18 KB pod, which stands in the journal already. `alone` is a loop that writes a line and
+flushes it, in this run and on this disk: what the journal would do without sharing flushes.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,6 @@ from dbom.errors import EvidenceError, PathError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from admission.journal import Head
 
@@ -331,3 +331,16 @@ def test_a_file_that_is_in_the_way_of_a_rotation_ends_the_yes(tmp_path: Path) ->
     with pytest.raises(PathError):
         journal.close(at=NOW)
     assert (tmp_path / "j.000000").read_bytes() == b"in the way"
+
+
+def test_the_vector_of_the_specification(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/formats/journal.md").read_text("utf-8")
+    vector = text.partition("```json\n")[2].partition("```")[0].encode()
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    journal = Journal.open(tmp_path / "j", at=at, facts={"version": "1"}, replica="gate-0")
+    journal.record("decision", at=at, facts={"n": 1}, durable=True)
+    journal.count("dryRuns")
+    journal.close(at=at)
+    assert (tmp_path / "j").read_bytes() == vector
+    assert f"The chain is `{journal.chain}`" in text
+    assert f"`{check_journal(vector, where='vector').head}`." in text
