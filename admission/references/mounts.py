@@ -23,6 +23,8 @@ FILLED: Final = Target.opaque("a controller fills this folder with what another 
 """What a path comes to in a folder that the controller of the object fills (`Resource.fills`)."""
 
 _NO_IMAGE: Final = Target.opaque("it lies in the container image, which the object doesn't name")
+_MESSAGE_PATH: Final = "/dev/termination-log"
+_LAST_WORDS: Final = Target.opaque("a file for the container's last words lies there")
 _NEVER_WORKED_IN: Final = ("/dev/shm", "/run/secrets/")  # noqa: S108  a path of containers, nothing is written there
 _LINKS: Final = {
     "/var/run": "/run",
@@ -97,6 +99,9 @@ class Mounts:
         nearest = [mount for mount in over if len(mount.path) == deepest]
         if len(nearest) > 1:
             return Target.opaque("two volumes are mounted at its path")
+        if any(mount.volume.target.location is None for mount in over if mount is not nearest[0]):
+            # A link in the outer volume leads to where the inner one is mounted, until somebody changes the link.
+            return Target.opaque("its volume is mounted within another, where a link could take its place")
         return nearest[0].holding(path)
 
     def started_in(self, folder: str | Unknown | None, altered: str) -> Mounts:
@@ -162,6 +167,9 @@ def _volume(volume: Node, name: str) -> Volume:
 def read_mounts(container: Node, volumes: Mapping[str, Volume], filled: tuple[str, ...] = ()) -> Mounts:
     """Return what is mounted in a container; a controller fills the folders `filled` in it."""
     mounts = [_mount(item, volumes) for item in container.get("volumeMounts").items()]
+    last_words = container.get("terminationMessagePath").text()
+    if last_words and last_words != _MESSAGE_PATH:
+        mounts.append(Mount(_clean(last_words), Volume("unknown", _LAST_WORDS)))
     working_dir = container.get("workingDir").text()
     absolute = working_dir is not None and working_dir.startswith("/") and ".." not in working_dir.split("/")
     image = container.get("image").text()

@@ -185,3 +185,19 @@ def test_a_name_of_the_hub_that_a_script_makes_a_folder_of() -> None:
 )
 def test_the_last_template_of_a_workload(group: str, kind: str, document: JsonObject) -> None:
     assert is_found(found_in(document, group, kind), "evil/m")
+
+
+@pytest.mark.parametrize("path", ["/models/config.json", "/models"])
+def test_a_file_for_last_words_over_the_model(path: str) -> None:
+    """The kubelet puts an empty file there, which the container can write to."""
+    assert not may_be_yes(found_in(pod({**GOOD_SERVER, "terminationMessagePath": path})))
+
+
+def test_last_words_where_they_always_are() -> None:
+    assert may_be_yes(found_in(pod({**GOOD_SERVER, "terminationMessagePath": "/dev/termination-log"})))
+
+
+def test_an_image_mounted_within_a_volume_in_which_a_link_can_be_changed() -> None:
+    inner = server("--model", "/data/models", volumeMounts=[mount("/data", "data"), mount("/data/models")])
+    found = found_in(pod(inner, volumes=[volume(), {"name": "data", "emptyDir": {}}]))
+    assert not may_be_yes(found)
