@@ -95,14 +95,7 @@ class Mounts:
             return Target.opaque("another volume is mounted over a part of it")
         if not over:
             return FILLED if any(_within(path, _clean(folder)) for folder in self.filled) else self.image
-        deepest = max(len(mount.path) for mount in over)
-        nearest = [mount for mount in over if len(mount.path) == deepest]
-        if len(nearest) > 1:
-            return Target.opaque("two volumes are mounted at its path")
-        if any(mount.volume.target.location is None for mount in over if mount is not nearest[0]):
-            # A link in the outer volume leads to where the inner one is mounted, until somebody changes the link.
-            return Target.opaque("its volume is mounted within another, where a link could take its place")
-        return nearest[0].holding(path)
+        return _nearest(over, path)
 
     def started_in(self, folder: str | Unknown | None, altered: str) -> Mounts:
         """Return the mounts for a program that starts in another folder, or after others changed files (`altered`)."""
@@ -188,6 +181,18 @@ def _mount(item: Node, volumes: Mapping[str, Volume]) -> Mount:
         sub_path.strip("/") if is_plain else None,
         read_only=item.get("readOnly").flag() or False,
     )
+
+
+def _nearest(over: list[Mount], path: str) -> Target:
+    """Return what lies at a path that is at or below each of these mounts."""
+    deepest = max(len(mount.path) for mount in over)
+    nearest, *others = sorted(over, key=lambda mount: -len(mount.path))
+    if any(len(mount.path) == deepest for mount in others):
+        return Target.opaque("two volumes are mounted at its path")
+    if any(mount.volume.target.location is None for mount in others):
+        # A link in the outer volume leads to where the inner one is mounted, until somebody changes the link.
+        return Target.opaque("its volume is mounted within another, where a link could take its place")
+    return nearest.holding(path)
 
 
 def _clean(path: str) -> str:
