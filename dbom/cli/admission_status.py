@@ -66,7 +66,7 @@ def status(
 
 
 def _asked(url: str, ca_cert: Path | None) -> JsonObject:
-    from admission.status import read_status
+    from admission.status_reading import read_status
 
     if current_session().offline:
         raise UsageError(USAGE, "--url asks over the network, and --offline forbids it")
@@ -75,7 +75,7 @@ def _asked(url: str, ca_cert: Path | None) -> JsonObject:
 
 def _of_files(snapshot: Path | None, journals: list[Path], tls_cert: Path | None) -> JsonObject:
     from admission.snapshot import read_snapshot
-    from admission.status import Status, certificate_end, recorded_status
+    from admission.status_reading import Status, certificate_end, recorded_status
 
     found = None if snapshot is None else read_snapshot(snapshot)
     recorded = recorded_status(journals) if journals else (None, None, None, None)
@@ -93,14 +93,15 @@ def _of_files(snapshot: Path | None, journals: list[Path], tls_cert: Path | None
 
 
 def _lines(document: JsonObject) -> list[str]:
-    lines = [f"policy {_texts(item, 'name', 'mode', 'digest')}" for item in _items(document.get("policies"))]
-    for key in ("evidence", "snapshot", "certificate", "decisions", "cache", "journal", "lastError"):
+    lines = [f"not ready: {printable(str(document['notReady']))}"] if document.get("notReady") else []
+    lines += [f"policy {_texts(item, 'name', 'mode', 'digest')}" for item in _items(document.get("policies"))]
+    for key in ("source", "evidence", "snapshot", "certificate", "decisions", "cache", "journal", "lastError"):
         value = document.get(key)
         if isinstance(value, dict):
             lines.append(f"{key}: " + ", ".join(_pair(name, item) for name, item in value.items()))
-    heads = _items(document.get("revocations"))
-    ages = [(_texts(item, "by"), _pair("ageSeconds", item.get("ageSeconds"))) for item in heads]
-    lines += [f"revocation head of {by}: {age}" for by, age in ages]
+    for title, key in (("decisions", "decisions"), ("revocations", "revocations")):
+        listed = [", ".join(_pair(name, value) for name, value in item.items()) for item in _items(document.get(key))]
+        lines += [f"{title}: {text}" for text in listed]
     counts = (("denied", "denied"), ("dryRuns", "dry runs"))
     lines += [f"{name}: {document[key]}" for key, name in counts if document.get(key) is not None]
     return lines or ["nothing is known"]
@@ -115,8 +116,8 @@ def _texts(item: JsonObject, *keys: str) -> str:
 
 
 def _pair(name: str, value: Json) -> str:
-    if name in ("ageSeconds", "secondsLeft") and isinstance(value, int):
-        return f"{'age' if name == 'ageSeconds' else 'left'} {_length(value)}"
+    if name in ("ageSeconds", "secondsLeft") and isinstance(value, int | float):
+        return f"{'age' if name == 'ageSeconds' else 'left'} {_length(int(value))}"
     return f"{printable(name)} {'unknown' if value is None else printable(str(value))}"
 
 
