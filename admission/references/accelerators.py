@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from admission.documents import Node
 
-__all__ = ["ACCELERATOR_PATTERN", "CONTAINER_LISTS", "is_accelerator", "unseen_models"]
+__all__ = ["ACCELERATOR_PATTERN", "CONTAINER_LISTS", "asks_for_accelerator", "is_accelerator", "unseen_models"]
 
 CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 """The lists of a pod that hold containers."""
@@ -55,6 +55,12 @@ def is_accelerator(resource: str) -> bool:
     if not separator:
         return False
     return _VENDORS.fullmatch(domain) is not None or any(map(_WORDS.fullmatch, _SPLIT.split(name)))
+
+
+def asks_for_accelerator(container: Node) -> bool:
+    """Return whether a container asks for an accelerator by its resources, or for any device by a claim."""
+    resources = container.get("resources")
+    return bool(_items(resources, "claims")) or _asked(container, {})[0] is not None
 
 
 def unseen_models(

@@ -314,7 +314,9 @@ def _saving(container: Container, words: Sequence[Word], short: str, outputs: tu
         "out",
     ]
     line = _line(words, valued, short=short)
-    targets = [word.value for name, word in line.flags if word is not None and (name in outputs or name[-1:] in outputs)]
+    targets = [
+        word.value for name, word in line.flags if word is not None and (name in outputs or name[-1:] in outputs)
+    ]
     if line.has("spider") or any(value == "/dev/null" for value in targets):
         return []
     to_output = any(value == "-" for value in targets) or any(name.endswith("O-") for name, _ in line.flags)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from admission.references.accelerators import asks_for_accelerator
 from admission.references.arguments import flag_references, json_value
 from admission.references.container import Revision
 from admission.references.hub_places import names_download
+from admission.references.options import read_options
 from admission.references.python_lines import python_references
 from admission.references.reference import ModelReference, Role, Target
+from admission.references.stores import stored
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
@@ -28,6 +31,11 @@ _MODEL_VARIABLES: Final = {
     "LORA_ADAPTERS": Role.ADAPTER,
     "VLLM_TOKENIZER": Role.TOKENIZER,
 }
+_STORAGE_FLAG: Final = "storage-uri"
+# These name the model that a service asks elsewhere as often: only a hub's name counts, and a model's where it is run.
+_TOKENIZER_VARIABLE: Final = "TOKENIZER"
+_TUNED_VARIABLES: Final = ("MODEL_NAME", "BASE_MODEL")
+_HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 _REVISION_VARIABLES: Final = ("VLLM_REVISION", "REVISION", "HF_REVISION", "HF_MODEL_REVISION")
 _LOADING_WORDS: Final = re.compile(
     r"vllm|--model|--lora|--tokenizer|sglang|from_pretrained|huggingface|hf_hub|hf download|storage-initializer"
@@ -41,6 +49,7 @@ def generic_references(container: Container) -> list[ModelReference]:
     return [
         *script_references(container, always=False),
         *flag_references(container, (), is_vllm=False),
+        *_from_storage_flag(container),
         *_from_environment(container),
     ]
 
@@ -75,8 +84,31 @@ def _from_environment(container: Container) -> list[ModelReference]:
         return []
     variables = container.environment.variables
     revision = Revision.of(variables[name].value for name in _REVISION_VARIABLES if name in variables)
+    meant = {name: role for name, role in _MODEL_VARIABLES.items() if name in variables and variables[name].value != ""}
     return [
         container.reference(role, variables[name].value, variables[name].path, written=name, revision=revision)
-        for name, role in _MODEL_VARIABLES.items()
-        if name in variables and variables[name].value != ""
+        for name, role in (meant | _hub_variables(container)).items()
     ]
+
+
+def _hub_variables(container: Container) -> dict[str, Role]:
+    """Return the variables that mean a model or a tokenizer by the look of their value, and by what is asked for.
+
+    A value that stands in the words, too, means what it means there (`--served-model-name=$(MODEL_NAME)`).
+    """
+    named = {_TOKENIZER_VARIABLE: Role.TOKENIZER}
+    if asks_for_accelerator(container.node):
+        named |= dict.fromkeys(_TUNED_VARIABLES, Role.MODEL)
+    values = {name: value for name in named if isinstance(value := container.environment.value(name), str)}
+    words = [word.value for word in container.words if isinstance(word.value, str)]
+    return {
+        name: named[name]
+        for name, value in values.items()
+        if _HUB_NAME.fullmatch(value) and not any(value in word for word in words)
+    }
+
+
+def _from_storage_flag(container: Container) -> list[ModelReference]:
+    options = read_options(container.words, (_STORAGE_FLAG,))
+    given = [(option.value, option.word.text) for option in options]
+    return [stored(container, Role.MODEL, word.value, word.path, written=text) for word, text in given]

@@ -31,6 +31,13 @@ OTHERS: Final = {
     ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"): Resource(
         ("spec.leaderWorkerTemplate.leaderTemplate.spec", "spec.leaderWorkerTemplate.workerTemplate.spec")
     ),
+    # kubernetes-sigs/lws 0.9 api/disaggregatedset/v1: a LeaderWorkerSet for each role
+    ("disaggregatedset.x-k8s.io", "DisaggregatedSet"): Resource(
+        (
+            "spec.roles[].spec.leaderWorkerTemplate.leaderTemplate.spec",
+            "spec.roles[].spec.leaderWorkerTemplate.workerTemplate.spec",
+        )
+    ),
     # volcano-sh/apis 1.12 batch/v1alpha1
     ("batch.volcano.sh", "Job"): Resource(("spec.tasks[].template.spec",)),
     # knative/serving 1.18 pkg/apis/serving/v1

@@ -31,6 +31,8 @@ _OPERATORS: Final = ("&&", "||", ";;", "|&", "&>>", "&>", ">>", ">&", "<<<", "<<
 _SINGLE: Final = ";&|<>()\n"
 _PLAIN: Final = re.compile(r"[^\s'\"\\$`;&|<>()#]+")
 _FILE_WRITES: Final = (">", ">>", ">|", "&>", "&>>", "<>")
+_PIPES: Final = ("|", "|&")
+_FINDS: Final = re.compile(r"-[Eiswx]*[qco][Eiswx]*|--(?:quiet|count|only-matching)")
 _NOWHERE: Final = ("/dev/null", "/dev/stdout", "/dev/stderr", "/proc/1/fd/1", "/proc/1/fd/2")
 
 _OPENS: Final = ("if", "while", "until", "for", "{")
@@ -298,7 +300,8 @@ class _Reader:
                 number += 1
             else:
                 self._breaks(token.operator, current)
-                found += self._command(current, before, saves=saves or token.operator in ("|", "|&"), on=token.operator)
+                is_kept = token.operator in _PIPES and not _only_looks(tokens[number:])
+                found += self._command(current, before, saves=saves or is_kept, on=token.operator)
                 before, current, saves = token.operator, [], False
         return [*found, *self._command(current, before, saves=saves, on="")]
 
@@ -347,7 +350,7 @@ class _Reader:
             return []
         self._built_in(words, before)
         variables = {**self._set, **own}
-        plain = Command(tuple(words), variables, self._folder, saves=saves or on == "|")
+        plain = Command(tuple(words), variables, self._folder, saves=saves)
         return [Command(plain.words, variables, self._folder, plain.saves, _may_write(plain, saves=saves, on=on))]
 
     def _built_in(self, words: list[ShellWord], before: str) -> None:
@@ -451,5 +454,14 @@ def _without_prefixes(words: list[ShellWord]) -> list[ShellWord]:
     return words
 
 
+def _only_looks(tokens: Sequence[_Token]) -> bool:
+    """Return whether the command that takes a pipe only looks for something in it, and its findings go nowhere."""
+    end = next((number for number, token in enumerate(tokens) if token.operator), len(tokens))
+    after = tokens[end].operator if end < len(tokens) else ""
+    name, *words = [token.text for token in tokens[:end]] or [""]
+    looks = name == "wc" or (name in ("grep", "egrep") and any(map(_FINDS.fullmatch, words)))
+    return looks and after in ("", ";", "\n", "&&", "||")
+
+
 def _may_write(command: Command, *, saves: bool, on: str) -> bool:
-    return (saves and on not in ("|", "|&")) or not changes_nothing([word.value for word in command.words])
+    return (saves and on not in _PIPES) or not changes_nothing([word.value for word in command.words])

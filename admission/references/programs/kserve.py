@@ -35,7 +35,7 @@ _GROUPS: Final = ("serving.kserve.io", "serving.kubeflow.org")
 _SPECS: Final = ("spec", "spec.default", "spec.canary")
 _PARTS: Final = ("predictor", "predictor.workerSpec", "transformer", "explainer")
 _COMPONENTS: Final = tuple(f"{spec}.{part}" for spec in _SPECS for part in _PARTS)
-_WORKER: Final = ".workerSpec"
+_STORAGE_URI: Final = "STORAGE_URI"
 _LIST_KEYS: Final = ("containers", "initContainers", "ephemeralContainers")
 _FRAMEWORKS: Final = (
     "model",
@@ -80,7 +80,7 @@ def _service(root: Node) -> list[ModelReference]:
 
 def _component(component: Node) -> list[ModelReference]:
     """Return what a predictor, transformer or explainer fetches from storage, whatever its framework is called."""
-    own = _stored(component)
+    own = [*_stored(component), *_fetched_for(component)]
     found = list(own)
     for key, node in component.members():
         if not isinstance(node.value, dict):
@@ -90,6 +90,18 @@ def _component(component: Node) -> list[ModelReference]:
         if key in _FRAMEWORKS and not (own or inner) and not generic_references(Container.read(node, {})):
             because = "it names no model, so the runtime decides which is loaded"
             found.append(ModelReference(Role.UNSEEN, key, node.path, Target.opaque(because)))
+    return found
+
+
+def _fetched_for(component: Node) -> list[ModelReference]:
+    """Return what KServe fetches for custom containers, whatever they start: their `STORAGE_URI`."""
+    found: list[ModelReference] = []
+    for node in component.get("containers").items():
+        container = Container.read(node, {}) if isinstance(node.value, dict) else None
+        uri = container and container.environment.variables.get(_STORAGE_URI)
+        if container and uri and uri.value != "":
+            # (As the generic reader words it, so that it is one reference where both find it.)
+            found.append(container.reference(Role.MODEL, uri.value, uri.path, written=_STORAGE_URI))
     return found
 
 
@@ -124,7 +136,7 @@ def _is_custom(spec: Node) -> bool:
     """Return whether a custom predictor's container says what KServe is to fetch for it (`STORAGE_URI`)."""
     containers = spec.get("containers").items()
     return any(
-        variable.get("name").text() == "STORAGE_URI" for item in containers for variable in item.get("env").items()
+        variable.get("name").text() == _STORAGE_URI for item in containers for variable in item.get("env").items()
     )
 
 

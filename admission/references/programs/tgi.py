@@ -3,7 +3,8 @@
 Read: text-generation-inference 3.3, `launcher/src/main.rs` (clap: exact names with `-`, values behind a space or `=`,
 a flag before its variable; a flag given twice is an error, so that each is a reference), `server/…/cli.py` and
 `server/…/adapters` (`LORA_ADAPTERS`: `ID`, `ID=PATH`, `ID@REVISION`, separated by commas), and the start script of the
-SageMaker image (`HF_MODEL_ID`, `HF_MODEL_REVISION`). The image keeps the hub's files in /data.
+SageMaker image (`HF_MODEL_ID`, `HF_MODEL_REVISION`). The image keeps the hub's files in /data. IBM's branch of it
+(TGIS) names its model by `--model-name`.
 
 What can't be told: the base model that an adapter or a Medusa head given as the model names in its own configuration.
 """
@@ -56,6 +57,7 @@ _VALUED: Final = flag_names(
     " max-input-tokens max-stop-sequences max-total-tokens max-waiting-tokens num-shard otlp-endpoint port quantize"
     " sharded speculate validation-workers waiting-served-ratio"
 )
+_IBM: Final = {"model-name": "model-id"}
 _HOMES: Final = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
 _DATA: Final = "/data"
 _ADAPTER: Final = re.compile(r"(?P<id>[^=@]+)(?:=(?P<path>[^@]+))?(?:@(?P<revision>.+))?")
@@ -93,7 +95,8 @@ def _loads(container: Container) -> list[ModelReference]:
 
 
 def _meant(written: str) -> str:
-    return written[2:] if written.startswith("--") and written[2:] in _VARIABLES else ""
+    flag = written[2:] if written.startswith("--") else ""
+    return flag if flag in _VARIABLES else _IBM.get(flag, "")
 
 
 def _told(container: Container, given: list[Given], flag: str) -> list[Given]:
