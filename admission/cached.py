@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from admission.policy import Policy
     from admission.review import Question, Review
 
-__all__ = ["CachedGate", "VerdictCache"]
+__all__ = ["CachedGate", "Key", "VerdictCache"]
 
 _MOST_BYTES: Final = 16 * 1024 * 1024
 _LARGEST_ENTRY: Final = 256 * 1024
@@ -117,6 +117,15 @@ class CachedGate:
             base.update(f"{policy.namespace}\n{policy.name!r}\n{policy.digest}\n{policy.mode}\n".encode())
         object.__setattr__(self, "_base", base.digest())
 
+    def known(self, review: Review, *, now: datetime) -> Decision | None:
+        """Return the decision that was made before and still holds, as that of this moment, or None."""
+        found = self.cache.get(self._key(review.question), now)
+        return None if found is None else replace(found, at=now)
+
+    def key(self, review: Review) -> Key:
+        """Return the key under which the decision on a review is kept."""
+        return self._key(review.question)
+
     def decide(self, review: Review, *, now: datetime) -> Decision:
         """Return what `admission.gate.decide` returns. Never raises.
 
@@ -124,9 +133,9 @@ class CachedGate:
         """
         asked = review.question
         key = self._key(asked)
-        found = self.cache.get(key, now)
+        found = self.known(review, now=now)
         if found is not None:
-            return replace(found, at=now)
+            return found
         if asked.part is not None and len(asked.part) > self.cache.largest_entry:
             return decide(review, self.policies, self.evidence, now=now)
         with self.cache.working(key):

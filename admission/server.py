@@ -1,61 +1,184 @@
-"""The webhook's transport: HTTPS on top of `attest.http_server`. It decides nothing."""
+"""The webhook's server: TLS, connections, signals, an orderly end. What is answered is `admission.asgi`'s."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+import asyncio
+import logging
+import signal
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from attest.http_server import Certificate, HttpServer, Limits, Request, Response, parse_listen, problem
+import uvicorn
+import uvloop
+
+from admission.asgi import Application
+from admission.bounded import BoundedProtocol, Places
+from admission.counts import Counts
+from admission.live import Fixed
+from admission.webhook import Webhook
+from attest.http_server import Certificate, Limits, parse_listen
+from dbom.errors import InputError
+from dbom.printable import printable
+from dbom.rules.admission import SERVER_SETUP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from admission.webhook import Answered, Webhook
+    from admission.live import Live
     from dbom.canonical import JsonObject
 
 __all__ = ["Certificate", "Limits", "Server", "parse_listen"]
 
-_JSON: Final = "application/json"
+_BACKLOG: Final = 1024
 
 
-class Server(HttpServer):
-    """An HTTPS server in front of a webhook: POST /validate, GET /healthz and /readyz."""
+class Server:
+    """An HTTPS server in front of a webhook, or of what says which webhook it is at the moment.
+
+    Where the certificate names an authority of clients, reviews are only taken from those. `drain` are the seconds for
+    which it still takes what comes once it was told to end, while it says that it isn't ready any more.
+    """
 
     def __init__(
         self,
-        webhook: Webhook,
+        webhook: Webhook | Live,
         certificate: Certificate,
         log: Callable[[JsonObject], None],
         limits: Limits | None = None,
+        *,
+        counts: Counts | None = None,
+        drain: float = 0.0,
     ) -> None:
-        super().__init__(_Reviews(webhook), log, limits=limits, certificate=certificate)
+        self.drain = drain
+        self.limits, self.certificate, self.log = limits or Limits(), certificate, log
+        self.counts = counts or Counts()
+        self.desk: Fixed | Live = Fixed(webhook) if isinstance(webhook, Webhook) else webhook
+        self.application = Application(
+            self.desk, log, self.counts, self.limits, demands_client=certificate.clients is not None
+        )
+        self._runner: _Runner | None = None
+
+    def run(self, host: str, port: int, *, started: Callable[[str, int], None]) -> None:
+        """Serve until SIGTERM or SIGINT. `started` is told the address once connections are taken.
+
+        Raises `InputError` where the address or the certificate can't be used.
+        """
+        self.certificate.context()
+        with _spoken_by(self.log), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+            loop.run(self._serve(host, port, started))
+
+    async def _serve(self, host: str, port: int, started: Callable[[str, int], None]) -> None:
+        runner = self._runner = _Runner(self, host, port, started)
+        try:
+            await runner.serve()
+        finally:
+            self.application.close()
+        if runner.failed is not None:
+            said = f"can't listen: {runner.failed.strerror}"
+            raise InputError(SERVER_SETUP, said, where=f"{host}:{port}") from runner.failed
+
+    def stop(self) -> None:
+        """Say that no more should come, answer what has been asked, and end. To be called in the server's loop."""
+        self.desk.draining = True
+        if self._runner is not None:
+            self._runner.should_exit = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Reviews:
-    """What is asked of the webhook, and what isn't its to answer."""
+class _Runner(uvicorn.Server):
+    """uvicorn's server with our bounds: handshakes that end, places that are counted, signals that only stop it."""
 
-    webhook: Webhook
+    def __init__(self, owner: Server, host: str, port: int, started: Callable[[str, int], None]) -> None:
+        limits = owner.limits
+        super().__init__(
+            uvicorn.Config(
+                owner.application,
+                http=BoundedProtocol,
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=max(1, round(limits.idle)),
+                timeout_graceful_shutdown=max(1, round(2 * limits.request)),
+            )
+        )
+        self.failed: OSError | None = None
+        self._owner, self._host, self._port, self._told = owner, host, port, started
+        self._places = Places(limits.connections, owner.counts.dropped.add)
 
-    def at_once(self, request: Request) -> Response | None:
-        if request.path in ("/healthz", "/readyz"):
-            if request.method in ("GET", "HEAD"):
-                return Response(200, b'{"status":"ok"}')
-            return Response(405, problem("GET only"))
-        if request.path != "/validate":
-            return Response(404, problem("there are /validate, /healthz and /readyz"))
-        if request.method != "POST":
-            return Response(405, problem("POST an AdmissionReview"), headers=(("allow", "POST"),))
-        if request.content_type != _JSON:
-            return Response(415, problem(f"expected the content type {_JSON}"))
-        return None
+    async def startup(self, sockets: object = None) -> None:  # noqa: ARG002  as uvicorn calls it
+        """Listen, with an end to handshakes."""
+        loop, owner = asyncio.get_running_loop(), self._owner
+        protocol = partial(
+            BoundedProtocol, self.config, self.server_state, loop, limits=owner.limits, places=self._places
+        )
+        self.servers = []
+        await self.lifespan.startup()
+        try:
+            server = await loop.create_server(
+                protocol,
+                self._host,
+                self._port,
+                ssl=owner.certificate.listening_context(),
+                ssl_handshake_timeout=owner.limits.request,
+                ssl_shutdown_timeout=1.0,
+                backlog=_BACKLOG,
+            )
+        except OSError as error:
+            self.failed, self.should_exit = error, True
+            return
+        self.servers.append(server)
+        self.started = True
+        address = server.sockets[0].getsockname()
+        self._told(address[0], address[1])
 
-    def answer(self, request: Request, is_late: Callable[[], bool]) -> Response:
-        return _sent(self.webhook.answer(request.body, is_late))
+    async def shutdown(self, sockets: object = None) -> None:  # noqa: ARG002  as uvicorn calls it
+        """Be not ready for a while, then take no more, answer what was asked, and end."""
+        await asyncio.sleep(self._owner.drain)
+        await super().shutdown()
 
-    def gave_up(self, request: Request, why: str) -> Response:
-        return _sent(self.webhook.gave_up(request.body, why))
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let SIGTERM and SIGINT stop the server, and no more: what was opened around it is closed afterwards."""
+        loop, caught = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
+        for name in caught:
+            # Only the main thread may set handlers; a server in another thread is stopped by `stop`.
+            with suppress(RuntimeError, ValueError):
+                loop.add_signal_handler(name, self._owner.stop)
+        try:
+            yield
+        finally:
+            for name in caught:
+                with suppress(RuntimeError, ValueError):
+                    loop.remove_signal_handler(name)
 
 
-def _sent(answered: Answered) -> Response:
-    return Response(answered.status, answered.body, log=answered.log)
+class _Speaking(logging.Handler):
+    """Takes what uvicorn has to say into our own log: one JSON line each."""
+
+    def __init__(self, log: Callable[[JsonObject], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said: dict[str, Any] = {"event": "server", "message": printable(record.getMessage(), limit=500)}
+        if record.exc_info and record.exc_info[1] is not None:
+            said["error"] = printable(repr(record.exc_info[1]), limit=500)
+        self._log(said)
+
+
+@contextmanager
+def _spoken_by(log: Callable[[JsonObject], None]) -> Iterator[None]:
+    logger, handler = logging.getLogger("uvicorn.error"), _Speaking(log)
+    before = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before

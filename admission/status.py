@@ -1,183 +1,129 @@
-"""How a gate is: what it decides by, how fresh that is, how long its certificate lasts, and what it decided.
-
-One JSON document, `dbom.dev/admission-status/v1`: a running webhook serves it at `/status`, and what can be told from
-files alone is told from its snapshot, its journal and its certificate. What isn't known is null.
-"""
+"""What a webhook that runs says of itself (`GET /status`), which `dbom admission status` shows."""
 
 from __future__ import annotations
 
-import ssl
-from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-from urllib.error import URLError
-from urllib.request import HTTPSHandler, build_opener
+from typing import TYPE_CHECKING
 
-from admission.decision import Verdict
-from admission.journal.reporting import Window, read_journals
-from attest.files import read_file
 from attest.revocation.status import Revocations
-from dbom.canonical import json_object
-from dbom.errors import DocumentError, StoreError
+from dbom import __version__
+from dbom.model import Unknown
 from dbom.names import schema_name
 from dbom.printable import printable
-from dbom.rules.admission import SERVER_SETUP
-from dbom.rules.journals import STATUS_UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
-    from admission.evidence import Evidence
-    from admission.journal.writing import Journal
-    from admission.policy import Policy
+    from admission.counts import Counts
+    from admission.live import Live
+    from admission.mounted import Loaded
     from dbom.canonical import Json, JsonObject
 
-__all__ = ["Status", "certificate_end", "journal_status", "read_status", "recorded_status"]
-
-_LONGEST: Final = 4 * 1024 * 1024
-_SECONDS: Final = 10.0
+__all__ = ["instant", "status_document"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """What is known of a gate at `at`; a part that isn't is None. `decisions` are counts by verdict.
-
-    `snapshot` is its digest, sequence and time; `last_error` when and what; `cache` its hits, misses and entries.
-    """
-
-    at: datetime
-    policies: Sequence[Policy] | None = None
-    evidence: Evidence | None = None
-    snapshot: tuple[str, int, datetime] | None = None
-    certificate_end: datetime | None = None
-    last_error: tuple[datetime, str] | None = None
-    decisions: Mapping[str, int] | None = None
-    denied: int | None = None
-    dry_runs: int | None = None
-    cache: Mapping[str, int] | None = None
-    journal: JsonObject | None = None
-
-    def to_json(self) -> JsonObject:
-        """Return the document."""
-        error = self.last_error
-        return {
-            "schema": schema_name("admission-status"),
-            "at": _instant(self.at),
-            "policies": None if self.policies is None else [_policy(item) for item in self.policies],
-            "evidence": None if self.evidence is None else self._evidence(self.evidence),
-            "snapshot": None if self.snapshot is None else self._snapshot(*self.snapshot),
-            "revocations": None if self.evidence is None else self._revocations(self.evidence),
-            "certificate": None if self.certificate_end is None else self._certificate(self.certificate_end),
-            "lastError": None if error is None else {"at": _instant(error[0]), "what": printable(error[1], limit=2000)},
-            "decisions": None if self.decisions is None else dict(self.decisions),
-            "denied": self.denied,
-            "dryRuns": self.dry_runs,
-            "cache": None if self.cache is None else dict(self.cache),
-            "journal": self.journal,
-        }
-
-    def _evidence(self, evidence: Evidence) -> JsonObject:
-        read = evidence.synced_at
-        return {
-            "digest": evidence.digest,
-            "bundles": evidence.read,
-            "syncedAt": None if read is None else _instant(read),
-            "ageSeconds": None if read is None else self._since(read),
-        }
-
-    def _snapshot(self, digest: str, sequence: int, made_at: datetime) -> JsonObject:
-        return {"digest": digest, "sequence": sequence, "madeAt": _instant(made_at), "ageSeconds": self._since(made_at)}
-
-    def _revocations(self, evidence: Evidence) -> list[Json]:
-        heads: list[Json] = []
-        for name, item in sorted(evidence.policies.items()):
-            if isinstance(item.revocations, Revocations):
-                for statement, head in item.revocations.current:
-                    age = self._since(head.issued)
-                    by = printable(str(statement.signer))
-                    heads.append({"policy": name, "by": by, "sequence": head.sequence, "ageSeconds": age})
-        return heads
-
-    def _certificate(self, end: datetime) -> JsonObject:
-        return {"notAfter": _instant(end), "secondsLeft": -self._since(end)}
-
-    def _since(self, moment: datetime) -> int:
-        return int((self.at - moment).total_seconds())
+def instant(moment: datetime | None) -> str | None:
+    """Return a moment as JSON holds it: RFC 3339."""
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
-def journal_status(journal: Journal) -> JsonObject:
-    """Return what a running gate says of its journal."""
-    head = journal.head
+def status_document(live: Live, now: datetime) -> JsonObject:
+    """Return what is known of a webhook at a moment."""
+    error = live.last_error
+    last: JsonObject | None = None
+    if error is not None:
+        last = {"at": instant(error.at), "what": error.what, "rule": error.rule}
+    certificate = live.certificate
     return {
-        "replica": journal.replica,
-        "chain": journal.chain,
-        "number": head.number,
-        "head": head.digest,
-        "at": _instant(head.at),
-        "holds": True,
+        "schema": schema_name("admission-serve-status"),
+        "version": __version__,
+        "startedAt": instant(live.started_at),
+        "at": instant(now),
+        "ready": not live.not_ready,
+        "notReady": live.not_ready,
+        "draining": live.draining,
+        "policies": [
+            {"name": item.name, "namespace": item.namespace, "mode": str(item.mode), "digest": item.digest}
+            for item in live.loaded.policies
+        ],
+        "source": _source(live),
+        "evidence": _evidence(live.loaded, now),
+        "revocations": _revocations(live.loaded),
+        "certificate": {
+            "notAfter": None if certificate is None else instant(certificate.expires),
+            "error": "" if certificate is None else printable(certificate.error),
+        },
+        "lastError": last,
+        **_counted(live.counts),
+        "cache": {
+            "hits": int(live.counts.hits.total),
+            "misses": int(live.counts.misses.total),
+            "entries": len(live.webhook.cache),
+            "bytes": live.webhook.cache.size,
+        },
+        "journal": _journal(live),
     }
 
 
-def recorded_status(paths: Iterable[Path]) -> tuple[JsonObject, dict[str, int], int, int]:
-    """Return what journals say: the newest chain, decisions by verdict, how many were denied, and the dry runs.
-
-    Raises `PathError` as `read_journals` does.
-    """
-    journals = read_journals(paths, Window())
-    ends = [(chain.files[-1].last, chain) for chain in journals.chains]
-    last, chain = max(ends, key=lambda item: (item[0] is not None, item[0].at.timestamp() if item[0] else 0.0))
-    found = Counter(item.verdict for item in journals.decisions)
-    dry = sum(item.counts.get("dryRuns", 0) for chain in journals.chains for item in chain.files)
-    document: JsonObject = {
-        "replica": chain.replica,
-        "chain": chain.name,
-        "number": chain.last_number,
-        "head": chain.files[-1].check.head,
-        "at": None if last is None else _instant(last.at),
-        "holds": not journals.faults and all(item.holds for item in journals.chains),
+def _source(live: Live) -> JsonObject:
+    loaded = live.loaded
+    return {
+        "kind": live.source.kind,
+        "digest": loaded.digest,
+        "sequence": loaded.sequence,
+        "madeAt": instant(loaded.made_at),
+        "loadedAt": instant(live.loaded_at),
     }
-    counts = {str(verdict): found[verdict] for verdict in Verdict}
-    return document, counts, sum(not item.allowed for item in journals.decisions), dry
 
 
-def certificate_end(path: Path) -> datetime:
-    """Return until when a serving certificate (PEM, its own first) holds. Raises `PathError`, `DocumentError`."""
-    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415  heavy
-
-    where = printable(str(path))
-    try:
-        found = load_pem_x509_certificates(read_file(path, limit=_LONGEST, what="certificate"))
-    except ValueError as error:
-        raise DocumentError(SERVER_SETUP, "not a certificate in PEM", where=where) from error
-    return found[0].not_valid_after_utc
-
-
-def read_status(url: str, *, ca_cert: Path | None) -> JsonObject:
-    """Return the status that a running webhook serves at `url` (https), vouched for by `ca_cert` where it is given.
-
-    Raises `StoreError` where it can't be had, `DocumentError` where what comes isn't one.
-    """
-    where = printable(url)
-    if not url.startswith("https://"):
-        raise StoreError(STATUS_UNREADABLE, "it is asked over TLS only", where=where, expected="https://HOST:PORT")
-    address = url if url.endswith("/status") else f"{url.rstrip('/')}/status"
-    try:
-        context = ssl.create_default_context(cafile=None if ca_cert is None else str(ca_cert))
-        with build_opener(HTTPSHandler(context=context)).open(address, timeout=_SECONDS) as answer:
-            data = answer.read(_LONGEST)
-    except (URLError, OSError, ssl.SSLError, ValueError) as error:
-        raise StoreError(STATUS_UNREADABLE, f"can't be had: {printable(str(error))}", where=where) from error
-    document = json_object(data, where=where)
-    if document.get("schema") != schema_name("admission-status"):
-        raise DocumentError(STATUS_UNREADABLE, "what answers there isn't a gate's status", where=where)
-    return document
+def _evidence(loaded: Loaded, now: datetime) -> JsonObject:
+    evidence = loaded.evidence
+    statements = sum(len(found) for item in evidence.policies.values() for found in item.statements.values())
+    return {
+        "digest": evidence.digest,
+        "bundles": evidence.read,
+        "statements": statements,
+        "findings": len(evidence.findings),
+        "syncedAt": instant(evidence.synced_at),
+        "ageSeconds": None if evidence.synced_at is None else (now - evidence.synced_at).total_seconds(),
+    }
 
 
-def _policy(item: Policy) -> JsonObject:
-    return {"name": item.name, "namespace": item.namespace, "mode": str(item.mode), "digest": item.digest}
+def _revocations(loaded: Loaded) -> list[Json]:
+    found: list[Json] = []
+    for policy, item in sorted(loaded.evidence.policies.items()):
+        if isinstance(item.revocations, Unknown):
+            found.append({"policy": policy, "unknown": item.revocations.reason})
+        elif isinstance(item.revocations, Revocations):
+            found.extend(
+                {
+                    "policy": policy,
+                    "publisher": printable(str(verified.signer)),
+                    "sequence": head.sequence,
+                    "at": instant(head.issued),
+                }
+                for verified, head in item.revocations.current
+            )
+    return found
 
 
-def _instant(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+def _counted(counts: Counts) -> JsonObject:
+    decisions: list[Json] = [
+        {"verdict": verdict, "mode": mode, "allowed": allowed == "true", "count": int(count)}
+        for (verdict, mode, allowed), count in counts.decisions.items()
+    ]
+    return {
+        "reloadFailures": int(counts.reload_failures.total),
+        "decisions": decisions,
+        "dryRuns": int(counts.dry_runs.total),
+        "late": int(counts.late.total),
+        "malformed": int(counts.malformed.total),
+    }
+
+
+def _journal(live: Live) -> JsonObject | None:
+    journal = live.webhook.journal
+    if journal is None:
+        return None
+    failed = journal.last_error
+    head: JsonObject = {"number": journal.head.number, "digest": journal.head.digest}
+    return {"records": journal.records, "head": head, "lastError": "" if failed is None else printable(failed[1])}

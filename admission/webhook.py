@@ -10,10 +10,10 @@ from admission.cached import CachedGate, VerdictCache
 from admission.decision import Verdict
 from admission.journal.deciding import decision_entry
 from admission.policy import Mode
+from admission.prepared import LONGEST_MESSAGE, Answers, message_of
 from admission.review import Review, response_document
 from admission.typed_review import read_uid
 from dbom.errors import DocumentError, PathError
-from dbom.model import Unknown
 from dbom.names import schema_name
 from dbom.printable import printable
 
@@ -21,24 +21,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from admission.cached import Key
     from admission.decision import Decision
     from admission.evidence import Evidence
-    from admission.journal import Journal
+    from admission.journal import Entry, Journal
     from admission.policy import Policy
     from dbom.canonical import JsonObject
+    from dbom.errors import DbomError
 
 __all__ = ["Answered", "Webhook"]
-
-_LONGEST_MESSAGE = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An HTTP status, the JSON body to send, and what the log says of it."""
+    """An HTTP status, the JSON body to send, what the log says of it, and the decision that is told, if one is."""
 
     status: int
     body: bytes
     log: JsonObject
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Webhook:
     journal: Journal | None = None
     cache: VerdictCache = field(default_factory=VerdictCache)
     _gate: CachedGate = field(init=False, repr=False)
+    _answers: Answers = field(init=False, repr=False, default_factory=Answers)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_gate", CachedGate(self.policies, self.evidence, self.cache))
@@ -64,40 +66,103 @@ class Webhook:
         What can't be read as one is refused in the same form where it has a uid, else with 400. A decision that is late
         by then (a no was said instead) is not recorded as one that was given.
         """
+        review = self.read(body)
+        if isinstance(review, Answered):
+            return review
+        decision = self.decide(review)
+        if is_late():
+            return self.gave_up(review, "the decision came too late")
         try:
-            review = Review.parse(body)
+            entry = self.entry(review, decision, body)
+            if entry is not None and self.journal is not None:
+                self.journal.append(entry)
+        except (PathError, DocumentError) as error:
+            return self.unrecorded(review, decision, error)
+        return self.answered(review, decision)
+
+    def read(self, body: bytes) -> Review | Answered:
+        """Return what is asked, or the answer to what can't be read."""
+        try:
+            return Review.parse(body)
         except DocumentError as error:
             return self._malformed(body, error)
-        decision = self._gate.decide(review, now=self.now())
-        if is_late():
-            return self.gave_up(body, "the decision came too late")
-        unrecorded = self._record(review, decision, body)
-        allowed = decision.allowed and not (unrecorded and self._enforces)
-        message = decision.message if not unrecorded or not decision.allowed else f"dbom: {unrecorded}"
+
+    def known(self, review: Review) -> Decision | None:
+        """Return the decision that was made before and still holds, None where there is none. Quick."""
+        return self._gate.known(review, now=self.now())
+
+    def key(self, review: Review) -> Key:
+        """Return by what the decision on a review is known: the same for all that have one answer."""
+        return self._gate.key(review)
+
+    def decide(self, review: Review) -> Decision:
+        """Return the decision. Never raises."""
+        return self._gate.decide(review, now=self.now())
+
+    def entry(self, review: Review, decision: Decision, body: bytes) -> Entry | None:
+        """Return what is to be recorded before the answer; None for a dry run, which is only counted.
+
+        Raises `DocumentError` for what JSON can't hold.
+        """
+        if self.journal is None:
+            return None
+        if review.dry_run:
+            self.journal.count("dryRuns")
+            return None
+        return decision_entry(review, decision, request=body, allowed=decision.allowed)
+
+    def answered(self, review: Review, decision: Decision) -> Answered:
+        """Return the answer to a decision that is recorded, if it has to be."""
+        recorded = self.journal is not None and not review.dry_run
+        prepared = self._answers.of(decision, recorded=recorded)
+        log: JsonObject = {
+            "event": "decision",
+            "uid": printable(review.uid),
+            "operation": review.operation,
+            "kind": printable(review.kind),
+            "namespace": printable(review.namespace),
+            "name": printable(review.name),
+            "dryRun": review.dry_run,
+            **prepared.log,
+        }
+        return Answered(200, prepared.body(review.uid), log, decision)
+
+    def unrecorded(self, review: Review, decision: Decision, error: DbomError) -> Answered:
+        """Return the answer to a decision that can't be recorded: a no, unless no policy enforces."""
+        because = f"the decision could not be recorded: {error.what}"
+        allowed = decision.allowed and not self._enforces
+        message = (
+            f"dbom: {because} ({error.rule.id}) [hint: {error.hint}]" if decision.allowed else message_of(decision)
+        )
+        annotations = {"verdict": str(decision.verdict), "unrecorded": error.rule.id}
         answer = response_document(
             review.uid,
             allowed=allowed,
-            message=message[:_LONGEST_MESSAGE],
-            warnings=decision.warnings,
-            annotations=_annotations(decision, review.uid if self.journal is not None and not unrecorded else ""),
+            message=message[:LONGEST_MESSAGE],
+            warnings=(*decision.warnings, f"dbom: {because}") if allowed else decision.warnings,
+            annotations=annotations,
         )
-        log = _log_line(review, decision, allowed=allowed)
-        if unrecorded:
-            log["unrecorded"] = unrecorded
-        return Answered(200, answer, log)
+        found = self.answered(review, decision)
+        return Answered(200, answer, {**found.log, "allowed": allowed, "unrecorded": because}, decision)
 
-    def gave_up(self, body: bytes, because: str) -> Answered:
-        """Return the no that is said where a decision doesn't come in time."""
-        try:
-            review = Review.parse(body)
-        except DocumentError as error:
-            return self._malformed(body, error)
+    def gave_up(self, asked: Review | bytes, because: str) -> Answered:
+        """Return what is said where no decision comes in time: a no, unless all policies promise never to block."""
+        review = self.read(asked) if isinstance(asked, bytes) else asked
+        if isinstance(review, Answered):
+            return review
         if self.journal is not None:
             self.journal.count("late")
+        allowed = self._only_listens
+        message = f"dbom: {Verdict.CANT_TELL}: {because}"
         answer = response_document(
-            review.uid, allowed=False, message=f"dbom: {Verdict.CANT_TELL}: {because}", warnings=(), annotations={}
+            review.uid,
+            allowed=allowed,
+            message=message,
+            warnings=(message,) if allowed else (),
+            annotations={"verdict": str(Verdict.CANT_TELL), "late": because},
         )
-        return Answered(200, answer, {"event": "decision", "uid": review.uid, "allowed": False, "error": because})
+        log: JsonObject = {"event": "decision", "uid": printable(review.uid), "allowed": allowed, "error": because}
+        return Answered(200, answer, log)
 
     def _malformed(self, body: bytes, error: DocumentError) -> Answered:
         """Return the answer to what can't be read: a no, unless all policies promise never to block."""
@@ -106,37 +171,28 @@ class Webhook:
             return _unreadable(error)
         if self.journal is not None:
             self.journal.count("malformed")
-        allowed = bool(self.policies) and all(policy.mode is Mode.AUDIT for policy in self.policies)
-        faults = "; ".join(dict.fromkeys((error.what, *error.faults)))
-        message = f"dbom: {Verdict.REFUSED}: {printable(faults, limit=_LONGEST_MESSAGE)} ({error.rule.id})"
+        allowed = self._only_listens
+        faults = printable("; ".join(dict.fromkeys((error.what, *error.faults))), limit=LONGEST_MESSAGE)
+        message = f"dbom: {Verdict.REFUSED}: {faults[: LONGEST_MESSAGE - 500]} ({error.rule.id}) [hint: {error.hint}]"
         answer = response_document(
-            uid, allowed=allowed, message=message[:_LONGEST_MESSAGE], warnings=(), annotations={}, code=400
+            uid, allowed=allowed, message=message, warnings=(message,) if allowed else (), annotations={}, code=400
         )
         log: JsonObject = {"event": "malformed", "uid": printable(uid), "allowed": allowed, "rule": error.rule.id}
-        return Answered(200, answer, {**log, "error": printable(faults, limit=_LONGEST_MESSAGE)})
+        return Answered(200, answer, {**log, "error": faults})
 
     @property
     def _enforces(self) -> bool:
         return any(policy.mode is Mode.ENFORCE for policy in self.policies)
 
-    def _record(self, review: Review, decision: Decision, body: bytes) -> str:
-        """Record a decision; return why it could not be, or nothing. A dry run is only counted, as it must be."""
-        if self.journal is None:
-            return ""
-        if review.dry_run:
-            self.journal.count("dryRuns")
-            return ""
-        try:
-            self.journal.append(decision_entry(review, decision, request=body, allowed=decision.allowed))
-        except (PathError, DocumentError) as error:
-            return f"the decision could not be recorded: {error.what}"
-        return ""
+    @property
+    def _only_listens(self) -> bool:
+        return bool(self.policies) and all(policy.mode is Mode.AUDIT for policy in self.policies)
 
 
 def _unreadable(error: DocumentError) -> Answered:
     document: JsonObject = {
         "schema": schema_name("error"),
-        "error": printable(str(error), limit=_LONGEST_MESSAGE),
+        "error": printable(str(error), limit=LONGEST_MESSAGE),
         "rule": error.rule.id,
         "hint": error.hint,
         "faults": [printable(fault) for fault in error.faults],
@@ -144,31 +200,3 @@ def _unreadable(error: DocumentError) -> Answered:
     return Answered(
         400, json.dumps(document).encode(), {"event": "malformed", "error": document["error"], "rule": error.rule.id}
     )
-
-
-def _annotations(decision: Decision, recorded: str) -> dict[str, str]:
-    """Return what the audit log keeps; `recorded` is the uid of the record, by which the two are reconciled."""
-    rules = ",".join(dict.fromkeys(reason.rule.id for reason in decision.all_reasons))
-    found = {"verdict": str(decision.verdict)}
-    if recorded:
-        found["record"] = printable(recorded)
-    # The API server puts the webhook's name before these keys.
-    return {**found, "rules": rules} if rules else found
-
-
-def _log_line(review: Review, decision: Decision, *, allowed: bool) -> JsonObject:
-    return {
-        "event": "decision",
-        "uid": printable(review.uid),
-        "operation": review.operation,
-        "kind": printable(review.kind),
-        "namespace": printable(review.namespace),
-        "name": printable(review.name),
-        "verdict": str(decision.verdict),
-        "allowed": allowed,
-        "mode": None if isinstance(decision.mode, Unknown) else str(decision.mode),
-        "dryRun": review.dry_run,
-        "rules": [reason.rule.id for reason in decision.all_reasons],
-        "reasons": [printable(str(reason), limit=500) for reason in decision.all_reasons[:10]],
-        "references": [printable(item.reference.text) for item in decision.judgements[:10]],
-    }

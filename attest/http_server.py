@@ -10,6 +10,7 @@ import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 import h11
@@ -89,34 +90,43 @@ class Limits:
 class Certificate:
     """A serving certificate and its key on disk, loaded again when the files change.
 
-    A pair that can't be loaded (it may be half written) leaves the one before in use.
+    A pair that can't be loaded (it may be half written, or two halves of different pairs) or that has expired leaves
+    the one before in use; `error` says why, and the log does once. With `clients`, the certificates of an authority in
+    PEM, what a client shows is verified; it may show nothing. `expires` is the end of what is in use.
     """
 
     certificate: Path
     key: Path
     log: Callable[[JsonObject], None]
+    clients: Path | None = None
+    error: str = ""
+    expires: datetime | None = None
     _context: ssl.SSLContext | None = None
     _seen: tuple[tuple[int, int, int], ...] = ()
 
     def context(self) -> ssl.SSLContext:
         """Return the context of the pair as it is now. Raises `InputError` where there never was a usable one."""
+        seen: tuple[tuple[int, int, int], ...] = ()
         try:
-            seen = tuple(
-                (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-                for stat in (p.stat() for p in (self.certificate, self.key))
-            )
+            stats = [path.stat() for path in (self.certificate, self.key, *([self.clients] if self.clients else []))]
+            seen = tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats)
             if self._context is None or seen != self._seen:
-                self._context, self._seen = self._loaded(), seen
-        except (OSError, ssl.SSLError) as error:
+                self._context, self.expires = self._renewed()
+                self.error = ""
+        except (OSError, ValueError) as error:
             if self._context is None:
                 where = f"{self.certificate}, {self.key}"
                 raise InputError(SERVER_SETUP, f"not a certificate with its key: {error}", where=where) from error
-            self.log({"event": "certificate", "error": f"the new certificate can't be used: {error}"})
+            if seen != self._seen or not self.error:
+                self.error = f"the new certificate can't be used: {error}"
+                self.log({"event": "certificate", "error": self.error})
+        self._seen = seen
         return self._context
 
     def listening_context(self) -> ssl.SSLContext:
         """Return a context that takes the current pair at each handshake."""
-        outer = self._loaded() if self._context is None else self.context()
+        self.context()
+        outer = self._loaded()
 
         def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:  # noqa: ARG001  OpenSSL's order
             connection.context = self.context()
@@ -124,11 +134,28 @@ class Certificate:
         outer.sni_callback = choose
         return outer
 
+    def _renewed(self) -> tuple[ssl.SSLContext, datetime]:
+        """Return a new context with its end; one that has ended is no better than the one in use, if that hasn't."""
+        context, expires = self._loaded(), _end_of(self.certificate)
+        now = datetime.now(UTC)
+        if self.expires is not None and expires <= now < self.expires:
+            raise ValueError(f"it expired at {expires.isoformat()}")
+        return context, expires
+
     def _loaded(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.certificate, self.key, password=_no_password)
+        if self.clients is not None:
+            context.load_verify_locations(self.clients)
+            context.verify_mode = ssl.CERT_OPTIONAL
         return context
+
+
+def _end_of(certificate: Path) -> datetime:
+    from cryptography import x509  # noqa: PLC0415  heavy, and only a server over TLS needs it
+
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
 
 
 def _no_password() -> str:

@@ -11,7 +11,7 @@ import typer
 from dbom.cli.options import OutputOption, StoreOption
 from dbom.cli.output import say, write_result
 from dbom.cli.policy_signers import PolicySigners, with_policy_signer_flags
-from dbom.cli.ready import PolicyOption, ready
+from dbom.cli.ready import PolicyOption, named_stores, policy_paths, ready, tell_evidence
 from dbom.cli.reviewed import ReviewFormat, exit_code, write_review
 from dbom.errors import UsageError
 from dbom.printable import printable
@@ -80,6 +80,12 @@ def serve(
     *,
     policy: PolicyOption = None,
     store: StoreOption = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(
+            "--snapshot", metavar="DIR", help="Policies and verified evidence, as a controller hands them over."
+        ),
+    ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option("--tls-cert", metavar="FILE", help="The serving certificate, with its chain, in PEM.")
     ] = None,
@@ -88,6 +94,18 @@ def serve(
         Path | None,
         typer.Option("--self-signed", metavar="DIR", help="Make a throw-away certificate for localhost in DIR."),
     ] = None,
+    client_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--client-ca", metavar="FILE", help="Take reviews only from clients with a certificate by this CA."
+        ),
+    ] = None,
+    drain: Annotated[
+        float,
+        typer.Option(
+            "--drain", metavar="SECONDS", min=0, max=300, help="After SIGTERM: be not ready for so long, then end."
+        ),
+    ] = 1.0,
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
     ] = "127.0.0.1:8443",
@@ -98,21 +116,31 @@ def serve(
 ) -> None:
     """Serve the validating admission webhook over TLS.
 
-    POST /validate takes AdmissionReviews; GET /healthz and /readyz say that it is up. Evidence is read and verified
-    once, before the first request. One JSON line a decision goes to stderr. SIGTERM ends it in good order.
+    POST /validate takes AdmissionReviews; GET /healthz and /readyz say that it is up and ready, /metrics is for
+    Prometheus, /status for `dbom admission status`. Policies and evidence are read before the first request and again
+    when their files change; what can't be used leaves the last good ones in use. So does a certificate. One JSON line
+    a decision goes to stderr. SIGTERM ends it in good order.
 
     Example: dbom admission serve --policy policy.yaml --store evidence/ --self-signed tls/
     """
     from datetime import UTC, datetime
 
-    from admission.server import parse_listen
-    from dbom.cli.serving import serve_webhook
+    from admission.mounted import MountedFiles, MountedSnapshot
+    from attest.http_server import Certificate, parse_listen
+    from dbom.cli.serving import log_line, serve_webhook
 
     address = parse_listen(listen)
-    now = datetime.now(UTC)
-    files = _certificate(tls_cert, tls_key, self_signed, now)
-    policies, evidence = ready(policy, store, now, signers=policy_signers.authorities())
-    serve_webhook(policies, evidence, address=address, files=files, journal=journal)
+    files = _certificate(tls_cert, tls_key, self_signed, datetime.now(UTC))
+    source: MountedFiles | MountedSnapshot
+    if snapshot is not None:
+        if policy or store or policy_signers.is_anybody:
+            raise UsageError(USAGE, "--snapshot brings policies and evidence; no other flag names them then")
+        source = MountedSnapshot(snapshot)
+    else:
+        stores, folders = named_stores(store)
+        source = MountedFiles(policy_paths(policy), stores, policy_signers.authorities(), folders)
+    certificate = Certificate(*files, log_line, clients=client_ca)
+    serve_webhook(source, address=address, certificate=certificate, journal=journal, drain=drain, told=tell_evidence)
 
 
 def _certificate(

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from admission.evidence import Evidence
     from admission.policy import Policy
     from attest.authority import Authority
+    from attest.stores.store import Store
 
-__all__ = ["PolicyOption", "policy_paths", "ready"]
+__all__ = ["PolicyOption", "named_stores", "policy_paths", "ready", "tell_evidence"]
 
 PolicyOption = Annotated[
     list[Path] | None,
@@ -46,16 +47,28 @@ def ready(
     """
     from admission.policy_files import policies_at
     from admission.syncing import load_evidence
+
+    policies = policies_at(policy_paths(policy), signers=signers, now=now)
+    evidence = load_evidence(named_stores(store)[0], policies, now)
+    tell_evidence(evidence)
+    return policies, evidence
+
+
+def named_stores(store: list[str] | None) -> tuple[list[Store], list[Path]]:
+    """Return the stores that flags or settings name, and the folders of those that lie on this machine."""
     from attest.stores.store import open_store
 
     settings = current_settings(store=tuple(store or ()))
-    policies = policies_at(policy_paths(policy), signers=signers, now=now)
     stores = [open_store(url, offline=current_session().offline) for url in settings.store]
     if not stores:
         say("no --store is given, so there is no evidence and nothing can be verified")
-    evidence = load_evidence(stores, policies, now)
+    local = [Path(url.removeprefix("file://")) for url in settings.store if "://" not in url or url.startswith("file:")]
+    return stores, local
+
+
+def tell_evidence(evidence: Evidence) -> None:
+    """Tell how much evidence was read, and with `-v` what of it counts for nothing, and why."""
     uncounted = f", {len(evidence.findings)} of what is there count for no policy" if evidence.findings else ""
     say(f"{evidence.read} bundles read{uncounted}")
     for finding in evidence.findings:
         say(f"  {finding.where}: {finding.message} ({finding.rule})", verbose=True)
-    return policies, evidence

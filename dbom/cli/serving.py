@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from dbom import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from admission.evidence import Evidence
     from admission.journal import Journal
-    from admission.policy import Policy
+    from admission.mounted import Loaded, Source
+    from attest.http_server import Certificate
     from dbom.canonical import JsonObject
 
 __all__ = ["log_line", "open_journal", "serve_webhook"]
@@ -32,7 +33,7 @@ def log_line(document: JsonObject) -> None:
         sys.stderr.flush()
 
 
-def open_journal(path: Path | None, policies: Sequence[Policy], evidence: Evidence, now: datetime) -> Journal | None:
+def open_journal(path: Path | None, loaded: Loaded, now: datetime) -> Journal | None:
     """Open the journal, its start record naming what this gate decides by; None where none is kept."""
     from admission.journal import Journal
 
@@ -40,31 +41,48 @@ def open_journal(path: Path | None, policies: Sequence[Policy], evidence: Eviden
         return None
     facts: JsonObject = {
         "version": __version__,
-        "policies": {policy.name: policy.digest for policy in policies},
-        "evidence": evidence.digest,
-        "bundles": evidence.read,
+        "policies": {policy.name: policy.digest for policy in loaded.policies},
+        "evidence": loaded.evidence.digest,
+        "bundles": loaded.evidence.read,
     }
     return Journal.open(path, at=now, facts=facts)
 
 
 def serve_webhook(
-    policies: Sequence[Policy],
-    evidence: Evidence,
+    source: Source,
     *,
     address: tuple[str, int],
-    files: tuple[Path, Path],
+    certificate: Certificate,
     journal: Path | None,
+    drain: float,
+    told: Callable[[Evidence], None],
 ) -> None:
-    """Serve until SIGTERM, with the certificate and key of `files`, and keep the journal where one is asked for."""
-    from admission.server import Certificate, Server
-    from admission.webhook import Webhook
+    """Serve until SIGTERM from what `source` gives, and keep the journal where one is asked for.
 
-    record = open_journal(journal, policies, evidence, datetime.now(UTC))
-    webhook = Webhook(policies, evidence, lambda: datetime.now(UTC), record)
-    server = Server(webhook, Certificate(*files, log_line), log_line)
+    Files must be usable from the beginning, and `told` is given their evidence; a snapshot may come later.
+    """
+    from admission.counts import Counts
+    from admission.live import Live
+    from admission.server import Server
+
+    counts = Counts()
+    live = Live(source, lambda: datetime.now(UTC), log_line, counts, certificate=certificate)
+    if source.kind == "files":
+        live.load()
+        told(live.loaded.evidence)
+    else:
+        live.check()
+    record = open_journal(journal, live.loaded, datetime.now(UTC))
+    if record is not None:
+        live.record_in(record)
+    server = Server(live, certificate, log_line, counts=counts, drain=drain)
+    stop = threading.Event()
+    watch = threading.Thread(target=live.run, args=(stop,), name="watch", daemon=True)
     try:
+        watch.start()
         server.run(*address, started=lambda at, on: log_line({"event": "listening", "host": at, "port": on}))
     finally:
+        stop.set()
         if record is not None:
             record.close(at=datetime.now(UTC))
     log_line({"event": "stopped"})

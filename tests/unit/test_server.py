@@ -10,25 +10,27 @@ import ssl
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from admission.asgi import Application, caller_patience
+from admission.bounded import EXTENSION
 from admission.certificates import write_self_signed
+from admission.counts import Counts
 from admission.evidence import Evidence
 from admission.journal import Journal
+from admission.live import Fixed
 from admission.policy import LocationRule, Match, Mode, Policy
 from admission.requirements.attestations import AttestationsRule, RequiredAttestation
 from admission.server import Certificate, Limits, Server, parse_listen
 from admission.webhook import Webhook
-from attest.http_server import Request
 from dbom.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
     from pathlib import Path
 
-    from attest.http_server import Response
     from dbom.canonical import Json, JsonObject
 
 IMAGE = "registry.example.com/m@sha256:" + "1" * 64
@@ -199,12 +201,13 @@ def test_a_slow_request_is_dropped(tmp_path: Path) -> None:
 
 
 def test_an_idle_connection_is_dropped(tmp_path: Path) -> None:
-    with running(tmp_path, webhook(), Limits(idle=0.05)) as up:
+    with running(tmp_path, webhook(), Limits(idle=0.05, request=0.05)) as up:
         assert raw(up, b"GET") == b""
 
 
 def test_a_client_that_asks_first_is_told_to_go_on(tmp_path: Path) -> None:
-    head = b"POST /validate HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    kind = b"Content-Type: application/json\r\n"
+    head = b"POST /validate HTTP/1.1\r\nHost: x\r\n" + kind + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"
     with running(tmp_path, webhook()) as up:
         assert raw(up, head).startswith(b"HTTP/1.1 100")
 
@@ -224,10 +227,11 @@ def test_a_decision_that_does_not_come_in_time_is_a_no(tmp_path: Path) -> None:
     gate = threading.Event()
 
     def slow_clock() -> datetime:
-        gate.wait(20)
+        if threading.current_thread().name.startswith("decide"):
+            gate.wait(20)
         return now()
 
-    hook = Webhook([policy(Mode.AUDIT)], Evidence(), slow_clock)
+    hook = Webhook([policy(Mode.ENFORCE)], Evidence(), slow_clock)
     with running(tmp_path, hook, Limits(request=0.5)) as up:
         status, answer = up.post(review())
         gate.set()
@@ -241,27 +245,64 @@ def test_a_decision_that_does_not_come_in_time_is_a_no(tmp_path: Path) -> None:
     }
 
 
-def test_the_time_that_reading_took_is_gone_for_deciding(tmp_path: Path) -> None:
+def test_where_all_policies_only_listen_a_late_decision_blocks_nothing() -> None:
+    answered = webhook(Mode.AUDIT).gave_up(review(), "no decision within 1 s")
+    response = json.loads(answered.body)["response"]
+    assert (True, ["dbom: can't tell: no decision within 1 s"]) == (response["allowed"], response["warnings"])
+
+
+def ask_application(application: Application, body: bytes, began: float, query: bytes = b"") -> JsonObject:
+    """Send a review to an application as a server does whose request began at a moment of the loop's clock."""
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(dict(message))
+
+    async def asked() -> None:
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/validate",
+            "query_string": query,
+            "headers": [(b"content-type", b"application/json")],
+            "extensions": {EXTENSION: (asyncio.get_running_loop().time() + began, False)},
+        }
+        await application(scope, receive, send)
+
+    asyncio.run(asked())
+    found: JsonObject = json.loads(sent[1]["body"])
+    return found
+
+
+@pytest.mark.parametrize(("began", "query"), [(-4.0, b""), (-0.9, b"timeout=1s")])
+def test_the_time_that_reading_took_is_gone_for_deciding(began: float, query: bytes) -> None:
     """With a deadline each, a slow sender and a slow decision came to more than the API server waits."""
-    gate = threading.Event()
+    application = Application(Fixed(webhook()), print, Counts())
+    response = ask_application(application, review(), began, query)["response"]
+    application.close()
+    assert isinstance(response, dict)
+    assert isinstance(response["status"], dict)
+    assert "no decision within" in str(response["status"]["message"])
 
-    def slow_clock() -> datetime:
-        gate.wait(20)
-        return now()
 
-    files = write_self_signed(tmp_path, now=now())
-    hook = Webhook([policy(Mode.AUDIT)], Evidence(), slow_clock)
-    server = Server(hook, Certificate(files.certificate, files.key, print), print)
-
-    async def decided_too_late() -> Response:
-        request = Request("POST", "/validate", headers={"content-type": "application/json"}, body=review())
-        try:
-            return await server.answered(request, asyncio.get_running_loop().time())
-        finally:
-            gate.set()
-
-    answered = asyncio.run(decided_too_late())
-    assert json.loads(answered.body)["response"]["allowed"] is False
+@pytest.mark.parametrize(
+    ("query", "seconds"),
+    [
+        (b"timeout=5s", 5.0),
+        (b"a=b&timeout=10s", 10.0),
+        (b"timeout=1m30s&x", 90.0),
+        (b"timeout=0.5s", 0.5),
+        (b"", None),
+        (b"timeout=", None),
+        (b"timeout=5", None),
+        (b"mytimeout=5s", None),
+    ],
+)
+def test_how_long_the_caller_waits_is_read_as_api_servers_say_it(query: bytes, seconds: float | None) -> None:
+    assert seconds == caller_patience(query)
 
 
 def test_the_deadline_is_below_the_five_seconds_that_the_api_server_waits() -> None:

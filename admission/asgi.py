@@ -1,0 +1,249 @@
+"""The webhook as an ASGI 3 application: paths, sizes, deadlines. It decides nothing.
+
+What was decided before is answered in the event loop; what wasn't is worked out by a few threads, once however many
+ask it at the same time. Nothing leaves the process but the answer, the log and the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+
+import msgspec
+
+from admission.bounded import EXTENSION
+from admission.metrics import CONTENT_TYPE
+from admission.webhook import Answered
+from attest.http_server import Limits, problem
+from dbom.errors import DocumentError, PathError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from admission.cached import Key
+    from admission.counts import Counts
+    from admission.decision import Decision
+    from admission.review import Review
+    from admission.webhook import Webhook
+    from dbom.canonical import JsonObject
+
+__all__ = ["Application", "Desk", "caller_patience"]
+
+_Message: TypeAlias = "MutableMapping[str, Any]"
+_Receive: TypeAlias = "Callable[[], Awaitable[_Message]]"
+_Send: TypeAlias = "Callable[[_Message], Awaitable[None]]"
+
+_JSON: Final = b"application/json"
+_READ_AT_ONCE: Final = 256 * 1024
+"""Up to this size a review is read in the event loop; larger ones would keep others waiting."""
+
+_SHARE: Final = 0.8
+"""How much of the caller's patience is ours: the rest is for the way there and back."""
+
+_PATIENCE: Final = re.compile(rb"(?:^|&)timeout=(?:(\d{1,4})m)?(?:(\d{1,4}(?:\.\d{1,9})?)s)?(?:&|$)")
+_MOST_UNDER_WAY: Final = 128
+
+
+class Desk(Protocol):
+    """What an application answers from: it may be another webhook at each request."""
+
+    @property
+    def webhook(self) -> Webhook:
+        """The webhook of now."""
+
+    @property
+    def not_ready(self) -> str:
+        """Why no review should be sent here; empty where all is well."""
+
+    def status(self) -> JsonObject:
+        """Return what is known of the gate that runs."""
+
+
+def caller_patience(query: bytes) -> float | None:
+    """Return how many seconds the caller waits, as API servers say it (`timeout=5s`); None where it doesn't say."""
+    match = _PATIENCE.search(query)
+    if match is None or not (match[1] or match[2]):
+        return None
+    return 60.0 * int(match[1] or 0) + float(match[2] or 0)
+
+
+class Application:
+    """What answers requests: POST /validate, and GET /healthz, /readyz, /metrics, /status.
+
+    Where `demands_client` is set, reviews are taken only from clients that showed a certificate.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        log: Callable[[JsonObject], None],
+        counts: Counts,
+        limits: Limits | None = None,
+        *,
+        demands_client: bool = False,
+    ) -> None:
+        self.desk, self.log, self.counts, self.limits = desk, log, counts, limits or Limits()
+        self.demands_client = demands_client
+        self._workers = ThreadPoolExecutor(self.limits.workers, thread_name_prefix="decide")
+        self._under_way: dict[Key, asyncio.Future[Decision]] = {}
+
+    def close(self) -> None:
+        """Let the workers go; what nobody waits for any more is left undone."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        """Answer one request (ASGI 3.0, HTTP)."""
+        if scope["type"] != "http":
+            return
+        path, method = scope["path"], scope["method"]
+        if path == "/validate":
+            await self._validate(scope, receive, send)
+        elif path not in ("/healthz", "/readyz", "/metrics", "/status"):
+            await _send(send, 404, problem("there are /validate, /healthz, /readyz, /metrics and /status"))
+        elif method not in ("GET", "HEAD"):
+            await _send(send, 405, problem("GET only"), headers=((b"allow", b"GET, HEAD"),))
+        elif path == "/metrics":
+            await _send(send, 200, self.counts.metrics.text(), content_type=CONTENT_TYPE.encode())
+        elif path == "/status":
+            await _send(send, 200, msgspec.json.encode(self.desk.status()))
+        else:
+            why = self.desk.not_ready if path == "/readyz" else ""
+            await _send(send, 503 if why else 200, problem(why) if why else b'{"status":"ok"}')
+
+    async def _validate(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        loop = asyncio.get_running_loop()
+        began, is_known = scope.get("extensions", {}).get(EXTENSION, (loop.time(), False))
+        refused = self._refused(scope, is_known=is_known)
+        if refused is not None:
+            await _send(send, *refused, close=True)
+            return
+        body = await self._body(receive)
+        if body is None:
+            limit = self.limits.body_bytes
+            await _send(send, 413, problem(f"the body is larger than {limit} bytes"), close=True)
+            return
+        patience = caller_patience(scope["query_string"])
+        allowed = self.limits.request if patience is None else min(self.limits.request, _SHARE * patience)
+        answered = await self._answered(body, began + allowed, allowed)
+        self.counts.answered(answered, loop.time() - began)
+        self.log(answered.log)
+        await _send(send, answered.status, answered.body)
+
+    def _refused(self, scope: _Message, *, is_known: bool) -> tuple[int, bytes] | None:
+        """Return the status and the body for what isn't a review by somebody who may send one, by its head alone."""
+        if scope["method"] != "POST":
+            return 405, problem("POST an AdmissionReview")
+        if self.demands_client and not is_known:
+            return 401, problem("a client certificate is expected")
+        kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+        if len(kinds) != 1 or kinds[0].partition(b";")[0].strip().lower() != _JSON:
+            return 415, problem("expected the content type application/json")
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        if lengths and lengths[0].isdigit() and int(lengths[0]) > self.limits.body_bytes:
+            return 413, problem(f"the body is larger than {self.limits.body_bytes} bytes")
+        return None
+
+    async def _body(self, receive: _Receive) -> bytes | None:
+        """Return the body, None where it is too large. The connection itself ends what is too slow."""
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body", False):
+            return body if len(body) <= self.limits.body_bytes else None
+        parts, size = [body], len(body)
+        while message.get("more_body", False):
+            message = await receive()
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self.limits.body_bytes:
+                return None
+            parts.append(part)
+        return b"".join(parts)
+
+    async def _answered(self, body: bytes, deadline: float, allowed: float) -> Answered:
+        webhook, late = self.desk.webhook, f"no decision within {allowed:g} s"
+        if len(body) <= _READ_AT_ONCE:
+            review = webhook.read(body)
+        else:
+            reading = asyncio.get_running_loop().run_in_executor(self._workers, webhook.read, body)
+            if not await _is_done(reading, deadline):
+                return self._late(webhook, body[:_READ_AT_ONCE], late)
+            review = reading.result()
+        if isinstance(review, Answered):
+            return review
+        decision = webhook.known(review)
+        self.counts.looked_up(found=decision is not None)
+        if decision is None:
+            decision = await self._worked_out(webhook, review, deadline)
+        if decision is None or asyncio.get_running_loop().time() >= deadline:
+            return self._late(webhook, review, late)
+        try:
+            entry = webhook.entry(review, decision, body)
+            if entry is not None and webhook.journal is not None:
+                record = asyncio.wrap_future(webhook.journal.submit(entry))
+                if not await _is_done(record, deadline):
+                    record.cancel()
+                    return self._late(webhook, review, f"{late}: the journal is slow")
+                record.result()
+        except (PathError, DocumentError) as error:
+            return webhook.unrecorded(review, decision, error)
+        return webhook.answered(review, decision)
+
+    async def _worked_out(self, webhook: Webhook, review: Review, deadline: float) -> Decision | None:
+        """Return the decision, worked out once for all who wait for it; None where it doesn't come in time."""
+        key = webhook.key(review)
+        work = self._under_way.get(key)
+        if work is None:
+            if len(self._under_way) >= _MOST_UNDER_WAY:
+                return None
+            work = asyncio.get_running_loop().run_in_executor(self._workers, webhook.decide, review)
+            self._under_way[key] = work
+            work.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return work.result() if await _is_done(work, deadline) else None
+
+    def _late(self, webhook: Webhook, asked: Review | bytes, why: str) -> Answered:
+        self.counts.late.add()
+        return webhook.gave_up(asked, why)
+
+
+async def _is_done(future: asyncio.Future[Any], deadline: float) -> bool:
+    """Wait for something until a moment by the loop's clock; return whether it is there. It isn't cancelled."""
+    if future.done():
+        return True
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    timer = loop.call_at(deadline, wake)
+    future.add_done_callback(wake)
+    try:
+        await waiter
+    finally:
+        timer.cancel()
+        future.remove_done_callback(wake)
+    return future.done()
+
+
+async def _send(
+    send: _Send,
+    status: int,
+    body: bytes,
+    *,
+    content_type: bytes = _JSON,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    close: bool = False,
+) -> None:
+    told = [
+        (b"content-type", content_type),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        *headers,
+    ]
+    if close:
+        told.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": told})
+    await send({"type": "http.response.body", "body": body})
