@@ -24,7 +24,7 @@ from dbom.rules.admission import BREAK_GLASS_MALFORMED, KIND_UNKNOWN, OBJECT_MAL
 from dbom.rules.everyday import INTERNAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from admission.attested import Attested
@@ -56,8 +56,8 @@ SUBJECT_NAME: Final = "break-glass"
 class Projection:
     """What of an object a break-glass statement is about.
 
-    `references` are those of its models, as `role: text`, and `images` those of all its containers, by digest; both
-    sorted, each once.
+    `references` are those of its models, as `role: text`, with the volume where they lie on one, and `images` those of
+    all its containers, by digest; both sorted, each once.
     """
 
     namespace: str
@@ -153,8 +153,23 @@ def projection_of(
             images.add(str(location))
     if len(accounts) != 1:
         return Unknown(f"it has {len(accounts)} service accounts, and a projection has one")
-    named = {f"{reference.role}: {reference.text}" for reference in references}
+    sources = {
+        (spec.path, volume.get("name").text()): volume for spec in parts for volume in spec.get("volumes").items()
+    }
+    named = {f"{reference.role}: {reference.text}{_volume_of(reference, sources)}" for reference in references}
     return Projection(namespace, accounts.pop(), tuple(sorted(named)), tuple(sorted(images)))
+
+
+def _volume_of(reference: ModelReference, sources: Mapping[tuple[str, str | None], Node]) -> str:
+    """Return which volume a reference lies on, and where: at one path, another volume is another model."""
+    held = reference.target.held
+    if held is None:
+        return ""
+    volume = sources.get((held.pod, held.volume))
+    if volume is None:
+        return f" on the volume {held.volume} at /{held.path}"
+    source: JsonObject = {key: node.value for key, node in volume.members() if key != "name" and node.is_there}
+    return f" on {canonical_json(source).decode()} at /{held.path}"
 
 
 def break_glass_predicate(

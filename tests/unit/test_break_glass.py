@@ -24,6 +24,7 @@ from admission.evidence import Evidence
 from admission.gate import decide
 from admission.policy import Match, Mode, Policy
 from admission.references import find_references
+from admission.references.reference import Held, ModelReference, Role, Target
 from admission.requirements.attestations import AttestationsRule, RequiredAttestation
 from admission.requirements.break_glass import BreakGlassRule
 from admission.review import Review
@@ -204,6 +205,32 @@ def test_the_projection_is_what_the_object_says() -> None:
 def test_the_subject_is_the_digest_of_the_canonical_projection() -> None:
     """The vector of docs/formats/break-glass.md."""
     assert str(PROJECTION.digest) == "sha256:0fcc375420804cd68d1ffc05dc3ecb3dd4678d9ba39c0f501ce197c43c8b3d67"
+
+
+def mounted(claim: str = "c", path: str = "/srv/m", sub_path: str = "", name: str = "v") -> Projection:
+    """Return the projection of a pod whose model lies on a claim."""
+    document = pod(volumes=[{"name": name, "persistentVolumeClaim": {"claimName": claim}}])
+    mount = {"name": name, "mountPath": "/srv", "subPath": sub_path, "readOnly": True}
+    document["spec"]["containers"][0].update(args=["--model", path], volumeMounts=[mount])
+    found = projection_of(
+        [Node(document).get("spec")], find_references(document, group="", kind="Pod", where=""), namespace="prod"
+    )
+    assert isinstance(found, Projection)
+    return found
+
+
+def test_at_one_path_another_volume_is_another_model() -> None:
+    said = 'model: /srv/m on {"persistentVolumeClaim":{"claimName":"c"}} at /m'
+    assert mounted().references == (said,)
+    assert mounted(name="w") == mounted()
+    assert len({mounted(), mounted(claim="d"), mounted(sub_path="elsewhere")}) == 3
+
+
+def test_a_volume_that_no_specification_lists_goes_by_its_name() -> None:
+    target = replace(Target.opaque("nobody knows"), held=Held("v", "m", "spec.elsewhere"))
+    found = projection_of([Node(pod()).get("spec")], [ModelReference(Role.MODEL, "/m", "x", target)], namespace="prod")
+    assert isinstance(found, Projection)
+    assert found.references == ("model: /m on the volume v at /m",)
 
 
 def test_two_service_accounts_have_no_projection() -> None:
