@@ -91,3 +91,14 @@ def test_added_words_from_elsewhere_can_not_be_told() -> None:
     env: Json = [{"name": "VLLM_ADDITIONAL_ARGS", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}}]
     found = read(service(model=MODEL, template={"containers": [{"name": "main", "env": env}]}))
     assert ["model opaque at spec.template.containers[0].env[0].valueFrom", FOUND] == found
+
+
+def test_an_initializer_that_is_only_told_more_is_completed_and_one_with_words_of_its_own_is_read() -> None:
+    def service(**more: Json) -> JsonObject:
+        template: Json = {"initContainers": [{"name": "storage-initializer", **more}]}
+        spec: Json = {"model": {"uri": "hf://acme/m"}, "template": template}
+        return {"apiVersion": "serving.kserve.io/v1alpha2", "kind": "LLMInferenceService", "spec": spec}
+
+    assert read(service(env=[{"name": "A", "value": "b"}])) == ["model unpinned hf://acme/m at spec.model.uri"]
+    other = "model unpinned hf://acme/x at spec.template.initContainers[0].args[0]"
+    assert other in read(service(args=["hf://acme/x", "/mnt/models"]))

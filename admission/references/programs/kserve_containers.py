@@ -54,6 +54,8 @@ def _loads(container: Container) -> list[ModelReference]:
 
 def _fetched(container: Container) -> list[ModelReference]:
     words = [word for word in container.words if not word.is_command]
+    if not container.words and container.is_completed:
+        return []
     if not words or len(words) % 2:
         because = "a storage initializer takes pairs of a source and a folder, and these words are none"
         return [container.opaque(Role.MODEL, container.image, container.node.get("image").path, because)]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PROGRAM"]
 
 _GROUP: Final = "serving.kserve.io"
-_MAIN: Final = "main"
+_COMPLETED: Final = ("main", "storage-initializer")
 _LORA: Final = "/mnt/lora"
 _PODS: Final = (
     "spec.template",
@@ -115,9 +115,9 @@ PROGRAM: Final = Program(
     _starts,
     _loads,
     {
-        (_GROUP, "LLMInferenceService"): Resource(_PODS, _service, _filled, (_MAIN,)),
+        (_GROUP, "LLMInferenceService"): Resource(_PODS, _service, _filled, _COMPLETED),
         (_GROUP, "LLMInferenceServiceConfig"): Resource(
-            _PODS, lambda root: _named(root.get("spec")), _filled_later, (_MAIN,)
+            _PODS, lambda root: _named(root.get("spec")), _filled_later, _COMPLETED
         ),
     },
 )
