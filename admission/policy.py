@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from attest.authority import Authority
 
 __all__ = [
+    "LONGEST_PLACE",
     "LocationRule",
     "Match",
     "Mode",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from admission.policy import LONGEST_PLACE
 from admission.requirements.ancestry import ancestry
 from admission.requirements.described import accepted, boms_about, with_ancestors
 from admission.requirements.patterns import TextPatterns
@@ -90,8 +91,13 @@ class ResidencyRule:
                 expected=f"in {self.allow}" if self.allow else f"not in {self.deny}",
             )
             for place in places
-            if self.deny.matches(place) or (self.allow and not self.allow.matches(place))
+            if self._denies(place)
         ]
+
+    def _denies(self, place: str) -> bool:
+        # No pattern is held against a place of that length: it is one that may be denied.
+        is_denied = len(place) > LONGEST_PLACE or self.deny.matches(place)
+        return is_denied or (bool(self.allow) and not self.allow.matches(place))
 
     def _places(self, case: Case) -> list[str]:
         found: set[str] = set()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NO, CANT_TELL = ("DBOM-552", "no"), ("DBOM-553", "can't tell")
 EU, US = Location("s3://eu-data/d", "1"), Location("s3://us-data/d", "1")
+LONG = Location(f"s3://us-data/{'d' * 5000}", "1")
 CHAIN = (bom(MODEL, what="model"), provenance(MODEL, DATA), bom(DATA))
 IN_EU: JsonObject = {"allow": ["s3://eu-*/**"]}
 
@@ -32,6 +33,7 @@ def judged(value: Json, *bundles: bytes) -> list[tuple[str, str]]:
         (IN_EU, (located(DATA, EU), located(DATA, US)), [NO]),
         ({"deny": ["s3://us-*/**"]}, (located(DATA, US),), [NO]),
         ({"deny": ["s3://us-*/**"]}, (located(DATA, EU),), []),
+        ({"deny": ["s3://us-*/**"]}, (located(DATA, LONG),), [NO]),
         ({"allowRegExp": ["s3://eu-[a-z]+/.*"]}, (located(DATA, EU),), []),
         ({"allowRegExp": ["eu"]}, (located(DATA, EU),), [NO]),
         (IN_EU, (), [CANT_TELL]),
