@@ -31,7 +31,7 @@ OTHERS: Final = {
     ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"): Resource(
         ("spec.leaderWorkerTemplate.leaderTemplate.spec", "spec.leaderWorkerTemplate.workerTemplate.spec")
     ),
-    # kubernetes-sigs/lws 0.9 api/disaggregatedset/v1: a LeaderWorkerSet for each role
+    # kubernetes-sigs/lws at 67b80a6 docs/examples/disaggregatedset: a LeaderWorkerSet for each role
     ("disaggregatedset.x-k8s.io", "DisaggregatedSet"): Resource(
         (
             "spec.roles[].spec.leaderWorkerTemplate.leaderTemplate.spec",

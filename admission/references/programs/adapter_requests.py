@@ -1,8 +1,7 @@
 """Requests that have a server load an adapter while it runs: `POST /v1/load_lora_adapter` with its place as JSON.
 
-Followed: vLLM 0.32 `vllm/entrypoints/serve/lora/protocol.py` (`lora_path`), SGLang 0.5.23
-`sglang/srt/managers/io_struct.py` (`LoadLoRAAdapterReqInput`, the same names). The server is another container, so that
-a path is one of its own.
+Followed: how kserve/kserve `docs/guides/lora-serving` at d8c0b35 asks vLLM (`lora_name`, `lora_path`); the server's own
+code was not read. The server is another container, so that a path is one of its own.
 
 Not to be told: which adapter a request names whose words come out of commands, and what another client sends.
 """
@@ -62,6 +61,4 @@ def _asked(container: Container, place: str, path: str) -> ModelReference:
     return ModelReference(Role.ADAPTER, place, path, target if target.location is None else Target.opaque(_UNTOLD))
 
 
-PROGRAM: Final = Program(
-    "Requests to load an adapter", "vllm 0.32 entrypoints/serve/lora/protocol.py; sglang 0.5.23", _starts, _loads
-)
+PROGRAM: Final = Program("Requests to load an adapter", "kserve at d8c0b35 docs/guides/lora-serving", _starts, _loads)

@@ -1,9 +1,10 @@
 """KubeAI: the `Model` of which it makes pods of vLLM, Ollama, Infinity and FasterWhisper.
 
-Followed: kubeai 0.23 `api/k8s/v1/model_types.go` (`url`, `adapters`, `args`, `env`, `cacheProfile`) and
-`internal/modelcontroller/model_source.go`, `engine_vllm.go`, `engine_ollama.go`: what stands behind `hf://` becomes the
-engine's model as it is, `args` are added to the engine's own. KubeAI reads no revision itself, so that one counts only
-where vLLM is given it and nothing is cached before. A loader brings the adapters, at their newest.
+Followed: substratusai/kubeai `charts/kubeai/templates/crds/kubeai.org_models.yaml` at 0969770 (`url`, `adapters`,
+`args`, `env`, `cacheProfile`) and `internal/modelcontroller/`: `model_source.go` at 1481908, `engine_vllm.go` at
+07722ae, `engine_ollama.go` at 0ce90dc: what stands behind `hf://` becomes the engine's model as it is, `args` are
+added to the engine's own. KubeAI reads no revision itself, so that one counts only where vLLM is given it and nothing
+is cached before. A loader brings the adapters, at their newest.
 
 Not to be told: what `jsonPatches`, `files` and the resource profile of KubeAI's own configuration change in the pods,
 which are judged as well, and which adapters a server is asked for while it runs.
@@ -70,6 +71,6 @@ def _newest(container: Container, uri: str) -> Target:
 
 PROGRAM: Final = Program(
     "KubeAI",
-    "kubeai 0.23 api/k8s/v1/model_types.go, internal/modelcontroller",
+    "kubeai at 0969770 kubeai.org_models.yaml, internal/modelcontroller",
     resources={("kubeai.org", "Model"): Resource(reads=_model)},
 )

@@ -1,9 +1,9 @@
 """vLLM's production stack: the VLLMRuntime and the LoraAdapter of its operator.
 
-Followed: production-stack 0.1.7 `operator/api/v1alpha1/vllmruntime_types.go` and `loraadapter_types.go`: `modelURL` is
-vLLM's model, `extraArgs` are added to its words, `env` are its variables; an adapter is of the hub, of a bucket, of a
-URL or in a folder. The group's other name `serving.vllm.ai` is read alike. Routers, cache servers and the stack's Helm
-chart make ordinary pods.
+Followed: vllm-project/production-stack `operator/api/v1alpha1/`, `vllmruntime_types.go` at 18f0b20 and
+`loraadapter_types.go` at a7d2672: `modelURL` is vLLM's model, `extraArgs` are added to its words, `env` are its
+variables; an adapter is of the hub, of a bucket, of a URL or in a folder. The group's other name `serving.vllm.ai` is
+read alike. Routers, cache servers and the stack's Helm chart make ordinary pods.
 
 Not to be told: what lies in the folder that the operator mounts, and which adapters a server with `enableLoRA` is asked
 for while it runs. The pods that the operator makes are judged as well.
@@ -67,6 +67,6 @@ _KINDS: Final = {
 
 PROGRAM: Final = Program(
     "vLLM's production stack",
-    "production-stack 0.1.7 operator/api/v1alpha1",
+    "production-stack at 18f0b20 operator/api/v1alpha1",
     resources={(group, kind): resource for group in _GROUPS for kind, resource in _KINDS.items()},
 )
