@@ -16,6 +16,29 @@ __all__ = ["crd_document", "render_crd"]
 _GROUP, _, _VERSION = API_VERSION.partition("/")
 _PLURAL: Final = "provenancepolicies"
 
+_STATUS: Final[JsonObject] = {
+    "type": "object",
+    "description": "What became of it: written by the controller.",
+    "properties": {
+        "conditions": {
+            "type": "array",
+            "maxItems": 16,
+            "items": {
+                "type": "object",
+                "required": ["type", "status"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+                    "reason": {"type": "string"},
+                    "message": {"type": "string"},
+                    "lastTransitionTime": {"type": "string", "format": "date-time"},
+                    "observedGeneration": {"type": "integer", "format": "int64"},
+                },
+            },
+        }
+    },
+}
+
 
 def crd_document() -> JsonObject:
     """Return the definition as JSON."""
@@ -33,9 +56,17 @@ def crd_document() -> JsonObject:
                 "name": _VERSION,
                 "served": True,
                 "storage": True,
-                "additionalPrinterColumns": [{"name": "Mode", "type": "string", "jsonPath": ".spec.mode"}],
+                "additionalPrinterColumns": [
+                    {"name": "Mode", "type": "string", "jsonPath": ".spec.mode"},
+                    {"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].status"},
+                ],
+                "subresources": {"status": {}},
                 "schema": {
-                    "openAPIV3Schema": {"type": "object", "required": ["spec"], "properties": {"spec": SPEC_SCHEMA}}
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "required": ["spec"],
+                        "properties": {"spec": SPEC_SCHEMA, "status": _STATUS},
+                    }
                 },
             }
         ],

@@ -77,12 +77,14 @@ class PackedSnapshot:
 class Snapshot:
     """Policies, and the evidence that counts for them, as they were handed over. Made by `read_snapshot`.
 
-    `digest` is the sha256 in hex of what they are, the same whenever they were handed over.
+    `sources` are the policies as they were written. `digest` is the sha256 in hex of what they are, the same whenever
+    they were handed over.
     """
 
     policies: tuple[Policy, ...]
     evidence: Evidence
     manifest: Manifest = field(repr=False)
+    sources: tuple[PolicySource, ...] = field(default=(), repr=False)
 
     @property
     def digest(self) -> str:
@@ -186,12 +188,12 @@ def unpack_snapshot(
     if before is not None:
         _demand_newer(manifest, before.manifest, where)
         if manifest.digest == before.digest:
-            return Snapshot(before.policies, _synced(before.evidence, manifest), manifest)
+            return Snapshot(before.policies, _synced(before.evidence, manifest), manifest, before.sources)
     parts = [(kind, join(part, read, where=where)) for kind, part in manifest.parts if kind is PartKind.POLICIES]
-    sources = _decoded(parts[0][1], PoliciesPiece, where).sources
-    policies = sourced_policies([_source(row) for row in sources], own_namespace=manifest.own_namespace)
+    sources = tuple(map(_source, _decoded(parts[0][1], PoliciesPiece, where).sources))
+    policies = sourced_policies(sources, own_namespace=manifest.own_namespace)
     try:
-        return Snapshot(policies, _evidence(manifest, read, where), manifest)
+        return Snapshot(policies, _evidence(manifest, read, where), manifest, sources)
     except (ValueError, OverflowError) as error:
         said = f"a value that can't be: {printable(str(error))}"
         raise DocumentError(SNAPSHOT_MALFORMED, said, where=where) from error

@@ -7,6 +7,7 @@ top of the module it comes from:
 |---|---|---|
 | `private_sigstore` | the session | `sigstore_stack.PrivateSigstore`: Fulcio, CT log, Rekor v2, TSA, an OIDC issuer |
 | `cluster_issuer` | the session | `cluster.Cluster`: an API server whose service-account tokens that Sigstore takes |
+| `controlled` | the session | `controller_cluster.ControllerCluster`: a control plane for the controller alone |
 | `gate_cluster` | the session | `gate_cluster.GateCluster`: a control plane with the gate installed in enforce |
 | `served_sigstore` | the session | `sigstore_stack.PrivateSigstore`, whose services are `dbom trust serve` |
 | `native_registry` | the test | `registry.Registry`, which has the native referrers API |
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cluster import Cluster
+    from controller_cluster import ControllerCluster
     from gate_cluster import GateCluster
     from kms import Kms
     from registry import Registry
@@ -94,6 +96,16 @@ def cluster_issuer(private_sigstore: PrivateSigstore, tmp_path_factory: pytest.T
     certificates = keys["web-ca.pem"], keys["web.pem"], keys["web.key"]
     folder = tmp_path_factory.mktemp("cluster") / "state"
     with cluster.cluster(private_sigstore.network, folder, port=CLUSTER_PORT, certificates=certificates) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", name="controlled")
+def make_controlled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControllerCluster]:
+    """Run a control plane in which the controller is installed, but doesn't run."""
+    import controller_cluster
+
+    _needed(*controller_cluster.PROGRAMS)
+    with controller_cluster.controller_cluster(tmp_path_factory.mktemp("controlled")) as running:
         yield running
 
 

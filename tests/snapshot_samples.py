@@ -64,7 +64,14 @@ POD: JsonObject = {
     "kind": "Pod",
     "metadata": {"name": "p", "namespace": "prod"},
     "spec": {
-        "containers": [{"name": "c", "image": f"i@sha256:{'2' * 64}", "args": ["--model", "/m"]}],
+        "containers": [
+            {
+                "name": "c",
+                "image": f"i@sha256:{'2' * 64}",
+                "args": ["--model", "/m"],
+                "volumeMounts": [{"name": "m", "mountPath": "/m"}],
+            }
+        ],
         "volumes": [{"name": "m", "image": {"reference": str(PLACE).removeprefix("oci://")}}],
     },
 }

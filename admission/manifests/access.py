@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from admission.controller import rights
 from admission.manifests.naming import (
     AUTHORITY_SECRET,
-    CONFIGURATION,
     CONTROLLER,
     TLS_SECRET,
     WEBHOOK,
@@ -14,44 +14,15 @@ from admission.manifests.naming import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from admission.controller.rights import Right
     from admission.manifests.values import Values
     from dbom.canonical import Json, JsonObject
 
 __all__ = ["certificate_access", "certificate_secrets", "controller_access", "webhook_account"]
 
 _RBAC: Final = "rbac.authorization.k8s.io"
-
-CLUSTER_RIGHTS: Final[list[Json]] = [
-    {"apiGroups": ["dbom.dev"], "resources": ["provenancepolicies"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": ["dbom.dev"], "resources": ["provenancepolicies/status"], "verbs": ["patch", "update"]},
-    {"apiGroups": [""], "resources": ["namespaces", "pods"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
-]
-NAMESPACE_RIGHTS: Final[list[Json]] = [
-    {
-        "apiGroups": [""],
-        "resources": ["configmaps"],
-        "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
-    },
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "update"]},
-]
-CERTIFICATE_RIGHTS: Final[list[Json]] = [
-    {
-        "apiGroups": [""],
-        "resources": ["secrets"],
-        "resourceNames": [TLS_SECRET, AUTHORITY_SECRET],
-        "verbs": ["get", "patch", "update"],
-    },
-]
-BUNDLE_RIGHTS: Final[list[Json]] = [
-    {
-        "apiGroups": ["admissionregistration.k8s.io"],
-        "resources": ["validatingwebhookconfigurations"],
-        "resourceNames": [CONFIGURATION],
-        "verbs": ["get", "patch", "update"],
-    },
-]
 
 
 def webhook_account(values: Values) -> list[JsonObject]:
@@ -64,9 +35,9 @@ def controller_access(values: Values) -> list[JsonObject]:
     namespace = values.namespace
     return [
         _account(CONTROLLER, values),
-        _role("ClusterRole", CONTROLLER, None, CLUSTER_RIGHTS),
+        _role("ClusterRole", CONTROLLER, None, rights.CLUSTER_RIGHTS),
         _binding("ClusterRole", CONTROLLER, None, values),
-        _role("Role", CONTROLLER, namespace, NAMESPACE_RIGHTS),
+        _role("Role", CONTROLLER, namespace, rights.NAMESPACE_RIGHTS),
         _binding("Role", CONTROLLER, namespace, values),
     ]
 
@@ -75,9 +46,9 @@ def certificate_access(values: Values) -> list[JsonObject]:
     """Return what the controller needs beside that where it makes the certificates itself."""
     name = f"{CONTROLLER}-certificates"
     return [
-        _role("ClusterRole", name, None, BUNDLE_RIGHTS),
+        _role("ClusterRole", name, None, rights.CONFIGURATION_RIGHTS),
         _binding("ClusterRole", name, None, values),
-        _role("Role", name, values.namespace, CERTIFICATE_RIGHTS),
+        _role("Role", name, values.namespace, rights.CERTIFICATE_RIGHTS),
         _binding("Role", name, values.namespace, values),
     ]
 
@@ -99,12 +70,12 @@ def _account(name: str, values: Values) -> JsonObject:
     }
 
 
-def _role(kind: str, name: str, namespace: Json, rules: list[Json]) -> JsonObject:
+def _role(kind: str, name: str, namespace: Json, granted: Sequence[Right]) -> JsonObject:
     return {
         "apiVersion": f"{_RBAC}/v1",
         "kind": kind,
         "metadata": metadata(name, namespace, app=CONTROLLER),
-        "rules": rules,
+        "rules": [right.rule() for right in granted],
     }
 
 

@@ -1,0 +1,330 @@
+"""The controller at a real API server, with its own token and rights: what it writes, and that nothing is ever half."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import signal
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from controller_cluster import SYSTEM, ControllerCluster
+from cryptography import x509
+from judging import MODEL, bom, located
+from snapshot_samples import POD, source
+
+from admission.controller.controlling import Controller, ControllerSettings
+from admission.controller.leading import LeaseTimes
+from admission.controller.publishing import Publisher
+from admission.controller.rights import CERTIFICATE_RIGHTS, CLUSTER_RIGHTS, CONFIGURATION_RIGHTS, NAMESPACE_RIGHTS
+from attest.stores.store import StoredBundle, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from admission.snapshot import Snapshot
+
+_REPORTS: dict[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {
+        "name": "policyreports.wgpolicyk8s.io",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+    },
+    "spec": {
+        "group": "wgpolicyk8s.io",
+        "scope": "Namespaced",
+        "names": {"kind": "PolicyReport", "plural": "policyreports"},
+        "versions": [
+            {
+                "name": "v1alpha2",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+_QUICK = LeaseTimes(lasts=3, leads=2.0, every=0.3)
+
+
+class Running:
+    """A controller in this process, at the real API server."""
+
+    def __init__(self, controlled: ControllerCluster, store: Path, *, identity: str = "here") -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.stopping = threading.Event()
+        made = ControllerSettings(
+            identity, sync_every=0.5, judge_every=1.0, judge_least=0.0, certificates_every=1.0, lease=_QUICK
+        )
+        stores = [open_store(str(store))]
+        self.controller = Controller(controlled.api(), stores, made, log=self.lines.append)
+        self.thread = threading.Thread(target=self.controller.run, args=(self.stopping,))
+        self.thread.start()
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self.stopping.set()
+        self.thread.join(30)
+
+
+@pytest.fixture(name="store")
+def make_store(tmp_path: Path) -> Path:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    for raw in (located(MODEL), bom(MODEL, "Apache-2.0", what="model")):
+        add(folder, raw)
+    return folder
+
+
+@pytest.fixture(name="clean")
+def make_clean(controlled: ControllerCluster) -> Iterator[ControllerCluster]:
+    """Leave nothing to the next test but what was installed, and the sequence."""
+    yield controlled
+    controlled.kubectl("delete", "provenancepolicies,pods,deployments", "--all", "--all-namespaces", "--now")
+
+
+def add(folder: Path, raw: bytes) -> None:
+    sha256 = StoredBundle.of(raw, where="").sha256
+    (folder / f"x-{sha256[:16]}.sigstore.json").write_bytes(raw)
+
+
+def policy(name: str = "p", namespace: str = SYSTEM, **spec: object) -> dict[str, Any]:
+    document = dict(json.loads(source(name, namespace).data))
+    return {**document, "spec": {**document["spec"], **spec}}
+
+
+def handed_over(controlled: ControllerCluster) -> Snapshot | None:
+    """Return the snapshot that lies in the cluster, as a webhook would read it."""
+    return Publisher(controlled.api(), SYSTEM, lambda: None, lambda: 0.0).read()
+
+
+def verified(controlled: ControllerCluster, name: str = "p") -> bool:
+    found = handed_over(controlled)
+    return found is not None and name in found.evidence.policies and MODEL in found.evidence.policies[name].statements
+
+
+def test_policies_and_evidence_are_handed_over_and_follow_what_changes(clean: ControllerCluster, store: Path) -> None:
+    clean.apply(policy())
+    running = Running(clean, store)
+    try:
+        clean.until("the policy with its evidence", lambda: verified(clean))
+        first = handed_over(clean)
+        assert first is not None
+        clean.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}})
+        clean.apply(policy(namespace="team"))
+        clean.until("a namespace's policy", lambda: verified(clean, "team/p"))
+        clean.kubectl("delete", "provenancepolicy", "p", "--namespace=team")
+        clean.until("its end", lambda: not verified(clean, "team/p"))
+        last = handed_over(clean)
+        assert last is not None
+        assert last.sequence > first.sequence
+        condition = clean.get("provenancepolicy", "p", f"--namespace={SYSTEM}")["status"]["conditions"][0]
+        assert ("Ready", "True", "InForce") == (condition["type"], condition["status"], condition["reason"])
+    finally:
+        running.stop()
+
+
+def test_a_bad_policy_is_told_and_its_last_good_version_stays(clean: ControllerCluster, store: Path) -> None:
+    clean.apply(policy())
+    running = Running(clean, store)
+    try:
+        clean.until("the policy with its evidence", lambda: verified(clean))
+        good = handed_over(clean)
+        clean.apply(policy(authorities=[{"name": "signer", "key": {"data": "no key"}}]))
+
+        def said() -> bool:
+            found = clean.get("provenancepolicy", "p", f"--namespace={SYSTEM}").get("status", {}).get("conditions", [])
+            return any(item["status"] == "False" and "last good version" in item["message"] for item in found)
+
+        clean.until("the fault", said)
+        still = handed_over(clean)
+        assert good is not None
+        assert still is not None
+        assert good.policies == still.policies
+        events = clean.get("events", f"--namespace={SYSTEM}")["items"]
+        assert "PolicyRefused" in {item["reason"] for item in events}
+    finally:
+        running.stop()
+    # Another controller learns the last good one from what was handed over.
+    again = Running(clean, store, identity="again")
+    try:
+        clean.until("another snapshot", lambda: (handed_over(clean) or still).sequence > still.sequence)
+        found = handed_over(clean)
+        assert found is not None
+        assert good.policies == found.policies
+    finally:
+        again.stop()
+
+
+def test_what_runs_and_would_be_refused_now_is_told_once(clean: ControllerCluster, store: Path) -> None:
+    clean.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prod"}})
+    clean.apply(policy())
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": POD["spec"]}
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "prod"}}
+    clean.apply({**deployment, "spec": spec})
+    running = Running(clean, store)
+
+    def told() -> list[str]:
+        items = clean.get("events", "--namespace=prod")["items"]
+        return [item["message"] for item in items if item["reason"] == "ProvenanceRefused"]
+
+    try:
+        clean.until("the policy with its evidence", lambda: verified(clean))
+        clean.until("a judgement", lambda: running.controller.metrics.numbers.running)
+        assert told() == []
+        clean.apply(policy(licenses={"allow": ["MIT"]}))
+        clean.until("the refusal", told)
+        assert running.controller.metrics.numbers.running_refused == 1
+        assert b"dbom_controller_running_refused 1" in running.controller.metrics.text()
+    finally:
+        running.stop()
+    again = Running(clean, store, identity="again")
+    try:
+        clean.until("a judgement", lambda: again.controller.metrics.numbers.running_refused)
+        assert len(told()) == 1
+    finally:
+        again.stop()
+
+
+def test_reports_are_written_where_the_cluster_has_them(clean: ControllerCluster, store: Path) -> None:
+    clean.apply(_REPORTS)
+    clean.kubectl("wait", "--for=condition=Established", f"crd/{_REPORTS['metadata']['name']}", "--timeout=60s")
+    clean.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "reported"}})
+    clean.apply(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "reported"}}
+    )
+    clean.apply(policy())
+    clean.apply({**POD, "metadata": {"name": "a", "namespace": "reported"}})
+    running = Running(clean, store)
+
+    def counted() -> dict[str, int]:
+        items = clean.get("policyreports", "--namespace=reported")["items"]
+        return dict(items[0]["summary"]) if items else {}
+
+    try:
+        clean.until("a report", lambda: counted().get("pass") == 1)
+        clean.apply(policy(licenses={"allow": ["MIT"]}))
+        clean.until("a refusal in it", lambda: counted().get("fail") == 1)
+        (result,) = clean.get("policyreport", "dbom", "--namespace=reported")["results"]
+        assert ("p", "fail", "a") == (result["policy"], result["result"], result["resources"][0]["name"])
+    finally:
+        running.stop()
+
+
+def bundle_of(controlled: ControllerCluster) -> list[x509.Certificate]:
+    found = controlled.get("validatingwebhookconfiguration", "dbom")["webhooks"][0]["clientConfig"].get("caBundle", "")
+    return x509.load_pem_x509_certificates(base64.b64decode(found)) if found else []
+
+
+def serving_of(controlled: ControllerCluster) -> x509.Certificate | None:
+    data = controlled.get("secret", "dbom-tls", f"--namespace={SYSTEM}").get("data", {}).get("tls.crt")
+    raw = base64.b64decode(data or "")
+    return x509.load_pem_x509_certificate(raw) if raw.startswith(b"-----BEGIN") else None
+
+
+def is_believed(controlled: ControllerCluster) -> bool:
+    serving = serving_of(controlled)
+    for authority in bundle_of(controlled):
+        try:
+            if serving is not None:
+                serving.verify_directly_issued_by(authority)
+                return True
+        except Exception:  # noqa: BLE001, S112  whatever it is, that one didn't sign it
+            continue
+    return False
+
+
+def test_certificates_are_made_and_a_new_authority_is_believed_before_it_signs(
+    clean: ControllerCluster, store: Path
+) -> None:
+    running = Running(clean, store)
+    try:
+        clean.until("a certificate", lambda: is_believed(clean))
+        before = serving_of(clean)
+        assert before is not None
+        moment = datetime.now(UTC).isoformat()
+        clean.kubectl(
+            "annotate", "secret", "dbom-ca", f"--namespace={SYSTEM}", f"dbom.dev/rotate={moment}", "--overwrite"
+        )
+        clean.until("both authorities", lambda: len(bundle_of(clean)) == 2)
+        assert before == serving_of(clean)
+        assert is_believed(clean)
+        secret = {"op": "replace", "path": "/data/tls.crt", "value": "aGFsZg=="}
+        clean.kubectl("patch", "secret", "dbom-tls", f"--namespace={SYSTEM}", "--type=json", "-p", json.dumps([secret]))
+        clean.until("a whole certificate", lambda: is_believed(clean))
+        assert before != serving_of(clean)
+    finally:
+        running.stop()
+
+
+def holder(controlled: ControllerCluster) -> str:
+    spec = controlled.get("leases", f"--namespace={SYSTEM}")["items"]
+    return str(spec[0]["spec"].get("holderIdentity", "")) if spec else ""
+
+
+def test_of_two_processes_one_leads_and_a_stopped_or_killed_one_is_followed_by_the_other(
+    clean: ControllerCluster, store: Path
+) -> None:
+    clean.apply(policy())
+    for number, name in enumerate(("one", "two")):
+        clean.start(name, f"--store={store}", f"--listen=127.0.0.1:{8081 + number}")
+    try:
+        clean.until("a leader", lambda: holder(clean).startswith(("one", "two")))
+        clean.until("the policy with its evidence", lambda: verified(clean))
+        first = holder(clean).partition("_")[0]
+        other = {"one": "two", "two": "one"}[first]
+        assert not any(line["event"] == "leading" for line in clean.log(other))
+        clean.network.send(first, signal.SIGSTOP)
+        clean.until("the other to lead", lambda: holder(clean).startswith(other))
+        sequence = handed_over(clean)
+        assert sequence is not None
+        clean.until("its snapshot", lambda: (handed_over(clean) or sequence).sequence > sequence.sequence)
+        clean.network.send(first, signal.SIGCONT)
+        clean.until("the first to stand by", lambda: clean.log(first)[-1]["event"] in ("standing by", "failed"))
+        assert holder(clean).startswith(other)
+        clean.network.stop(other)  # kill -9
+        clean.until("the first to lead again", lambda: holder(clean).startswith(first))
+        assert verified(clean)
+    finally:
+        for name in ("one", "two"):
+            with contextlib.suppress(KeyError):
+                clean.network.stop(name)
+
+
+def test_the_api_server_may_be_gone_for_a_while(clean: ControllerCluster, store: Path) -> None:
+    clean.apply(policy())
+    running = Running(clean, store)
+    try:
+        clean.until("the policy with its evidence", lambda: verified(clean))
+        before = handed_over(clean)
+        clean.network.send("kube-apiserver", signal.SIGSTOP)
+        clean.until("a failure", lambda: any(line["event"] == "failed" for line in running.lines))
+        clean.until("nobody to lead", lambda: not running.controller.metrics.numbers.leading)
+        clean.network.send("kube-apiserver", signal.SIGCONT)
+        assert before is not None
+        clean.until("a newer snapshot", lambda: (handed_over(clean) or before).sequence > before.sequence)
+        assert verified(clean)
+    finally:
+        clean.network.send("kube-apiserver", signal.SIGCONT)
+        running.stop()
+
+
+def test_it_asks_for_nothing_but_what_its_rights_name_and_uses_each_of_them(controlled: ControllerCluster) -> None:
+    """Rights are compared with what all tests before made it ask, as the API server's audit log has it."""
+    rights = (*CLUSTER_RIGHTS, *NAMESPACE_RIGHTS, *CERTIFICATE_RIGHTS, *CONFIGURATION_RIGHTS)
+    granted = {
+        (verb, right.group, resource) for right in rights for verb in right.verbs for resource in right.resources
+    }
+    asked = {(verb, group, resource) for verb, group, resource, _ in controlled.asked()}
+    assert asked - granted == set()
+    assert granted - asked == set()
+    named = {(right.group, resource): right.names for right in rights if right.names for resource in right.resources}
+    for verb, group, resource, name in controlled.asked():
+        if (group, resource) in named and verb != "create":
+            assert name in named[group, resource]
