@@ -91,8 +91,8 @@ def manifests(
 ) -> None:
     """Print what installs the gate in a cluster.
 
-    Kubernetes manifests: webhook, controller, what they may do and reach, the policies of the API server's own, and when the webhook is
-    asked. What this installation can't see is listed at the top: read it. Begin with --mode audit.
+    Kubernetes manifests: webhook, controller, what they may do and reach, the policies of the API server's own, and
+    when the webhook is asked. What this installation can't see is listed at the top: read it. Begin with --mode audit.
 
     Example: dbom admission manifests --mode audit --image registry.example.com/dbom@sha256:… --store s3://evidence
     """

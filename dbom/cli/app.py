@@ -114,7 +114,9 @@ COMMANDS: Mapping[str, Leaf | Group] = {
             "init": Leaf("policy:init", "Write a policy to start from."),
             "check": Leaf("policy:check", "Report every fault of a policy file."),
             "explain": Leaf("policy_explain:explain", "Say in plain sentences what policies mean."),
-            "test": Leaf("policy_test:try_cases", "Try policies on cases: objects with the verdict that is expected of each."),
+            "test": Leaf(
+                "policy_test:try_cases", "Try policies on cases: objects with the verdict that is expected of each."
+            ),
             "sign": Leaf("policy_sign:sign", "Sign policies, so that a gate can load no others."),
         },
         _CLUSTER,

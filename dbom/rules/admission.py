@@ -349,8 +349,8 @@ EVIDENCE_LIMIT = Rule(
 EVIDENCE_LAPSED = Rule(
     "DBOM-582",
     "evidence that counts no more",
-    "The statement was verified when the stores were read. Since then the trust root, or the certificate that was judged"
-    " by the gate's own clock, has ended.",
+    "The statement was verified when the stores were read. Since then the trust root, or the certificate that was"
+    " judged by the gate's own clock, has ended.",
     "renew the trust root (`dbom trust update`), or have it signed again; then read the stores again",
 )
 OTHER_BYTES_FOR_POD = Rule(

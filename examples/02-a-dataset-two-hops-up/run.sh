@@ -22,7 +22,7 @@ dbom generate scraped --as dataset --name scraped-penguins --license CC-BY-NC-4.
 dbom sign scraped --bom scraped.cdx.json --local --store evidence
 
 step "somebody cleans it, and gives it a licence of their own"
-cp "$here/clean.py" "$here/train.py" .
+cp "$here/clean.py" "$here/../01-from-bytes-to-a-refused-pod/train.py" .
 dbom run --local --store evidence --in derived-from=scraped --out clean -- python3 clean.py scraped clean
 dbom generate clean --as dataset --name clean-penguins --license CC0-1.0 -o clean.cdx.json
 dbom sign clean --bom clean.cdx.json --local --store evidence

@@ -74,10 +74,3 @@ def test_a_load_time_proof(tmp_path: Path) -> None:
     assert "other-volume" not in steps[3]
     assert "mounts the volume so that it can write to it" in steps[4]
     assert "none of those whose word counts" in steps[5]
-
-
-def test_the_examples_share_their_training() -> None:
-    first, second = (
-        EXAMPLES / name / "train.py" for name in ("01-from-bytes-to-a-refused-pod", "02-a-dataset-two-hops-up")
-    )
-    assert first.read_bytes() == second.read_bytes()

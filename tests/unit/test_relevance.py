@@ -119,7 +119,9 @@ def test_of_kinds_that_are_not_read_nothing_counts() -> None:
 
 
 @pytest.mark.parametrize("kind", ["Pod", "Secret"])
-@pytest.mark.parametrize("data", [b"", b"{", b'{"spec":{"volumes":[{"a":' + b"[" * 100_000, b'{"kind":"\xff"}', b'{"kind":"\\ud800"}'])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b'{"spec":{"volumes":[{"a":' + b"[" * 100_000, b'{"kind":"\xff"}', b'{"kind":"\\ud800"}']
+)
 def test_what_is_no_json_is_refused(data: bytes, kind: str) -> None:
     with pytest.raises(DocumentError):
         relevant_part(data, group="", kind=kind, where="test").document(where="test")
