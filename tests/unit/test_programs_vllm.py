@@ -27,7 +27,7 @@ def serving(*args: str, command: tuple[str, ...] = ("vllm", "serve"), **fields: 
 
 
 def names(*args: str, **fields: Json) -> set[Brief]:
-    return set(serving(*args, **fields))
+    return set(serving(*args, command=("vllm", "serve"), **fields))
 
 
 MODEL = ("model", "org/m", "unpinned")
