@@ -78,7 +78,7 @@ class Live:
         self.loaded_at: datetime | None = None
         self.last_error: LoadError | None = None
         self.draining = False
-        self.webhook = Webhook((), Evidence(), now)
+        self.webhook = Webhook((), Evidence(), now, missing="no policies and evidence yet")
         self._show_gauges()
         self._stamp: Stamp | None = None
         self._read_at = 0.0
@@ -108,8 +108,7 @@ class Live:
 
     def load(self) -> None:
         """Read the source for the first time. Raises `DbomError` for what can't be used."""
-        self._stamp, self._read_at = self.source.stamp(), time.monotonic()
-        self._take(self.source.load(self.now()))
+        self._take(self._read(self.source.stamp()))
 
     def check(self) -> bool:
         """Read the source again if it has changed; return whether something else is answered from now on.
@@ -121,12 +120,10 @@ class Live:
         age = time.monotonic() - self._read_at
         if stamp == self._stamp and age < (_TRY_AGAIN if self._failed else self.source.again_after):
             return False
-        is_new = stamp != self._stamp
-        self._stamp, self._read_at = stamp, time.monotonic()
         try:
-            return self._take(self.source.load(self.now()))
+            return self._take(self._read(stamp))
         except DbomError as error:
-            self._fail(error, is_new=is_new or not self._failed)
+            self._fail(error)
             return False
 
     def run(self, stop: threading.Event, *, every: float = 1.0) -> None:
@@ -172,7 +169,7 @@ class Live:
         """Answer from something else from now on, in one step; return whether it is something else."""
         is_other = not self.is_loaded or loaded.key != self.loaded.key
         before = self.webhook
-        self.webhook = replace(before, policies=loaded.policies, evidence=loaded.evidence)
+        self.webhook = replace(before, policies=loaded.policies, evidence=loaded.evidence, missing="")
         self.loaded, self.loaded_at = loaded, self.now()
         if is_other or self._failed:
             said: JsonObject = {"event": "loaded", "from": self.source.kind, "policies": len(loaded.policies)}
@@ -180,12 +177,22 @@ class Live:
         self._failed = False
         return is_other
 
-    def _fail(self, error: DbomError, *, is_new: bool) -> None:
-        self._failed = True
-        self.last_error = LoadError(self.now(), printable(str(error), limit=2000), error.rule.id)
+    def _read(self, stamp: Stamp) -> Loaded:
+        """Read the source, which was so before; what it names of files may be others only then."""
+        before, self._read_at = {entry[0]: entry for entry in stamp}, time.monotonic()
+        try:
+            return self.source.load(self.now())
+        finally:
+            # What changed while it was read is as it was before, so that it is read again.
+            self._stamp = tuple(before.get(entry[0], entry) for entry in self.source.stamp())
+
+    def _fail(self, error: DbomError) -> None:
+        said = printable(str(error), limit=2000)
+        is_new = not self._failed or self.last_error is None or said != self.last_error.what
+        self._failed, self.last_error = True, LoadError(self.now(), said, error.rule.id)
         self.counts.reload_failures.add()
         if is_new:
-            self.log({"event": "reload", "error": self.last_error.what, "rule": error.rule.id, "hint": error.hint})
+            self.log({"event": "reload", "error": said, "rule": error.rule.id, "hint": error.hint})
 
     def _check_certificate(self) -> None:
         """Load a new certificate before a client asks for it, and count one that can't be used."""

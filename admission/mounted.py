@@ -97,7 +97,8 @@ class MountedFiles:
     def load(self, now: datetime) -> Loaded:
         """Read policies and stores; what was verified before isn't verified again."""
         files = policy_files(self.paths)
-        self._named = tuple(_named_by(files))
+        # Of a policy that can't be read, what it named before is watched on.
+        self._named = tuple(_named_by(files)) or self._named
         policies = policies_at(self.paths, signers=self.signers, now=now)
         found = sync_evidence(self.stores, policies, now, before=self._before)
         self._before = found

@@ -47,6 +47,7 @@ class Webhook:
     """Policies and evidence, ready before the request comes; a journal where one is kept; and the clock.
 
     `cache` may be shared with the webhook of the policies and evidence before these: no answer of theirs is given here.
+    `missing` says why there is nothing to decide by yet: all is refused then, since without policies all would pass.
     """
 
     policies: Sequence[Policy]
@@ -54,6 +55,7 @@ class Webhook:
     now: Callable[[], datetime]
     journal: Journal | None = None
     cache: VerdictCache = field(default_factory=VerdictCache)
+    missing: str = ""
     _gate: CachedGate = field(init=False, repr=False)
     _answers: Answers = field(init=False, repr=False, default_factory=Answers)
 
@@ -83,9 +85,10 @@ class Webhook:
     def read(self, body: bytes) -> Review | Answered:
         """Return what is asked, or the answer to what can't be read."""
         try:
-            return Review.parse(body)
+            review = Review.parse(body)
         except DocumentError as error:
             return self._malformed(body, error)
+        return self.gave_up(review, self.missing) if self.missing else review
 
     def known(self, review: Review) -> Decision | None:
         """Return the decision that was made before and still holds, None where there is none. Quick."""
