@@ -15,6 +15,7 @@ import msgspec
 
 from admission.bounded import EXTENSION
 from admission.metrics import CONTENT_TYPE
+from admission.recording import Recorder
 from admission.webhook import Answered
 from attest.http_server import Limits, problem
 from dbom.errors import DocumentError, PathError
@@ -87,6 +88,7 @@ class Application:
         self.desk, self.log, self.counts, self.limits = desk, log, counts, limits or Limits()
         self.demands_client = demands_client
         self._workers = ThreadPoolExecutor(self.limits.workers, thread_name_prefix="decide")
+        self._recorder = Recorder()
         self._under_way: dict[Key, asyncio.Future[Decision]] = {}
 
     def close(self) -> None:
@@ -181,7 +183,7 @@ class Application:
         try:
             entry = webhook.entry(review, decision, body)
             if entry is not None and webhook.journal is not None:
-                record = asyncio.wrap_future(webhook.journal.submit(entry))
+                record = self._recorder.submit(webhook.journal, entry)
                 if not await _is_done(record, deadline):
                     record.cancel()
                     return self._late(webhook, review, f"{late}: the journal is slow")

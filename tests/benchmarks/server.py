@@ -26,7 +26,7 @@ import threading
 import time
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ from attest.http_server import Certificate
 from dbom.cli.app import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 _PLACE = f"oci://registry.example.com/models/m@sha256:{'1' * 64}"
 _LUA = """
@@ -69,7 +69,6 @@ class Serving:
     process: subprocess.Popen[str]
     port: int
     ready_after: float
-    lines: list[str] = field(default_factory=list)
 
     @property
     def resident(self) -> float:
@@ -94,13 +93,13 @@ def serving(folder: Path, *words: str) -> Iterator[Serving]:
     start = time.perf_counter()
     command = [sys.executable, "-P", *words]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stderr is not None
-        port = next(json.loads(line)["port"] for line in process.stderr if '"listening"' in line)
-        found = Serving(process, port, 0.0)
-        # Somebody reads the log, as a container's runtime does.
-        reader = threading.Thread(target=_read_on, args=(process.stderr, found.lines), daemon=True)
-        reader.start()
+    # To a file, as a container's runtime keeps it: a reader here would take what is measured.
+    log = folder / f"{time.monotonic_ns()}.log"
+    with (
+        log.open("w") as into,
+        subprocess.Popen(command, cwd=folder, stderr=into, text=True, env=environment) as process,
+    ):
+        found = Serving(process, _port_in(log, process), 0.0)
         while json.loads(found.ask("/status")).get("ready") is False:
             time.sleep(0.02)
         found.ready_after = time.perf_counter() - start
@@ -109,11 +108,17 @@ def serving(folder: Path, *words: str) -> Iterator[Serving]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
-            reader.join(10)
 
 
-def _read_on(lines: Iterable[str], kept: list[str]) -> None:
-    kept.extend(line for line in lines if '"event": "decision"' not in line)
+def _port_in(log: Path, process: subprocess.Popen[str]) -> int:
+    """Return the port that a server's log names, once it does."""
+    while True:
+        lines = [line for line in log.read_text().splitlines() if '"listening"' in line and line.endswith("}")]
+        if lines:
+            return int(json.loads(lines[0])["port"])
+        if process.poll() is not None:
+            raise RuntimeError(log.read_text())
+        time.sleep(0.02)
 
 
 def load(folder: Path, port: int, body: Path, *, connections: int, seconds: float) -> Load:
