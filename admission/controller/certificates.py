@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from admission.certificates import Issued
 from admission.controller.client import collection
+from admission.controller.naming import AUTHORITY_SECRET, CONFIGURATION, SERVICE, TLS_SECRET
 from admission.controller.rotation import (
     DEFAULT_LIFETIMES,
     Held,
@@ -22,7 +23,6 @@ from admission.controller.rotation import (
     rotated_authority,
     rotated_serving,
 )
-from admission.manifests.naming import AUTHORITY_SECRET, CONFIGURATION, SERVICE, TLS_SECRET
 from dbom.errors import UndecidedError
 from dbom.rules.cluster import CLUSTER_REFUSED
 

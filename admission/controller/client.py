@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from attest.files import read_file
-from dbom.canonical import load_json
+from dbom.canonical import json_object, load_json
 from dbom.errors import DbomError, UndecidedError, UsageError
 from dbom.printable import printable
 from dbom.rules.cluster import CLUSTER_REFUSED, CLUSTER_SETUP, CLUSTER_UNREACHABLE
@@ -167,13 +167,17 @@ class Api:
     def _object(self, answer: http.client.HTTPResponse, path: str) -> JsonObject:
         try:
             data = answer.read(MAX_ANSWER_BYTES + 1)
+            if answer.length:
+                raise http.client.IncompleteRead(data[:0], answer.length)
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(path, error) from error
         try:
-            found = load_json(data, where=path, limit=MAX_ANSWER_BYTES)
-        except DbomError:
-            found = None
-        return found if isinstance(found, dict) else {"message": data[:200].decode("utf-8", "replace")}
+            return json_object(data, where=path, limit=MAX_ANSWER_BYTES)
+        except DbomError as error:
+            if answer.status in _OK:
+                # Half an answer must never be taken for a whole one with nothing in it.
+                raise _unreachable(path, error) from error
+            return {"message": data[:200].decode("utf-8", "replace")}
 
     def _line(self, answer: http.client.HTTPResponse, path: str) -> bytes:
         try:

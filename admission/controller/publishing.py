@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from admission.controller.client import collection
-from admission.controller.naming import MANAGED, slot_name
-from admission.manifests.naming import SNAPSHOT, SNAPSHOT_SLOTS
+from admission.controller.naming import MANAGED, SNAPSHOT, SNAPSHOT_SLOTS, slot_name
 from admission.packing.pieces import PIECE_SUFFIX
 from admission.snapshot import MANIFEST_NAME, Manifest, Snapshot, next_sequence, unpack_snapshot
 from dbom.errors import DbomError, DocumentError, UndecidedError

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from admission.controller.client import collection
-from admission.controller.naming import MANAGED, REPORT
+from admission.controller.naming import CONTROLLER, MANAGED, REPORT
 from admission.controller.policies import status_patch
-from admission.manifests.naming import CONTROLLER
 from dbom.names import API_VERSION, POLICY_KIND
 from dbom.rules.cluster import NO_LONGER_PASSES
 

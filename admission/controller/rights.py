@@ -8,8 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from admission.controller.naming import LEASE, slot_name
-from admission.manifests.naming import AUTHORITY_SECRET, CONFIGURATION, SNAPSHOT, SNAPSHOT_SLOTS, TLS_SECRET
+from admission.controller.naming import (
+    AUTHORITY_SECRET,
+    CONFIGURATION,
+    LEASE,
+    SNAPSHOT,
+    SNAPSHOT_SLOTS,
+    TLS_SECRET,
+    slot_name,
+)
 
 if TYPE_CHECKING:
     from dbom.canonical import JsonObject

@@ -121,8 +121,11 @@ class Watcher:
                 self._ended.wait(_LONGEST_WAIT)
                 return ""
             document = answer.demanded()
-            items, kind = document.get("items"), str(document.get("kind", "")).removesuffix("List")
-            for item in items if isinstance(items, list) else ():
+            items, kind = document.get("items"), str(document.get("kind", ""))
+            if not kind.endswith("List") or not isinstance(items, list):
+                raise UndecidedError(CLUSTER_REFUSED, f"{self.path} was answered with no list", where="the API server")
+            kind = kind.removesuffix("List")
+            for item in items:
                 if isinstance(item, dict):
                     # The items of a list leave out what the list says for all of them.
                     whole: JsonObject = {"apiVersion": document.get("apiVersion"), "kind": kind, **item}

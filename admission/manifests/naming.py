@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from admission.controller.naming import (
+    AUTHORITY_SECRET,
+    CONFIGURATION,
+    CONTROLLER,
+    SERVICE,
+    SNAPSHOT,
+    SNAPSHOT_SLOTS,
+    TLS_SECRET,
+)
+
 if TYPE_CHECKING:
     from dbom.canonical import Json, JsonObject
 
@@ -31,27 +41,11 @@ __all__ = [
 WEBHOOK: Final = "dbom"
 """The webhook's Deployment, service account and budget."""
 
-SERVICE: Final = "dbom"
-"""The Service by which the API server calls the webhook."""
-
-CONTROLLER: Final = "dbom-controller"
-"""The controller's Deployment, service account and roles."""
-
-CONFIGURATION: Final = "dbom"
-"""The ValidatingWebhookConfiguration. Its webhooks always are these two, whatever the mode, so that applying another
-mode leaves nothing of the one before."""
-
 MAIN_WEBHOOK: Final = "provenance.dbom.dev"
 """The webhook for all namespaces but those excluded; in enforce it refuses where nothing answers."""
 
 ENFORCED_WEBHOOK: Final = "enforced.provenance.dbom.dev"
 """The webhook for the namespaces that are enforced already while the mode is audit."""
-
-TLS_SECRET: Final = "dbom-tls"  # noqa: S105  the name of an object
-"""The serving certificate and its key (`tls.crt`, `tls.key`): mounted by the webhook."""
-
-AUTHORITY_SECRET: Final = "dbom-ca"  # noqa: S105  the name of an object
-"""The authority that our controller signs certificates with: never mounted."""
 
 POLICIES: Final = "dbom-policies"
 """The ConfigMap of policy files, where there is no controller."""
@@ -61,12 +55,6 @@ STORE_CLAIM: Final = "dbom-store"
 
 CREDENTIALS_SECRET: Final = "dbom-store-credentials"  # noqa: S105  the name of an object
 """Environment variables for the stores, where somebody makes it: for the controller alone."""
-
-SNAPSHOT: Final = "dbom-snapshot"
-"""The ConfigMap of a snapshot's manifest; its pieces are in those called so with `-00` and so on behind it."""
-
-SNAPSHOT_SLOTS: Final = 64
-"""How many ConfigMaps of pieces the webhook mounts, each below 1 MiB: room for two snapshots of 32 MiB."""
 
 HTTPS_PORT: Final = 8443
 METRICS_PORT: Final = 8080
