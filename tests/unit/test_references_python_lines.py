@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from admission.references import find_references
 from admission.references.reference import Pinning, Role
 
+if TYPE_CHECKING:
+    from dbom.canonical import JsonObject
+
 COMMIT = "a" * 40
 
 
 def found(code: str, program: str = "python") -> list[tuple[Role, str, Pinning]]:
-    container = {"name": "c", "image": "python:3.12", "command": [program, "-c", code]}
-    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [container]}}
+    container: JsonObject = {"name": "c", "image": "python:3.12", "command": [program, "-c", code]}
+    pod: JsonObject = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [container]}}
     return [(item.role, item.text, item.pinning) for item in find_references(pod, group="", kind="Pod", where="test")]
 
 
