@@ -12,6 +12,9 @@ from admission.references.reference import Pinning, Role
 if TYPE_CHECKING:
     from dbom.canonical import JsonObject
 
+if TYPE_CHECKING:
+    from dbom.canonical import JsonObject
+
 COMMIT = "a" * 40
 
 
