@@ -13,6 +13,7 @@ from dbom.cli.output import say, write_result
 from dbom.cli.policy_signers import PolicySigners, with_policy_signer_flags
 from dbom.cli.ready import PolicyOption, named_stores, policy_paths, ready, tell_evidence
 from dbom.cli.reviewed import ReviewFormat, exit_code, write_review
+from dbom.cli.signers import SignerFlags, with_signer_flags
 from dbom.errors import UsageError
 from dbom.printable import printable
 from dbom.rules.everyday import USAGE
@@ -75,6 +76,7 @@ def review(
     raise typer.Exit(exit_code(decisions))
 
 
+@with_signer_flags
 @with_policy_signer_flags
 def serve(
     *,
@@ -113,13 +115,15 @@ def serve(
         Path | None, typer.Option("--journal", metavar="FILE", help="Append every decision to this hash chain.")
     ] = None,
     policy_signers: PolicySigners,
+    signer_flags: SignerFlags,
 ) -> None:
     """Serve the validating admission webhook over TLS.
 
     POST /validate takes AdmissionReviews; GET /healthz and /readyz say that it is up and ready, /metrics is for
     Prometheus, /status for `dbom admission status`. Policies and evidence are read before the first request and again
     when their files change; what can't be used leaves the last good ones in use. So does a certificate. One JSON line
-    a decision goes to stderr. SIGTERM ends it in good order.
+    a decision goes to stderr. SIGTERM ends it in good order. Where flags say who signs, the journal's head is signed
+    each minute and at the end, so that nobody can take back what was decided.
 
     Example: dbom admission serve --policy policy.yaml --store evidence/ --self-signed tls/
     """
@@ -139,8 +143,17 @@ def serve(
     else:
         stores, folders = named_stores(store)
         source = MountedFiles(policy_paths(policy), stores, policy_signers.authorities(), folders)
-    certificate = Certificate(*files, log_line, clients=client_ca)
-    serve_webhook(source, address=address, certificate=certificate, journal=journal, drain=drain, told=tell_evidence)
+    if signer_flags != SignerFlags() and journal is None:
+        raise UsageError(USAGE, "who signs, signs the heads of a journal; --journal says where it is")
+    serve_webhook(
+        source,
+        address=address,
+        certificate=Certificate(*files, log_line, clients=client_ca),
+        journal=journal,
+        drain=drain,
+        told=tell_evidence,
+        signer=signer_flags.signer() if signer_flags != SignerFlags() else None,
+    )
 
 
 def _certificate(

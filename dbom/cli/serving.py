@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 from datetime import UTC, datetime
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
 
     from admission.evidence import Evidence
     from admission.journal import Journal
+    from admission.journal.heads import HeadKeeper
     from admission.mounted import Loaded, Source
     from attest.http_server import Certificate
+    from attest.signers.signing import Signer
     from dbom.canonical import JsonObject
 
 __all__ = ["log_line", "open_journal", "serve_webhook"]
 
 _LOCK = threading.Lock()
+_LONGEST_SIGNING = 10
+"""Seconds to wait, when it ends, for a head that is just being signed."""
 
 
 def log_line(document: JsonObject) -> None:
@@ -34,7 +39,10 @@ def log_line(document: JsonObject) -> None:
 
 
 def open_journal(path: Path | None, loaded: Loaded, now: datetime) -> Journal | None:
-    """Open the journal, its start record naming what this gate decides by; None where none is kept."""
+    """Open the journal, its start record naming what this gate decides by; None where none is kept.
+
+    The replica is the pod's name, where the variable POD_NAME says it.
+    """
     from admission.journal import Journal
 
     if path is None:
@@ -45,7 +53,7 @@ def open_journal(path: Path | None, loaded: Loaded, now: datetime) -> Journal | 
         "evidence": loaded.evidence.digest,
         "bundles": loaded.evidence.read,
     }
-    return Journal.open(path, at=now, facts=facts)
+    return Journal.open(path, at=now, facts=facts, replica=os.environ.get("POD_NAME", ""))
 
 
 def serve_webhook(
@@ -56,9 +64,11 @@ def serve_webhook(
     journal: Path | None,
     drain: float,
     told: Callable[[Evidence], None],
+    signer: Signer | None = None,
 ) -> None:
     """Serve until SIGTERM from what `source` gives, and keep the journal where one is asked for.
 
+    With `signer`, the journal's head is signed each minute, and the last one when it is closed.
     Files must be usable from the beginning, and `told` is given their evidence; a snapshot may come later.
     """
     from admission.counts import Counts
@@ -75,14 +85,31 @@ def serve_webhook(
     record = open_journal(journal, live.loaded, datetime.now(UTC))
     if record is not None:
         live.record_in(record)
+    heads = None if record is None or signer is None else _head_keeper(record, signer)
     server = Server(live, certificate, log_line, counts=counts, drain=drain)
     stop = threading.Event()
     watch = threading.Thread(target=live.run, args=(stop,), name="watch", daemon=True)
+    keeping = threading.Thread(target=_keep_heads, args=(heads, stop), name="heads", daemon=True)
     try:
         watch.start()
+        keeping.start()
         server.run(*address, started=lambda at, on: log_line({"event": "listening", "host": at, "port": on}))
     finally:
         stop.set()
         if record is not None:
             record.close(at=datetime.now(UTC))
+        keeping.join(_LONGEST_SIGNING)
+        if heads is not None:
+            heads.sign()
     log_line({"event": "stopped"})
+
+
+def _head_keeper(record: Journal, signer: Signer) -> HeadKeeper:
+    from admission.journal.heads import HeadKeeper
+
+    return HeadKeeper(record, signer, log_line)
+
+
+def _keep_heads(heads: HeadKeeper | None, stop: threading.Event) -> None:
+    if heads is not None:
+        heads.run(lambda: datetime.now(UTC), stop)
