@@ -6,7 +6,7 @@ The journal's thread is woken once for many records, and wakes the loop once for
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from admission.journal import Entry, Head, Journal
 
 __all__ = ["Recorder"]
+
+_LINGER: Final = 0.001
+"""For so many seconds a batch gathers, where several wait already."""
 
 
 class Recorder:
@@ -51,7 +54,10 @@ class Recorder:
         batch[-1][0].add_done_callback(done)
 
     def _told(self, batch: list[tuple[Future[Head], asyncio.Future[Head]]], loop: asyncio.AbstractEventLoop) -> None:
-        if self._next:
+        if len(self._next) > 1:
+            # Under load a flush for many costs less than many: what the next moment brings comes along.
+            loop.call_later(_LINGER, self._hand_over, loop)
+        elif self._next:
             self._hand_over(loop)
         else:
             self._is_busy = False
