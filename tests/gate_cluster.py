@@ -7,6 +7,7 @@ made by hand, since there are no nodes; `admission serve` runs as the Deployment
 - `.kubectl(*words, document=…, user=…)`: what it printed; `.refused(…)`: what it said when it was refused;
 - `.namespace("prod")`: a namespace in which pods can be made; `.until(what, check)`: look until it is so;
 - `.kill()`, `.serve()`: the webhook's process; `.install(mode, policy)`: another mode, another policy;
+- `.install_controlled(mode, policy)`: the same with the controller, by whom all later changes come;
 - `.audit_events()`: the API server's audit log.
 """
 
@@ -108,6 +109,7 @@ class GateCluster:
     volumes: Volumes = field(repr=False)
     process: PodProcess | None = None
     serving: bool = False
+    controlling: bool = False
 
     @property
     def network(self) -> Namespace:
@@ -177,11 +179,11 @@ class GateCluster:
         found = self.get("events", f"--namespace={namespace}", f"--field-selector=reason={reason}")
         return [str(item["message"]) for item in found["items"]]
 
-    def manifests(self, mode: str) -> str:
-        """Return what `dbom admission manifests` prints, by the real command."""
+    def manifests(self, mode: str, *parts: str) -> str:
+        """Return what `dbom admission manifests` prints, by the real command; without a controller, or as `parts`."""
         (self.site / "webhook-ca.crt").write_bytes(self.authority.pem)
         image = f"registry.example.com/dbom@sha256:{'d' * 64}"
-        words = ["--image", image, "--mode", mode, "--ca-bundle", "webhook-ca.crt", "--no-controller"]
+        words = ["--image", image, "--mode", mode, "--ca-bundle", "webhook-ca.crt", *(parts or ["--no-controller"])]
         return self.dbom("admission", "manifests", *words)
 
     def dbom(self, *words: str) -> str:
@@ -190,11 +192,24 @@ class GateCluster:
 
     def install(self, mode: str, policy: str) -> None:
         """Apply the manifests of a mode as they are, give the webhook this policy, and (re)start it."""
+        self.stop_controller()
         self.kubectl("apply", "--filename=-", stdin=self.manifests(mode))
         data = {"policy.yaml": policy}
         self.kubectl("apply", "--filename=-", document={**_object("ConfigMap", "dbom-policies"), "data": data})
         self.until("the policy's file", lambda: self.volumes.holds("dbom-policies", data))
         self.kill()
+        self.serve()
+        self.until("a call of the webhook", self._is_called)
+
+    def install_controlled(self, mode: str, policy: str) -> None:
+        """Apply the manifests with the controller, and the policy as an object, and (re)start both programs."""
+        self.kill()
+        self.stop_controller()
+        self.kubectl("apply", "--filename=-", stdin=self.manifests(mode, f"--store={(self.site / 'store').as_uri()}"))
+        kind = "customresourcedefinition/provenancepolicies.dbom.dev"
+        self.kubectl("wait", "--for=condition=Established", kind, "--timeout=60s")
+        self.kubectl("apply", f"--namespace={_SYSTEM}", "--filename=-", stdin=policy)
+        self.control()
         self.serve()
         self.until("a call of the webhook", self._is_called)
 
@@ -213,21 +228,39 @@ class GateCluster:
 
     def serve(self) -> None:
         """Start the webhook as its Deployment says, and wait until it is ready."""
-        found = self.get("deployments", f"--namespace={_SYSTEM}")["items"]
-        pod = next(
-            item["spec"]["template"]["spec"]
-            for item in found
-            if "serve" in item["spec"]["template"]["spec"]["containers"][0]["args"]
-        )
-        claims = {"dbom-store": self.site / "store"}
-        self.process = pod_process(
-            pod, "dbom-0", self.folder / "pod", volumes=self.volumes, claims=claims, token=self._token
-        )
+        self.process = self._process("serve", "dbom-0", self.folder / "pod")
         self.until("every volume", self.volumes.are_there)
         self.network.start("webhook", self.process.words, environment=self.process.environment)
         self.serving = True
         ready = self.network.answers(_WEBHOOK_PORT, "/readyz", tls=_unchecked())
         self.network.ready("webhook", ready)
+
+    def control(self) -> None:
+        """Start the controller as its Deployment says, with its own token, but reading the stores each second."""
+        found = self._process("controller", "dbom-controller-0", self.folder / "controller")
+        place = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(_API_PORT)}
+        words = [*found.words, "--sync-every=1", *self._account("dbom-controller", self.folder / "controller")]
+        self.network.start("controller", words, environment={**found.environment, **place})
+        self.controlling = True
+
+    def stop_controller(self) -> None:
+        """Kill the controller; nothing where it isn't running."""
+        if self.controlling:
+            self.network.stop("controller")
+            self.controlling = False
+
+    def _process(self, command: str, name: str, folder: Path) -> PodProcess:
+        """Return how the Deployment whose program is `dbom admission COMMAND` is run."""
+        templates = [item["spec"]["template"] for item in self.get("deployments", f"--namespace={_SYSTEM}")["items"]]
+        pod = next(item["spec"] for item in templates if command in item["spec"]["containers"][0]["args"])
+        claims = {"dbom-store": self.site / "store"}
+        return pod_process(pod, name, folder, volumes=self.volumes, claims=claims, token=self._token)
+
+    def _account(self, account: str, folder: Path) -> list[str]:
+        """Return the flags for what a kubelet would mount where this machine has one place: token, authority."""
+        token, authority = folder / "token", self.folder / "ca.pem"
+        token.write_text(self._token(account))
+        return [f"--token-file={token}", f"--server-ca={authority}"]
 
     def kill(self) -> None:
         """Kill the webhook as `kill -9` does; nothing where it isn't running."""
@@ -284,6 +317,7 @@ def gate_cluster(folder: Path) -> Iterator[GateCluster]:
         gate.install("enforce", (gate.site / "policy.yaml").read_text())
         yield gate
         gate.kill()
+        gate.stop_controller()
 
 
 def _by_hand() -> dict[str, Any]:

@@ -197,7 +197,8 @@ def _audited(gate: GateCluster, name: str) -> dict[str, Any]:
     """Return what the audit log says of the making of a pod."""
 
     def found() -> list[dict[str, Any]]:
-        return [event for event in gate.audit_events() if event["objectRef"].get("name") == name]
+        asked = ((event, event["objectRef"]) for event in gate.audit_events())
+        return [event for event, of in asked if (of.get("namespace"), of.get("name")) == ("prod-outage", name)]
 
     gate.until("the audit log's line", lambda: bool(found()))
     return found()[0]
