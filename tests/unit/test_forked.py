@@ -302,7 +302,20 @@ def test_an_interrupted_command_says_so_leaves_no_child_and_ends_with_130(tree: 
     with (tree / "big").open("wb") as file:
         file.truncate(BIG)
     environment = {**os.environ, "PYTHONPATH": REPOSITORY, "DBOM_CACHE_HOME": str(tmp_path / "cache")}
-    words = [sys.executable, "-P", "-m", "dbom", "fingerprint", str(tree), "--jobs", "2", "--no-cache"]
+    # Whoever runs the tests in the background may have them ignore it, and a program inherits that.
+    words = [
+        "env",
+        "--default-signal=INT",
+        sys.executable,
+        "-P",
+        "-m",
+        "dbom",
+        "fingerprint",
+        str(tree),
+        "--jobs",
+        "2",
+        "--no-cache",
+    ]
     with subprocess.Popen(
         words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
