@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Controller", "ControllerSettings"]
 
+_LONGEST_SILENCE: Final = 900.0  # seconds without a turn of the loop, after which it is taken to hang
 _EXCLUDED: Final = "kube-system"
 _POLICIES: Final = "provenancepolicies"
 
@@ -146,7 +147,7 @@ class Controller:
     @property
     def is_stuck(self) -> bool:
         """Whether nothing has moved for a quarter of an hour."""
-        return time.monotonic() - self._ticked > 900  # noqa: PLR2004  seconds
+        return time.monotonic() - self._ticked > _LONGEST_SILENCE
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then give the Lease away."""

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from attest.local import LocalSigstore
     from dbom.canonical import JsonObject
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture(name="local")
 def make_local(tmp_path: Path) -> LocalSigstore:
