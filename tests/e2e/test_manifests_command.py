@@ -92,7 +92,7 @@ def started(name: str) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("name", ["given"])
+@pytest.mark.parametrize("name", ["given", "all"])
 def test_the_program_takes_the_words_that_its_deployments_start_it_with(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
