@@ -190,10 +190,16 @@ class GateCluster:
         """Run the real command at the site, outside the cluster, and return what it printed."""
         return run_dbom(self.site, *words)
 
-    def install(self, mode: str, policy: str) -> None:
-        """Apply the manifests of a mode as they are, give the webhook this policy, and (re)start it."""
+    def prepare(self) -> None:
+        """Make what nodes, and whoever has the certificate, bring to our namespace."""
+        self.kubectl("create", "namespace", _SYSTEM)
+        self.kubectl("apply", "--filename=-", document=_by_hand())
+        self.give_certificate(*self.authority.serving(HOST))
+
+    def install(self, mode: str, policy: str, manifests: str = "") -> None:
+        """Apply the manifests of a mode (or these) as they are, give the webhook this policy, and (re)start it."""
         self.stop_controller()
-        self.kubectl("apply", "--filename=-", stdin=self.manifests(mode))
+        self.kubectl("apply", "--filename=-", stdin=manifests or self.manifests(mode))
         data = {"policy.yaml": policy}
         self.kubectl("apply", "--filename=-", document={**_object("ConfigMap", "dbom-policies"), "data": data})
         self.until("the policy's file", lambda: self.volumes.holds("dbom-policies", data))
@@ -201,11 +207,12 @@ class GateCluster:
         self.serve()
         self.until("a call of the webhook", self._is_called)
 
-    def install_controlled(self, mode: str, policy: str) -> None:
-        """Apply the manifests with the controller, and the policy as an object, and (re)start both programs."""
+    def install_controlled(self, mode: str, policy: str, manifests: str = "") -> None:
+        """Apply the manifests with the controller (or these), and the policy as an object, and (re)start both."""
         self.kill()
         self.stop_controller()
-        self.kubectl("apply", "--filename=-", stdin=self.manifests(mode, f"--store={(self.site / 'store').as_uri()}"))
+        found = manifests or self.manifests(mode, f"--store={(self.site / 'store').as_uri()}")
+        self.kubectl("apply", "--filename=-", stdin=found)
         kind = "customresourcedefinition/provenancepolicies.dbom.dev"
         self.kubectl("wait", "--for=condition=Established", kind, "--timeout=60s")
         self.kubectl("apply", f"--namespace={_SYSTEM}", "--filename=-", stdin=policy)
@@ -311,9 +318,7 @@ def gate_cluster(folder: Path) -> Iterator[GateCluster]:
         gate.namespace(BEFORE)
         gate.kubectl("apply", f"--namespace={BEFORE}", "--filename=-", document=before_documents())
         signing()
-        gate.kubectl("create", "namespace", _SYSTEM)
-        gate.kubectl("apply", "--filename=-", document=_by_hand())
-        gate.give_certificate(*authority.serving(HOST))
+        gate.prepare()
         gate.install("enforce", (gate.site / "policy.yaml").read_text())
         yield gate
         gate.kill()
