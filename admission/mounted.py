@@ -52,7 +52,7 @@ class Loaded:
     def key(self) -> tuple[object, ...]:
         """What tells apart any two that could give two answers, but for when the stores were read."""
         policies = tuple((item.namespace, item.name, item.digest, item.mode) for item in self.policies)
-        return policies, self.evidence.digest, self.sequence
+        return policies, self.evidence.digest, self.digest
 
 
 class Source(Protocol):

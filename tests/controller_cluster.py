@@ -97,16 +97,20 @@ class ControllerCluster:
             threading.Event().wait(0.1)
         raise AssertionError(f"{what} never came")
 
-    def asked(self) -> set[tuple[str, str, str, str]]:
+    def asked(self) -> list[tuple[str, str, str, str]]:
         """Return what the controller asked so far: verb, API group, resource (with its part), name where it is one."""
-        found = set()
-        for line in (self.folder / "audit.log").read_text().splitlines():
-            event = json.loads(line)
-            where = event.get("objectRef")
+        found = []
+        for line in (self.folder / "audit.log").read_text().splitlines(keepends=True):
+            where = json.loads(line).get("objectRef") if line.endswith("\n") else None
             if where is not None:
                 resource = "/".join(filter(None, (where["resource"], where.get("subresource"))))
-                found.add((event["verb"], where.get("apiGroup", ""), resource, where.get("name", "")))
+                found.append((json.loads(line)["verb"], where.get("apiGroup", ""), resource, where.get("name", "")))
         return found
+
+    def written(self) -> list[tuple[str, str]]:
+        """Return what the controller wrote so far, by resource and name, its Lease aside."""
+        writes = [item for item in self.asked() if item[0] in ("create", "update", "patch")]
+        return [(resource, name) for _, _, resource, name in writes if resource != "leases"]
 
 
 @contextlib.contextmanager

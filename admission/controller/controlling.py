@@ -182,10 +182,11 @@ class Controller:
             return
         generation = self._policies.generation
         if generation != self._generation:
-            self._observe()
+            # What was written into a status, by us too, is no other policy: the stores aren't read again for that.
+            if self._observe():
+                self._sync.ask()
+            self._tell.ask()
             self._generation = generation
-            for step in (self._sync, self._tell):
-                step.ask()
         self._do(self._sync, "sync", lambda: self._sync_all(now))
         self._do(self._tell, "policies", lambda: self._tell_policies(now))
         self._do(self._judge, "running", lambda: self._judge_running(now))
@@ -223,14 +224,16 @@ class Controller:
             self._gate = CachedGate(found.policies, found.evidence, self._cache)
         self._is_restored = True
 
-    def _observe(self) -> None:
+    def _observe(self) -> bool:
+        """Read the policies of the cluster; return whether others are in force than before."""
         known = self._policies.now()
         if not known.is_there:
             # An API server that starts has no such kind for a moment; to hand over no policies would open the gate.
             self._log({"event": "policies", "message": "the cluster has no such kind; the last policies stay"})
-            return
+            return False
         objects = known.objects
         found = observe_policies(objects, self._last, own_namespace=self._settings.namespace)
+        is_other = self._observed is None or self._observed.sources != found.sources
         self._observed = found
         self._last = {source.where: source for source in found.sources}
         self._numbers.policies_in_force = len(found.sources)
@@ -239,6 +242,7 @@ class Controller:
             if state.fault:
                 place = f"{state.namespace}/{state.name}"
                 self._log({"event": "policy refused", "policy": place, "message": state.message})
+        return is_other
 
     def _sync_all(self, now: datetime) -> None:
         """Read the stores, and hand over what came of it."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from admission.snapshot import Snapshot
+    from attest.statement import Statement
+    from attest.stores.store import UnreadBundle
 
 _REPORTS: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -52,17 +54,39 @@ _REPORTS: dict[str, Any] = {
 _QUICK = LeaseTimes(lasts=3, leads=2.0, every=0.3)
 
 
+class Counted:
+    """A store that counts how often it was read."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self._store, self.readings = url, open_store(url), 0
+
+    def bundles(self) -> Iterator[StoredBundle]:
+        """Yield what the store holds."""
+        return self._store.bundles()
+
+    def entries(self) -> Iterator[StoredBundle | UnreadBundle]:
+        """Yield what the store holds, and what can't be read."""
+        self.readings += 1
+        return self._store.entries()
+
+    def add(self, raw: bytes, statement: Statement) -> str:
+        """Add a bundle."""
+        return self._store.add(raw, statement)
+
+
 class Running:
     """A controller in this process, at the real API server."""
 
-    def __init__(self, controlled: ControllerCluster, store: Path, *, identity: str = "here") -> None:
+    def __init__(
+        self, controlled: ControllerCluster, store: Path, *, identity: str = "here", judge_every: float = 1.0
+    ) -> None:
         self.lines: list[dict[str, Any]] = []
         self.stopping = threading.Event()
         made = ControllerSettings(
-            identity, sync_every=0.5, judge_every=1.0, judge_least=0.0, certificates_every=1.0, lease=_QUICK
+            identity, sync_every=0.5, judge_every=judge_every, judge_least=0.0, certificates_every=1.0, lease=_QUICK
         )
-        stores = [open_store(str(store))]
-        self.controller = Controller(controlled.api(), stores, made, log=self.lines.append)
+        self.store = Counted(str(store))
+        self.controller = Controller(controlled.api(), [self.store], made, log=self.lines.append)
         self.thread = threading.Thread(target=self.controller.run, args=(self.stopping,))
         self.thread.start()
 
@@ -127,6 +151,34 @@ def test_policies_and_evidence_are_handed_over_and_follow_what_changes(clean: Co
         assert ("Ready", "True", "InForce") == (condition["type"], condition["status"], condition["reason"])
     finally:
         running.stop()
+
+
+def test_while_nothing_changes_only_the_manifest_is_written_once_a_reading(
+    clean: ControllerCluster, store: Path
+) -> None:
+    """Webhooks need to hear that the stores were read; they need no piece, status, report or Event for it."""
+    clean.apply(policy())
+    clean.apply({**POD, "metadata": {"name": "quiet", "namespace": "default"}})
+    running = Running(clean, store, judge_every=300)
+    try:
+        clean.until("the policy with its evidence", lambda: verified(clean))
+        clean.until("a judgement", lambda: running.controller.metrics.numbers.running)
+        clean.until("the status", lambda: "status" in clean.get("provenancepolicy", "p", f"--namespace={SYSTEM}"))
+        first, readings, before = handed_over(clean), running.store.readings, len(clean.written())
+        assert first is not None
+        clean.until("five readings more", lambda: running.store.readings >= readings + 5)
+    finally:
+        running.stop()
+    last, written = handed_over(clean), clean.written()[before:]
+    assert last is not None
+    assert {("configmaps", "dbom-snapshot")} == set(written)
+    # One was perhaps under way when it was looked at.
+    assert abs(len(written) - (running.store.readings - readings)) <= 1
+    assert (first.digest, first.manifest.pieces) == (last.digest, last.manifest.pieces)
+    assert first.evidence.synced_at is not None
+    assert last.evidence.synced_at is not None
+    assert first.evidence.synced_at < last.evidence.synced_at
+    assert 1 == sum(line["event"] == "snapshot" for line in running.lines)
 
 
 def test_a_bad_policy_is_told_and_its_last_good_version_stays(clean: ControllerCluster, store: Path) -> None:

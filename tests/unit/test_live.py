@@ -217,3 +217,22 @@ def test_a_stopped_watch_is_not_ready(folder: Path) -> None:
     with pytest.raises(RuntimeError):
         live.run(threading.Event(), every=0.0)
     assert "what is mounted isn't read any more" == live.not_ready
+
+
+def test_a_snapshot_that_says_the_same_later_is_taken_without_a_word(tmp_path: Path, folder: Path) -> None:
+    """Stores are read each minute; a log says what changed, and the status how fresh it is."""
+    logs: list[JsonObject] = []
+    place = tmp_path / "snapshot"
+    place.mkdir()
+    live = Live(MountedSnapshot(place), now, logs.append, Counts())
+    packed = pack_snapshot(read_sources([folder / "policy.yaml"]), live.loaded.evidence)
+    for sequence in (1, 2):
+        write_snapshot(str(place), packed, sequence=sequence, made_at=now())
+        assert live.check() is (sequence == 1)
+        assert sequence == live.loaded.sequence
+    assert ["loaded"] == [line["event"] for line in logs]
+    write_policy(folder, mode="audit")
+    other = pack_snapshot(read_sources([folder / "policy.yaml"]), live.loaded.evidence)
+    write_snapshot(str(place), other, sequence=3, made_at=now())
+    assert (True, True) == (live.check(), allowed(live))
+    assert ["loaded", "loaded"] == [line["event"] for line in logs]
