@@ -22,16 +22,32 @@ _LONGEST_KNOWN: Final = 64
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class Node(msgspec.Struct, frozen=True):
-    """A value of a document, its path (`spec.containers[0].args`), and the list in which all faults gather.
+class Node(msgspec.Struct, frozen=True, gc=False):
+    """A value of a document, its place in it, and the list in which all faults gather.
 
     A value of None is one that isn't there. Reading one of the wrong type notes a fault and gives what an absent value
     gives, so that a reader goes on and meets the other faults; whoever reads must look at `faults` in the end.
+    `root` is the path of the outermost node; any other is the `step` (a key or a number) from the one `above` it.
     """
 
     value: Json
-    path: str = ""
+    root: str = ""
     faults: list[str] = msgspec.field(default_factory=list)
+    above: Node | None = None
+    step: str | int = ""
+
+    @property
+    def path(self) -> str:
+        """The path (`spec.containers[0].args`), told when it is asked for: most nodes are only looked at."""
+        steps: list[str | int] = []
+        node = self
+        while node.above is not None:
+            steps.append(node.step)
+            node = node.above
+        path = node.root
+        for step in reversed(steps):
+            path = f"{path}[{step}]" if isinstance(step, int) else _joined(path, step)
+        return path
 
     @property
     def is_there(self) -> bool:
@@ -40,16 +56,16 @@ class Node(msgspec.Struct, frozen=True):
 
     def fault(self, what: str) -> None:
         """Note a fault at this place."""
-        self.faults.append(f"{self.path}: {what}" if self.path else what)
+        path = self.path
+        self.faults.append(f"{path}: {what}" if path else what)
 
     def get(self, key: str) -> Node:
         """Return what stands under a key; absent where this isn't an object (which is noted) or has no such key."""
-        path = _joined(self.path, key)
         if isinstance(self.value, dict):
-            return Node(self.value.get(key), path, self.faults)
+            return Node(self.value.get(key), "", self.faults, self, key)
         if self.value is not None:
             self._is(dict, "an object")
-        return Node(None, path, self.faults)
+        return Node(None, "", self.faults, self, key)
 
     def at(self, *keys: str) -> Node:
         """Return what stands under a chain of keys."""
@@ -62,13 +78,13 @@ class Node(msgspec.Struct, frozen=True):
         """Yield the keys of an object with what stands under them."""
         if self.value is not None and self._is(dict, "an object") and isinstance(self.value, dict):
             for key, item in self.value.items():
-                yield key, Node(item, _joined(self.path, key), self.faults)
+                yield key, Node(item, "", self.faults, self, key)
 
     def items(self) -> Iterator[Node]:
         """Yield the items of a list."""
         if self.value is not None and self._is(list, "a list") and isinstance(self.value, list):
             for number, item in enumerate(self.value):
-                yield Node(item, f"{self.path}[{number}]", self.faults)
+                yield Node(item, "", self.faults, self, number)
 
     def text(self) -> str | None:
         """Return a string, or None where it is absent."""

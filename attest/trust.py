@@ -7,6 +7,7 @@ import binascii
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from dbom.canonical import Json, JsonObject, canonical_json, json_object
@@ -249,8 +250,9 @@ def _scope_of(chain: TrustedChain) -> str | None:
     return expected
 
 
+@lru_cache(maxsize=64)
 def _is_local(chain: TrustedChain) -> bool:
-    """Return whether a chain says that it is an embedded local Sigstore's."""
+    """Return whether a chain says that it is an embedded local Sigstore's; they are few, and asked for every bundle."""
     from cryptography.x509.oid import NameOID  # noqa: PLC0415  heavy
 
     return any(

@@ -12,9 +12,9 @@ from admission.references.container import Container
 from admission.references.downloads import download_references
 from admission.references.generic import generic_references
 from admission.references.kinds import WORKLOADS, resource_of, there
-from admission.references.mounts import FILLED, own_volume, read_volumes
+from admission.references.mounts import FILLED, read_volumes
 from admission.references.places import image_target, is_path, uri_target
-from admission.references.program import Resource, known_programs
+from admission.references.program import Resource, known_programs, read_volume
 from admission.references.reference import ModelReference, Pinning, Role, Target
 from dbom.errors import DocumentError
 from dbom.names import POD_ANNOTATION_PREFIX
@@ -126,7 +126,7 @@ def _in_pod(spec: Node, filled: tuple[str, ...], completed: tuple[str, ...]) -> 
         if image.is_there:
             text, target = image.get("reference").text() or "", volumes[volume.get("name").text() or ""].target
             found.append(ModelReference(Role.VOLUME, text, image.get("reference").path, target))
-        elif (own := own_volume(volume)) is not None:
+        elif (own := read_volume(volume)) is not None:
             found.append(own)
     containers = _containers(spec)
     if len(containers) > _MOST_CONTAINERS:
@@ -141,11 +141,14 @@ def _in_container(
     node: Node, volumes: Mapping[str, Volume], filled: tuple[str, ...], completed: tuple[str, ...]
 ) -> list[ModelReference]:
     """Return what a container's words and environment would load, and what of them can't be told."""
-    if sum(len(list(node.get(key).items())) for key in _COUNTED) > _MOST_ITEMS:
+    counted = (node.get(key).value for key in _COUNTED)
+    if sum(len(value) for value in counted if isinstance(value, list)) > _MOST_ITEMS:
         because = f"it has more than {_MOST_ITEMS} words, variables and mounts"
         return [ModelReference(Role.MODEL, node.get("image").text() or "", node.path, Target.opaque(because))]
     is_completed = node.get("name").text() in completed
-    started = [replace(each, is_completed=is_completed) for each in Container.started(node, volumes, filled)]
+    started = Container.started(node, volumes, filled)
+    if is_completed:
+        started = [replace(each, is_completed=True) for each in started]
     return [reference for container in started for reference in _loaded(container)]
 
 

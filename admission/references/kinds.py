@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from admission.references.program import Resource, known_programs
+from admission.references.program import Resource, known_resources
 
 if TYPE_CHECKING:
     from admission.documents import Node
@@ -56,8 +56,7 @@ OTHERS: Final = {
 
 def resource_of(group: str, kind: str) -> Resource | None:
     """Return how a kind is read that isn't Kubernetes' own, None for a kind that isn't read."""
-    own = next((found for program in known_programs() if (found := program.resources.get((group, kind)))), None)
-    return own or OTHERS.get((group, kind))
+    return known_resources().get((group, kind)) or OTHERS.get((group, kind))
 
 
 def is_read(group: str, kind: str) -> bool:
@@ -73,7 +72,7 @@ def plural_of(group: str, kind: str) -> str:
 
 def read_kinds() -> tuple[tuple[str, str], ...]:
     """Return every API group and kind that is read."""
-    return tuple(sorted({*WORKLOADS, *OTHERS, *(kind for program in known_programs() for kind in program.resources)}))
+    return tuple(sorted({*WORKLOADS, *OTHERS, *known_resources()}))
 
 
 def there(root: Node, path: str) -> list[Node]:

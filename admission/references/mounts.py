@@ -7,22 +7,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from admission.references.places import image_target
-from admission.references.program import known_programs
+from admission.references.program import read_volume
 from admission.references.reference import Held, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admission.documents import Node
-    from admission.references.reference import ModelReference
     from dbom.model import Unknown
 
-__all__ = ["FILLED", "Mount", "Mounts", "Volume", "own_volume", "read_mounts", "read_volumes"]
+__all__ = ["FILLED", "Mount", "Mounts", "Volume", "read_mounts", "read_volumes"]
 
 FILLED: Final = Target.opaque("a controller fills this folder with what another part of the object names")
 """What a path comes to in a folder that the controller of the object fills (`Resource.fills`)."""
 
 _NO_IMAGE: Final = Target.opaque("it lies in the container image, which the object doesn't name")
+_ABSENT: Final = "the volume mounted at its path is not one of the pod's"
 _MESSAGE_PATH: Final = "/dev/termination-log"
 _LAST_WORDS: Final = Target.opaque("a file for the container's last words lies there")
 _NEVER_WORKED_IN: Final = ("/dev/shm", "/run/secrets/")  # noqa: S108  a path of containers, nothing is written there
@@ -134,27 +134,23 @@ def read_volumes(pod_spec: Node) -> dict[str, Volume]:
         name = volume.get("name").required()
         if name in volumes:
             volume.get("name").fault("another volume has this name")
-        volumes[name] = replace(_volume(volume, name), pod=pod_spec.path)
+        volumes[name] = _volume(volume, name, pod_spec.path)
     return volumes
 
 
-def own_volume(volume: Node) -> ModelReference | None:
-    """Return the reference that a volume is to the program whose driver mounts it, None for any other volume."""
-    return next((found for program in known_programs() if (found := program.volume(volume)) is not None), None)
-
-
-def _volume(volume: Node, name: str) -> Volume:
+def _volume(volume: Node, name: str, pod: str) -> Volume:
     kinds = sorted(key for key, node in volume.members() if key != "name" and node.is_there)
-    own = own_volume(volume)
+    own = read_volume(volume)
     if own is not None:
-        return Volume(", ".join(kinds), own.target, name)
+        return Volume(", ".join(kinds), own.target, name, pod)
     if kinds != ["image"]:
         kind = ", ".join(kinds) or "emptyDir"
-        return Volume(kind, Target.opaque(f"it lies on a volume of the kind {kind}, whose bytes nobody names"), name)
+        because = f"it lies on a volume of the kind {kind}, whose bytes nobody names"
+        return Volume(kind, Target.opaque(because), name, pod)
     reference = volume.at("image", "reference").text()
     if not reference:
-        return Volume("image", Target.opaque("the image volume names no image"), name)
-    return Volume("image", image_target(reference), name)
+        return Volume("image", Target.opaque("the image volume names no image"), name, pod)
+    return Volume("image", image_target(reference), name, pod)
 
 
 def read_mounts(container: Node, volumes: Mapping[str, Volume], filled: tuple[str, ...] = ()) -> Mounts:
@@ -172,12 +168,11 @@ def read_mounts(container: Node, volumes: Mapping[str, Volume], filled: tuple[st
 
 def _mount(item: Node, volumes: Mapping[str, Volume]) -> Mount:
     name, path = item.get("name").required(), item.get("mountPath").required()
-    unknown = Volume("unknown", Target.opaque("the volume mounted at its path is not one of the pod's"))
     sub_path = item.get("subPath").text() or ""
     is_plain = not item.get("subPathExpr").is_there and ".." not in sub_path.split("/")
     return Mount(
         _clean(path),
-        volumes.get(name, unknown),
+        volumes.get(name) or Volume("unknown", Target.opaque(_ABSENT)),
         sub_path.strip("/") if is_plain else None,
         read_only=item.get("readOnly").flag() or False,
     )

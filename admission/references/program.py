@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from admission.references.container import Container
     from admission.references.reference import ModelReference
 
-__all__ = ["Program", "Resource", "known_programs"]
+__all__ = ["Program", "Resource", "known_programs", "known_resources", "read_volume"]
 
 _HOME: Final = "admission.references.programs"
 
@@ -89,3 +89,19 @@ def known_programs() -> tuple[Program, ...]:
         if isinstance(program, Program):
             found.append(program)
     return tuple(found)
+
+
+@cache
+def known_resources() -> Mapping[tuple[str, str], Resource]:
+    """Return the kinds that programs bring to the cluster, by API group and kind; of a kind of two, the first one's."""
+    return {key: found for program in reversed(known_programs()) for key, found in program.resources.items()}
+
+
+def read_volume(volume: Node) -> ModelReference | None:
+    """Return the reference that a volume is to the program whose driver mounts it, None for any other volume."""
+    return next((found for read in _volume_readers() if (found := read(volume)) is not None), None)
+
+
+@cache
+def _volume_readers() -> tuple[Callable[[Node], ModelReference | None], ...]:
+    return tuple(program.volume for program in known_programs() if program.volume is not _unknown)

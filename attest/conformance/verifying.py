@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.bundle import MessageBundle
-from attest.certificates import load_certificate
+from attest.certificates import UNKNOWN_AUTHORITY, identity_of, load_certificate
 from attest.expecting import expected_authorities
 from attest.files import read_file
 from attest.stores.store import MAX_BUNDLE_BYTES
@@ -112,7 +112,8 @@ def _verify_message(
         raise EvidenceError(SIGNER_UNEXPECTED, "a key where a certificate is expected", where=where)
     certificate = load_certificate(bundle.certificate, where=where)
     _check_signed(VerifyingKey.of(certificate.public_key(), where=where), content, where)
-    signer = vouching.check_certificate(case, certificate).signer
+    claimed = identity_of(certificate, where=where, issued_by=UNKNOWN_AUTHORITY)
+    signer = vouching.check_certificate(case, certificate, claimed).signer
     if signer is None or not any(pattern.matches(signer) for pattern in authority.identities):
         raise EvidenceError(
             SIGNER_UNEXPECTED, "signed by somebody else", where=where, got=str(signer), expected=authority.expects

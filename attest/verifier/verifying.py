@@ -193,9 +193,10 @@ def _by_certificate(case: _Case, authority: Authority) -> VerifiedStatement | Re
     if root is None:
         missing = TrustError(TRUST_ROOT_MISSING, "no trust root is at hand for this authority")
         return _undecided(case, authority, missing)
-    certificate = case.certificate
+    certificate, claimed = case.certificate, case.claimed
     assert certificate is not None
-    vouched = _asked(lambda: vouching.check_certificate(case.asked(authority, root), certificate))
+    assert claimed is not None
+    vouched = _asked(lambda: vouching.check_certificate(case.asked(authority, root), certificate, claimed))
     if isinstance(vouched, TrustError):
         return _undecided(case, authority, vouched)
     if isinstance(vouched, EvidenceError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from attest.certificates import authority_name, identity_of, load_certificate
+from attest.certificates import UNKNOWN_AUTHORITY, authority_name, identity_of, load_certificate
 from attest.verified import SignedTime, TimeBasis
 from attest.verifier.issuing import check_certificate_timestamp, check_issued, issuing_chains
 from attest.verifier.log_body import Signer, check_entry_body
@@ -71,10 +71,11 @@ class Vouched:
     until: datetime | None = None
 
 
-def check_certificate(case: Case, certificate: Certificate) -> Vouched:
+def check_certificate(case: Case, certificate: Certificate, claimed: Identity) -> Vouched:
     """Check what the root must vouch for about a signature by a certificate, and return it.
 
-    Whether its signer is an expected one is for the caller to say. Raises `EvidenceError` where something doesn't
+    `claimed` is the identity that the certificate names, by an issuer of its own or an unknown one. Whether that signer
+    is an expected one is for the caller to say. Raises `EvidenceError` where something doesn't
     hold, `TrustError` where the root can't say (any more).
     """
     root, where = case.root, case.where
@@ -89,8 +90,10 @@ def check_certificate(case: Case, certificate: Certificate) -> Vouched:
     issued = check_issued(certificate, root, sorted(moments), where=where)
     if case.demands.sct:
         check_certificate_timestamp(certificate, issued.issuer, root, where=where, now=case.now + _CLOCK_SKEW)
-    own = "" if case.demands.sct else authority_name(issued.anchor)
-    identity = identity_of(certificate, where=where, issued_by=own)
+    identity = claimed
+    if claimed.issuer == UNKNOWN_AUTHORITY:
+        own = "" if case.demands.sct else authority_name(issued.anchor)
+        identity = identity_of(certificate, where=where, issued_by=own)
     _check_scope(identity, root, where)
     # 4.4. The log entry: what the log recorded is this.
     _check_entry(case, entry, times, Signer(case.bundle.certificate or b"", is_certificate=True))

@@ -26,16 +26,16 @@ def lint(document: JsonObject) -> tuple[Finding, ...]:
     Errors: a `bom-ref` that stands twice; a reference to a `bom-ref` that isn't there (BOM-Links to other documents
     are left alone). Warning: the described component has no SHA-256, so the BOM is about no bytes in particular.
     """
-    every = list(walk_objects(document))
-    count = Counter(ref for item in every if isinstance(ref := item.get("bom-ref"), str))
+    every = walk_objects(document)
+    count = Counter([ref for item in every if isinstance(ref := item.get("bom-ref"), str)])
     findings = [
         _finding(BOM_REF_TWICE, Severity.ERROR, f"the bom-ref {ref!r} stands {times} times", ref)
-        for ref, times in sorted(count.items())
+        for ref, times in (sorted(count.items()) if len(count) < count.total() else ())
         if times > 1
     ]
     findings += [
         _finding(BOM_REF_DANGLING, Severity.ERROR, f"{place} refers to {ref!r}, which is not in the document", place)
-        for place, ref in _references(document, every)
+        for place, ref in _references(document, [item for item in every if "modelParameters" in item])
         if ref not in count and not ref.startswith(_BOM_LINK)
     ]
     component = member(document, "metadata", "component")
@@ -49,7 +49,7 @@ def _finding(rule: Rule, severity: Severity, message: str, where: str) -> Findin
     return Finding(rule.id, severity, message, where)
 
 
-def _references(document: JsonObject, every: Iterable[JsonObject]) -> Iterator[tuple[str, str]]:
+def _references(document: JsonObject, cards: Iterable[JsonObject]) -> Iterator[tuple[str, str]]:
     for index, item in enumerate(objects(document, "dependencies")):
         yield f"dependencies/{index}/ref", text(item, "ref")
         for key in ("dependsOn", "provides"):
@@ -57,7 +57,7 @@ def _references(document: JsonObject, every: Iterable[JsonObject]) -> Iterator[t
     for index, item in enumerate(objects(document, "compositions")):
         for key in ("assemblies", "dependencies"):
             yield from _texts(f"compositions/{index}/{key}", item.get(key))
-    for item in every:
+    for item in cards:
         for index, dataset in enumerate(objects(item, "modelParameters", "datasets")):
             if isinstance(dataset.get("ref"), str):
                 yield f"modelCard/modelParameters/datasets/{index}/ref", text(dataset, "ref")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from dbom.canonical import Json, JsonObject
 
 __all__ = ["member", "objects", "property_value", "text", "walk_objects"]
@@ -38,15 +36,21 @@ def property_value(value: Json, name: str) -> str:
     return next((text(item, "value") for item in objects(value, "properties") if item.get("name") == name), "")
 
 
-def walk_objects(value: Json) -> Iterator[JsonObject]:
-    """Yield every object in the document, in its order, without recursion."""
+def walk_objects(value: Json) -> list[JsonObject]:
+    """Return every object in the document, in its order, without recursion."""
+    found: list[JsonObject] = []
     waiting: list[Json] = [value]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, dict):
-            yield item
-            inner: Iterable[Json] = item.values()
+        # The reader makes dicts and lists and nothing derived from them, so the exact types will do. Most of a document
+        # holds nothing: what can't isn't waited for.
+        if type(item) is dict:
+            found.append(item)
+            inner = [one for one in item.values() if type(one) is dict or type(one) is list]
+        elif type(item) is list:
+            inner = [one for one in item if type(one) is dict or type(one) is list]
         else:
-            inner = item if isinstance(item, list) else ()
-        # Most of a document holds nothing: what can't isn't waited for.
-        waiting.extend(reversed([one for one in inner if isinstance(one, (dict, list))]))
+            continue
+        inner.reverse()
+        waiting += inner
+    return found
