@@ -275,8 +275,9 @@ class GateCluster:
             self.network.stop("webhook")
             self.serving = False
 
-    def _token(self, account: str) -> str:
-        return self.kubectl("create", "token", account, f"--namespace={_SYSTEM}").strip()
+    def _token(self, account: str, audience: str = "") -> str:
+        words = [f"--audience={audience}"] if audience else []
+        return self.kubectl("create", "token", account, f"--namespace={_SYSTEM}", *words).strip()
 
 
 @contextlib.contextmanager

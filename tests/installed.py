@@ -5,17 +5,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from made_sigstore import MadeSigstore, written
 
-from admission.manifests import Certificates, Installation, Resources, render_manifests
+from admission.manifests import Certificates, Heads, HeadsSigner, Installation, Resources, render_manifests
 from admission.policy import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CA", "IMAGE", "INSTALLATIONS", "installation", "keyed", "objects", "rendered"]
+__all__ = ["CA", "IMAGE", "INSTALLATIONS", "TRUST_CONFIG", "installation", "keyed", "objects", "rendered"]
 
 IMAGE = "registry.example.com/dbom@sha256:" + "a" * 64
 CA = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+_IN_FORCE = {"start": "2020-01-01T00:00:00Z"}
+
+
+def _service(url: str) -> dict[str, Any]:
+    return {"url": url, "majorApiVersion": 1, "operator": "made-up", "validFor": _IN_FORCE}
+
+
+TRUST_CONFIG = written(
+    {
+        "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+        "trustedRoot": MadeSigstore().trusted_root(),
+        "signingConfig": {
+            "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+            "caUrls": [_service("https://ca.example.com")],
+            "rekorTlogUrls": [_service("https://log.example.com")],
+            "rekorTlogConfig": {"selector": "ANY"},
+            "tsaConfig": {"selector": "ANY"},
+        },
+    }
+)
+"""The ClientTrustConfig of a Sigstore that isn't there."""
 
 INSTALLATIONS: dict[str, dict[str, Any]] = {
     "enforce": {},
@@ -34,7 +57,10 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
         "api_servers": ("10.0.0.0/24", "fd00::/64"),
         "monitoring": ("monitoring",),
         "journal_claim": "dbom-journals",
+        "heads": Heads(HeadsSigner.TOKEN, TRUST_CONFIG, "sigstore.example.com", ("10.9.0.0/16", "fd09::/64")),
     },
+    "keyed": {"heads": Heads(HeadsSigner.KEY)},
+    "signed": {"heads": Heads(HeadsSigner.TOKEN, TRUST_CONFIG)},
 }
 """What differs from the default, by a name."""
 

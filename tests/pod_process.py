@@ -41,12 +41,12 @@ def pod_process(
     *,
     volumes: Volumes,
     claims: Mapping[str, Path],
-    token: Callable[[str], str],
+    token: Callable[[str, str], str],
 ) -> PodProcess:
     """Return how the first container of a pod's specification is run as the pod `name`, its volumes below `folder`.
 
     `claims` are the folders of PersistentVolumeClaims by name; `token` makes the token of a
-    service account of that name. Raises `KeyError` for a claim that isn't given.
+    service account of that name for an audience (none: the API server). Raises `KeyError` for a claim that isn't given.
     """
     container = pod["containers"][0]
     folders = {volume["name"]: _folder(volume, folder, claims) for volume in pod.get("volumes", ())}
@@ -54,7 +54,8 @@ def pod_process(
         for part in volume.get("projected", {}).get("sources", ()):
             if "serviceAccountToken" in part:
                 path = folders[volume["name"]] / part["serviceAccountToken"]["path"]
-                path.write_text(token(pod.get("serviceAccountName", "default")))
+                said = part["serviceAccountToken"]
+                path.write_text(token(pod.get("serviceAccountName", "default"), said.get("audience", "")))
         sources = sources_of(volume)
         if sources:
             volumes.add(folders[volume["name"]], sources)

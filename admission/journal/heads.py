@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from admission.journal.writing import Journal
+    from admission.metrics import Metrics
     from attest.authority import Authority
     from attest.signers.signing import Signer
     from dbom.canonical import JsonObject
@@ -95,6 +96,11 @@ class HeadKeeper:
         said: JsonObject = {"event": "head", "chain": self.journal.chain, "replica": self.journal.replica}
         self.log({**said, "number": head.number, "head": head.digest, "by": self.signer.describe()})
         return True
+
+    def show_in(self, metrics: Metrics) -> None:
+        """Have a metric say whether signing works."""
+        what = "1 where the journal's head couldn't be signed when that was last tried."
+        metrics.gauge("dbom_admission_journal_head_unsigned", what, lambda: float(bool(self.last_error)))
 
     def run(self, now: Callable[[], datetime], stop: threading.Event) -> None:
         """Keep signing until `stop` is set: what a gate starts in a thread of its own. The last head is left to it."""

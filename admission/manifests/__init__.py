@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from admission.manifests.heads import Heads, HeadsSigner
 from admission.manifests.installation import Certificates, Installation, Resources
 from admission.manifests.rendering import render_manifests
 
-__all__ = ["Certificates", "Installation", "Resources", "render_manifests"]
+__all__ = ["Certificates", "Heads", "HeadsSigner", "Installation", "Resources", "render_manifests"]

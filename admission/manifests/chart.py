@@ -6,7 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from admission.manifests.demands import NETWORK_PATTERN
 from admission.manifests.gaps import gaps_of
+from admission.manifests.heads import AUDIENCE_PATTERN, HeadsSigner
 from admission.manifests.installation import ALWAYS_EXCLUDED, IMAGE_PATTERN, LABEL_PATTERN, STORE_PATTERN, Certificates
 from admission.manifests.parts import PARTS
 from admission.manifests.values import CHART_VALUES, container_resources
@@ -14,6 +16,7 @@ from admission.policy import Mode
 from admission.yaml_text import yaml_text
 
 if TYPE_CHECKING:
+    from admission.manifests.heads import Heads
     from admission.manifests.installation import Installation
     from admission.manifests.parts import Part
     from dbom.canonical import Json, JsonObject
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["chart_files"]
 
 _NAME: Final[JsonObject] = {"type": "string", "pattern": f"^{LABEL_PATTERN}$"}
+_NETWORK: Final[JsonObject] = {"type": "string", "pattern": NETWORK_PATTERN}
 _QUANTITIES: Final[JsonObject] = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
 _RESOURCES: Final[JsonObject] = {
     "type": "object",
@@ -157,7 +161,7 @@ def _settings(given: Installation) -> tuple[_Setting, ...]:
         _Setting(
             "apiServers",
             [*given.api_servers],
-            _list({"type": "string", "pattern": "^[0-9a-fA-F.:]+/[0-9]+$"}),
+            _list(_NETWORK),
             "Networks of the API server, from which alone the webhook is called; none: from anywhere.",
         ),
         _Setting("monitoring", [*given.monitoring], _list(_NAME), "Namespaces that may read metrics."),
@@ -167,7 +171,28 @@ def _settings(given: Installation) -> tuple[_Setting, ...]:
             _object({"claim": {"type": "string", "pattern": f"^({LABEL_PATTERN})?$"}}),
             "A volume claim, for many pods, that keeps the journals of replicas that are gone.",
         ),
+        _heads(given.heads),
     )
+
+
+def _heads(given: Heads) -> _Setting:
+    default: JsonObject = {
+        "signer": str(given.signer),
+        "trustConfig": (given.trust_config or b"").decode(),
+        "audience": given.audience,
+        "networks": [*given.networks],
+    }
+    schema: JsonObject = {
+        "signer": _one_of(*HeadsSigner),
+        "trustConfig": {"type": "string"},
+        "audience": {"type": "string", "pattern": f"^{AUDIENCE_PATTERN}$"},
+        "networks": _list(_NETWORK),
+    }
+    comment = (
+        "Who signs the heads of journals: none; key, the Secret dbom-heads-key; token, the webhook's service account at"
+        " the Sigstore whose ClientTrustConfig (JSON) trustConfig is, reached in networks (none: anywhere)."
+    )
+    return _Setting("heads", default, _object(schema), comment)
 
 
 def _schema(settings: tuple[_Setting, ...]) -> JsonObject:
@@ -183,6 +208,13 @@ def _schema(settings: tuple[_Setting, ...]) -> JsonObject:
         "allOf": [
             _when({"mode": {"const": "enforce"}}, {"enforced": {"maxItems": 0}}),
             _when({"certificates": {"enum": ["own", "cert-manager"]}}, {"caBundle": {"maxLength": 0}}),
+            _when(
+                {"heads": _signed_by({"const": "token"})}, {"heads": {"properties": {"trustConfig": {"minLength": 2}}}}
+            ),
+            _when(
+                {"heads": _signed_by({"enum": ["none", "key"]})},
+                {"heads": {"properties": {"trustConfig": {"maxLength": 0}, "networks": {"maxItems": 0}}}},
+            ),
             _when({"certificates": {"const": "own"}}, {"controller": {"properties": {"enabled": {"const": True}}}}),
         ],
     }
@@ -190,6 +222,10 @@ def _schema(settings: tuple[_Setting, ...]) -> JsonObject:
 
 def _when(these: Json, then: Json) -> JsonObject:
     return {"if": {"properties": these}, "then": {"properties": then}}
+
+
+def _signed_by(signer: Json) -> JsonObject:
+    return {"properties": {"signer": signer}}
 
 
 def _object(properties: JsonObject) -> JsonObject:

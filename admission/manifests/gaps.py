@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from admission.manifests.heads import HeadsSigner
 from admission.manifests.installation import Certificates
 
 if TYPE_CHECKING:
+    from admission.manifests.heads import Heads
     from admission.manifests.installation import Installation
 
 __all__ = ["gaps_of"]
@@ -41,6 +43,7 @@ def gaps_of(installation: Installation) -> list[str]:
         )
     if not installation.journal_claim:
         found.append("decisions of a replica that is gone: its journal goes with it. --journal-claim keeps them")
+    found += _heads(installation.heads)
     if not installation.has_controller:
         found.append("what changes: without the controller, policies and evidence are read when the webhook starts")
         found.append("ProvenancePolicy objects of the cluster: only the files of the ConfigMap dbom-policies count")
@@ -51,3 +54,14 @@ def gaps_of(installation: Installation) -> list[str]:
             f"what pods of these load, though they are excluded: {', '.join(installation.accelerator_accounts)}"
         )
     return found
+
+
+def _heads(heads: Heads) -> list[str]:
+    if heads.signer is HeadsSigner.NONE:
+        nobody = "where a journal ended: nobody signs its heads, so who can write to it can cut its end off unseen"
+        return [f"{nobody}. --trust-config FILE has the webhook's service account sign them at a Sigstore"]
+    if heads.signer is HeadsSigner.KEY:
+        return ["when a journal's heads were signed, and that its key's holder made no others: a key dates nothing"]
+    if heads.networks:
+        return []
+    return ["where the webhook's pods go: to have heads signed they may reach any address. --heads-network limits it"]

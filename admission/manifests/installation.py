@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import ip_network
 from typing import Final
 
+from admission.manifests.demands import demand, is_network
+from admission.manifests.heads import Heads
 from admission.policy import Mode
-from dbom.errors import UsageError
-from dbom.printable import printable
-from dbom.rules.admission import MANIFEST_INPUT
 
 __all__ = [
     "ALWAYS_EXCLUDED",
@@ -52,7 +50,7 @@ class Resources:
 
     def __post_init__(self) -> None:
         for quantity in (self.cpu, self.memory, self.most_memory):
-            _must(_QUANTITY.fullmatch(quantity) is not None, "not an amount of a resource", quantity)
+            demand(_QUANTITY.fullmatch(quantity) is not None, "not an amount of a resource", quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +62,10 @@ class Installation:
     namespaces to leave alone beside our own and kube-system; `accelerator_accounts` (`NAMESPACE/NAME`) may have pods
     with accelerators or image volumes there. `stores` are URLs of evidence for the controller; `api_servers` networks
     from which alone the webhook is called, `monitoring` namespaces that may read metrics. `journal_claim` names a
-    PersistentVolumeClaim that many pods can write to. `ca_bundle` are the PEM certificates by which the API server
-    knows the webhook where its certificate is `given`, None where the controller or cert-manager puts them in. Without
-    `has_controller` policies come from the ConfigMap dbom-policies, and evidence from the volume claim dbom-store.
+    PersistentVolumeClaim that many pods can write to, `heads` who signs the journals' heads. `ca_bundle` are the PEM
+    certificates by which the API server knows the webhook where its certificate is `given`, None where the controller
+    or cert-manager puts them in. Without `has_controller` policies come from the ConfigMap dbom-policies, and evidence
+    from the volume claim dbom-store.
     """
 
     image: str
@@ -84,38 +83,39 @@ class Installation:
     api_servers: tuple[str, ...] = ()
     monitoring: tuple[str, ...] = ()
     journal_claim: str = ""
+    heads: Heads = field(default_factory=Heads)
     has_controller: bool = True
 
     def __post_init__(self) -> None:
-        _must(re.fullmatch(IMAGE_PATTERN, self.image) is not None, "the image is not pinned", self.image)
-        _must(self.mode is not Mode.WARN, "a webhook blocks or doesn't; warn is a mode of policies", self.mode)
-        _must(self.namespace != ALWAYS_EXCLUDED, "not a namespace to install into", self.namespace)
+        demand(re.fullmatch(IMAGE_PATTERN, self.image) is not None, "the image is not pinned", self.image)
+        demand(self.mode is not Mode.WARN, "a webhook blocks or doesn't; warn is a mode of policies", self.mode)
+        demand(self.namespace != ALWAYS_EXCLUDED, "not a namespace to install into", self.namespace)
         for name in (self.namespace, *self.enforced, *self.excluded, *self.monitoring):
-            _must(re.fullmatch(LABEL_PATTERN, name) is not None, "not the name of a namespace", name)
+            demand(re.fullmatch(LABEL_PATTERN, name) is not None, "not the name of a namespace", name)
         both = {*self.enforced} & {self.namespace, ALWAYS_EXCLUDED, *self.excluded}
-        _must(not both, "a namespace can't be both excluded and enforced", ", ".join(sorted(both)))
-        _must(not (self.enforced and self.enforces), "namespaces to enforce are named in audit mode", *self.enforced)
+        demand(not both, "a namespace can't be both excluded and enforced", ", ".join(sorted(both)))
+        demand(not (self.enforced and self.enforces), "namespaces to enforce are named in audit mode", *self.enforced)
         for account in self.accelerator_accounts:
-            _must(_ACCOUNT.fullmatch(account) is not None, "not a service account (NAMESPACE/NAME)", account)
+            demand(_ACCOUNT.fullmatch(account) is not None, "not a service account (NAMESPACE/NAME)", account)
         for store in self.stores:
-            _must(re.fullmatch(STORE_PATTERN, store) is not None, "not the URL of a store", store)
+            demand(re.fullmatch(STORE_PATTERN, store) is not None, "not the URL of a store", store)
         for network in self.api_servers:
-            _must(_is_network(network), "not a network (203.0.113.0/24)", network)
-        _must(2 <= self.replicas <= 100, "two replicas at least: one is down while it is replaced", self.replicas)  # noqa: PLR2004  said in the message
+            demand(is_network(network), "not a network (203.0.113.0/24)", network)
+        demand(2 <= self.replicas <= 100, "two replicas at least: one is down while it is replaced", self.replicas)  # noqa: PLR2004  said in the message
         claim = self.journal_claim
-        _must(not claim or re.fullmatch(LABEL_PATTERN, claim) is not None, "not the name of a volume claim", claim)
+        demand(not claim or re.fullmatch(LABEL_PATTERN, claim) is not None, "not the name of a volume claim", claim)
         bundle = self.ca_bundle
         is_given = self.certificates is Certificates.GIVEN
-        _must(
+        demand(
             is_given or bundle is None,
             "with a CA bundle, the certificate is given too",
             f"certificates {self.certificates}",
         )
         is_own = self.certificates is Certificates.OWN
-        _must(
+        demand(
             self.has_controller or not is_own, "without the controller, nobody makes certificates", "certificates own"
         )
-        _must(
+        demand(
             bundle is None or _CERTIFICATES.fullmatch(bundle) is not None,
             "the CA bundle is not PEM certificates, or holds something else too",
         )
@@ -129,16 +129,3 @@ class Installation:
     def excluded_namespaces(self) -> tuple[str, ...]:
         """Every namespace that the webhook isn't called for."""
         return tuple(dict.fromkeys((ALWAYS_EXCLUDED, self.namespace, *self.excluded)))
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ip_network(text)
-    except ValueError:
-        return False
-    return "/" in text
-
-
-def _must(condition: bool, what: str, *got: object) -> None:  # noqa: FBT001  read as "must be so"
-    if not condition:
-        raise UsageError(MANIFEST_INPUT, what, got=", ".join(printable(repr(str(item))) for item in got))

@@ -23,6 +23,8 @@ __all__ = [
     "CONTROLLER",
     "CREDENTIALS_SECRET",
     "ENFORCED_WEBHOOK",
+    "HEADS_KEY_SECRET",
+    "HEADS_TRUST",
     "HTTPS_PORT",
     "MAIN_WEBHOOK",
     "METRICS_PORT",
@@ -55,6 +57,12 @@ STORE_CLAIM: Final = "dbom-store"
 
 CREDENTIALS_SECRET: Final = "dbom-store-credentials"  # noqa: S105  the name of an object
 """Environment variables for the stores, where somebody makes it: for the controller alone."""
+
+HEADS_TRUST: Final = "dbom-heads-trust"
+"""The ConfigMap of the Sigstore at which the webhook has its journals' heads signed."""
+
+HEADS_KEY_SECRET: Final = "dbom-heads-key"  # noqa: S105  the name of an object
+"""The key that signs them where no Sigstore does, where somebody makes it."""
 
 HTTPS_PORT: Final = 8443
 METRICS_PORT: Final = 8080

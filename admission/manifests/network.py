@@ -10,17 +10,20 @@ if TYPE_CHECKING:
     from admission.manifests.values import Values
     from dbom.canonical import Json, JsonObject
 
-__all__ = ["controller_network", "webhook_network"]
+__all__ = ["ANY_TCP", "DNS", "controller_network", "webhook_network"]
 
-_DNS: Final[JsonObject] = {
+DNS: Final[JsonObject] = {
     "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
     "to": [{"namespaceSelector": {}}],
 }
-_ANY_TCP: Final[JsonObject] = {"ports": [{"protocol": "TCP"}]}
+"""Asking for names, of whoever in the cluster answers that."""
+
+ANY_TCP: Final[JsonObject] = {"ports": [{"protocol": "TCP"}]}
+"""Reaching any address."""
 
 
 def webhook_network(values: Values) -> list[JsonObject]:
-    """Return the webhook's Service and who may call it. It reaches nobody.
+    """Return the webhook's Service and who may call it. It reaches nobody but who signs its journal's heads.
 
     It is called by the API server, which no label selects: from the networks that were given, else from anywhere.
     Metrics are read from our own namespace and from those given.
@@ -29,7 +32,7 @@ def webhook_network(values: Values) -> list[JsonObject]:
     scraped: JsonObject = {"ports": [_port(HTTPS_PORT)], "from": values.monitoring}
     return [
         _service(SERVICE, WEBHOOK, {"name": "https", "port": 443, "targetPort": "https", "protocol": "TCP"}, values),
-        _policy(WEBHOOK, [called, scraped], [], values),
+        _policy(WEBHOOK, [called, scraped], values.heads_egress, values),
     ]
 
 
@@ -42,7 +45,7 @@ def controller_network(values: Values) -> list[JsonObject]:
     read: JsonObject = {"ports": [_port(METRICS_PORT)], "from": values.monitoring}
     return [
         _service(CONTROLLER, CONTROLLER, port, values),
-        _policy(CONTROLLER, [read], [_DNS, _ANY_TCP], values),
+        _policy(CONTROLLER, [read], [DNS, ANY_TCP], values),
     ]
 
 

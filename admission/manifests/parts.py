@@ -10,9 +10,10 @@ from admission.manifests.access import certificate_access, certificate_secrets, 
 from admission.manifests.configurations import webhook_configuration
 from admission.manifests.controller import controller_deployment
 from admission.manifests.guards import guard_policies, pinning_policies
+from admission.manifests.heads import HeadsSigner
 from admission.manifests.installation import Certificates, Installation
 from admission.manifests.issuing import issuing_objects
-from admission.manifests.naming import metadata
+from admission.manifests.naming import HEADS_TRUST, metadata
 from admission.manifests.network import controller_network, webhook_network
 from admission.manifests.values import installed_values
 from admission.manifests.webhook import budget_objects, critical_quota, lone_webhook_deployment, webhook_deployment
@@ -72,11 +73,17 @@ def _definition(values: Values) -> list[JsonObject]:
     return [found]
 
 
+def _heads_trust(values: Values) -> list[JsonObject]:
+    found: JsonObject = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(HEADS_TRUST, values.namespace)}
+    return [{**found, "data": {"trust-config.json": values.heads_trust}}]
+
+
 _OWN: Final = Condition(lambda it: it.certificates is Certificates.OWN, 'eq .Values.certificates "own"')
 _THEIRS: Final = Condition(
     lambda it: it.certificates is Certificates.CERT_MANAGER, 'eq .Values.certificates "cert-manager"'
 )
 _CONTROLLED: Final = Condition(lambda it: it.has_controller, ".Values.controller.enabled")
+_SIGNED: Final = Condition(lambda it: it.heads.signer is HeadsSigner.TOKEN, 'eq .Values.heads.signer "token"')
 _ALONE: Final = Condition(lambda it: not it.has_controller, "not .Values.controller.enabled")
 
 PARTS: Final = (
@@ -89,6 +96,7 @@ PARTS: Final = (
     Part("issuing", issuing_objects, _THEIRS),
     Part("webhook-network", webhook_network),
     Part("controller-network", controller_network, _CONTROLLED),
+    Part("heads-trust", _heads_trust, _SIGNED),
     Part("quota", critical_quota),
     Part("budget", budget_objects),
     Part("controller", controller_deployment, _CONTROLLED),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from admission.manifests.gaps import gaps_of
+from admission.manifests.heads import HeadsSigner
 from admission.manifests.installation import Certificates
-from admission.manifests.naming import POLICIES, SERVICE, STORE_CLAIM, TLS_SECRET
+from admission.manifests.naming import HEADS_KEY_SECRET, POLICIES, SERVICE, STORE_CLAIM, TLS_SECRET
 from admission.manifests.parts import installed_objects
 from admission.yaml_text import yaml_text
 
@@ -39,6 +40,8 @@ def _needs(installation: Installation) -> list[str]:
         found.append(f"- PersistentVolumeClaim {STORE_CLAIM}, read-only: the store of evidence (`dbom sign --store`)")
     if installation.journal_claim:
         found.append(f"- PersistentVolumeClaim {installation.journal_claim}, for many pods (ReadWriteMany)")
+    if installation.heads.signer is HeadsSigner.KEY:
+        found.append(f"- Secret {HEADS_KEY_SECRET} (key.pem; password, where it has one): who signs journals' heads")
     return ["", f"You add, in the namespace {installation.namespace}:", *found] if found else []
 
 

@@ -9,11 +9,16 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from admission.manifests.heads import NO_PARTS, HeadsParts, HeadsSigner, key_parts, token_parts
 from admission.manifests.installation import ALWAYS_EXCLUDED, Certificates
 from admission.manifests.naming import SERVICE
+from admission.manifests.network import ANY_TCP, DNS
 from admission.yaml_text import Expression, flow_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from admission.manifests.heads import Heads
     from admission.manifests.installation import Installation, Resources
     from dbom.canonical import Json, JsonObject
 
@@ -22,6 +27,7 @@ __all__ = ["CHART_VALUES", "Values", "container_resources", "extended", "install
 _KUBERNETES_NAME: Final = "kubernetes.io/metadata.name"
 _CERT_MANAGER: Final = 'eq .Values.certificates "cert-manager"'
 _ENFORCE: Final = 'eq .Values.mode "enforce"'
+_BY_TOKEN: Final = 'eq .Values.heads.signer "token"'  # noqa: S105  an expression
 _EXCLUDED: Final = f'uniq (concat (list "{ALWAYS_EXCLUDED}" .Values.namespace) .Values.excluded)'
 
 
@@ -33,7 +39,8 @@ class Values:
     namespaces by name; `main_failure` is the main webhook's failure policy, `actions` what the API server's own
     policies do. `service_names` are the names
     by which the API server calls the webhook. `injection` are the annotations by which cert-manager puts the CA in.
-    `store_words` are the controller's arguments for its stores, `rotation` that for certificates.
+    `store_words` are the controller's arguments for its stores, `rotation` that for certificates. `heads` is what the
+    webhook's pods have more where heads are signed, `heads_egress` whom they reach then, `heads_trust` the Sigstore.
     """
 
     namespace: Json
@@ -55,6 +62,19 @@ class Values:
     api_servers: Json
     monitoring: Json
     journal_volume: Json
+    heads: HeadsMore
+    heads_egress: Json
+    heads_trust: Json
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsMore:
+    """`HeadsParts`, each a list, or an expression for `extended`."""
+
+    words: Json
+    mounts: Json
+    volumes: Json
+    variables: Json
 
 
 def extended(fixed: list[Json], more: Json) -> Json:
@@ -70,7 +90,7 @@ def installed_values(installation: Installation) -> Values:
     has_cert_manager = installation.certificates is Certificates.CERT_MANAGER
     namespace, bundle = installation.namespace, installation.ca_bundle
     service = _service(namespace)
-    claim = installation.journal_claim
+    claim, heads = installation.journal_claim, installation.heads
     return Values(
         namespace=namespace,
         image=installation.image,
@@ -88,10 +108,28 @@ def installed_values(installation: Installation) -> Values:
         service_names=[f"dbom.{namespace}.svc", f"dbom.{namespace}.svc.cluster.local"],
         store_words=[f"--store={store}" for store in installation.stores],
         rotation=f"--certificates={installation.certificates}",
-        api_servers=[{"ipBlock": {"cidr": network}} for network in installation.api_servers],
+        api_servers=_blocks(installation.api_servers),
         monitoring=[_from_namespace(name) for name in (namespace, *installation.monitoring)],
         journal_volume=_claimed(claim) if claim else _EMPTIED,
+        heads=_installed_heads(heads),
+        heads_egress=_egress(_blocks(heads.networks)) if heads.signer is HeadsSigner.TOKEN else [],
+        heads_trust=(heads.trust_config or b"").decode(),
     )
+
+
+def _installed_heads(heads: Heads) -> HeadsMore:
+    parts = {HeadsSigner.TOKEN: token_parts(heads.audience), HeadsSigner.KEY: key_parts()}
+    found = parts.get(heads.signer, NO_PARTS)
+    return HeadsMore(found.words, found.mounts, found.volumes, found.variables)
+
+
+def _egress(networks: Json) -> Json:
+    """Return whom the webhook reaches where a Sigstore signs: names, and these networks (none: any)."""
+    return [DNS, {**ANY_TCP, "to": networks}]
+
+
+def _blocks(networks: Sequence[str]) -> Json:
+    return [{"ipBlock": {"cidr": network}} for network in networks]
 
 
 def _by_name(operator: Json, names: Json) -> Json:
@@ -138,6 +176,34 @@ def _each(names: str, item: Json) -> Expression:
     return Expression("{{ range $item := " + names + " }}," + flow_text(item) + "{{ end }}")
 
 
+def _networks(names: str) -> Expression:
+    """Return the expression for a list of networks."""
+    first: JsonObject = {"ipBlock": {"cidr": _given(f"first {names}")}}
+    return _either(names, extended([first], _each(f"rest {names}", _NETWORK)), [])
+
+
+def _signed_by(parts: Mapping[HeadsSigner, list[Json]]) -> Expression:
+    """Return the expression for what is behind a list, which depends on who signs heads."""
+    cases = (
+        '{{ if eq .Values.heads.signer "'
+        + signer
+        + '" }}'
+        + "".join(f",{flow_text(item)}" for item in items)
+        + "{{ end }}"
+        for signer, items in parts.items()
+    )
+    return Expression("".join(cases))
+
+
+def _chart_heads(parts: Mapping[HeadsSigner, HeadsParts]) -> HeadsMore:
+    return HeadsMore(
+        _signed_by({signer: item.words for signer, item in parts.items()}),
+        _signed_by({signer: item.mounts for signer, item in parts.items()}),
+        _signed_by({signer: item.volumes for signer, item in parts.items()}),
+        _signed_by({signer: item.variables for signer, item in parts.items()}),
+    )
+
+
 _NAMESPACE: Final = _given(".Values.namespace")
 _ITEM: Final = _given("$item")
 _NETWORK: Final[JsonObject] = {"ipBlock": {"cidr": _ITEM}}
@@ -169,14 +235,13 @@ CHART_VALUES: Final = Values(
     ],
     store_words=_each(".Values.stores", _given('printf "--store=%s" $item')),
     rotation=_given('printf "--certificates=%s" .Values.certificates'),
-    api_servers=_either(
-        ".Values.apiServers",
-        extended(
-            [{"ipBlock": {"cidr": _given("first .Values.apiServers")}}], _each("rest .Values.apiServers", _NETWORK)
-        ),
-        [],
-    ),
+    api_servers=_networks(".Values.apiServers"),
     monitoring=extended([_from_namespace(_NAMESPACE)], _each(".Values.monitoring", _from_namespace(_ITEM))),
     journal_volume=_either(".Values.journal.claim", _claimed(_given(".Values.journal.claim")), _EMPTIED),
+    heads=_chart_heads(
+        {HeadsSigner.TOKEN: token_parts(_given(".Values.heads.audience")), HeadsSigner.KEY: key_parts()}
+    ),
+    heads_egress=_either(_BY_TOKEN, _egress(_networks(".Values.heads.networks")), []),
+    heads_trust=_given(".Values.heads.trustConfig"),
 )
 """What a Helm chart has in place of values."""

@@ -16,6 +16,7 @@ from admission.manifests.naming import (
     selected,
 )
 from admission.manifests.pods import CONTAINER_SECURITY, TEMPORARY_MOUNT, TEMPORARY_VOLUME, hardened_pod, probe
+from admission.manifests.values import extended
 
 if TYPE_CHECKING:
     from admission.manifests.values import Values
@@ -26,6 +27,20 @@ __all__ = ["budget_objects", "critical_quota", "lone_webhook_deployment", "webho
 _SNAPSHOT: Final = "/var/lib/dbom/snapshot"
 _POLICIES: Final = "/etc/dbom/policies"
 _STORE: Final = "/var/lib/dbom/store"
+
+_WORDS: Final[list[Json]] = [
+    "admission",
+    "serve",
+    f"--listen=0.0.0.0:{HTTPS_PORT}",
+    "--tls-cert=/etc/dbom/tls/tls.crt",
+    "--tls-key=/etc/dbom/tls/tls.key",
+    "--journal=/var/log/dbom/journal.jsonl",
+]
+_MOUNTS: Final[list[Json]] = [
+    {"name": "tls", "mountPath": "/etc/dbom/tls", "readOnly": True},
+    # A chain a replica: each writes in a folder of its own, also where they share a volume.
+    {"name": "journal", "mountPath": "/var/log/dbom", "subPathExpr": "$(POD_NAME)"},
+]
 
 _GRACE: Final = 45
 """Seconds to end in: those before the signal, the longest request, the drain, and closing the journal."""
@@ -104,7 +119,7 @@ def _deployment(values: Values, *, words: list[Json], mounts: list[Json], volume
     pod = hardened_pod(
         WEBHOOK,
         container=_container(values, words, mounts),
-        volumes=[*volumes, tls, values.journal_volume, TEMPORARY_VOLUME],
+        volumes=extended([*volumes, tls, values.journal_volume, TEMPORARY_VOLUME], values.heads.volumes),
         has_token=False,
         grace=_GRACE,
         placement={
@@ -133,16 +148,11 @@ def _container(values: Values, words: list[Json], mounts: list[Json]) -> JsonObj
         "name": "webhook",
         "image": values.image,
         "command": ["dbom"],
-        "args": [
-            "admission",
-            "serve",
-            f"--listen=0.0.0.0:{HTTPS_PORT}",
-            *words,
-            "--tls-cert=/etc/dbom/tls/tls.crt",
-            "--tls-key=/etc/dbom/tls/tls.key",
-            "--journal=/var/log/dbom/journal.jsonl",
-        ],
-        "env": [{"name": "HOME", "value": "/tmp"}, _field("POD_NAME", "metadata.name")],  # noqa: S108  a volume
+        "args": extended([*_WORDS, *words], values.heads.words),
+        "env": extended(
+            [{"name": "HOME", "value": "/tmp"}, _field("POD_NAME", "metadata.name")],  # noqa: S108  a volume
+            values.heads.variables,
+        ),
         "ports": [{"name": "https", "containerPort": HTTPS_PORT, "protocol": "TCP"}],
         "startupProbe": probe("/healthz", "https", scheme="HTTPS", seconds=2, failures=60),
         "readinessProbe": probe("/readyz", "https", scheme="HTTPS", seconds=5, failures=2),
@@ -151,13 +161,7 @@ def _container(values: Values, words: list[Json], mounts: list[Json]) -> JsonObj
         "lifecycle": {"preStop": {"sleep": {"seconds": _LEAVE}}},
         "resources": values.webhook_resources,
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [
-            *mounts,
-            {"name": "tls", "mountPath": "/etc/dbom/tls", "readOnly": True},
-            # A chain a replica: each writes in a folder of its own, also where they share a volume.
-            {"name": "journal", "mountPath": "/var/log/dbom", "subPathExpr": "$(POD_NAME)"},
-            TEMPORARY_MOUNT,
-        ],
+        "volumeMounts": extended([*mounts, *_MOUNTS, TEMPORARY_MOUNT], values.heads.mounts),
     }
 
 

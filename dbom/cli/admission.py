@@ -123,7 +123,8 @@ def serve(
     Prometheus, /status for `dbom admission status`. Policies and evidence are read before the first request and again
     when their files change; what can't be used leaves the last good ones in use. So does a certificate. One JSON line
     a decision goes to stderr. SIGTERM ends it in good order. Where flags say who signs, the journal's head is signed
-    each minute and at the end, so that nobody can take back what was decided.
+    each minute and at the end, so that nobody can take back what was decided; while it can't be, that is logged, and
+    the gate goes on.
 
     Example: dbom admission serve --policy policy.yaml --store evidence/ --self-signed tls/
     """
@@ -152,7 +153,7 @@ def serve(
         journal=journal,
         drain=drain,
         told=tell_evidence,
-        signer=signer_flags.signer() if signer_flags != SignerFlags() else None,
+        signer=signer_flags.late_signer() if signer_flags != SignerFlags() else None,
     )
 
 

@@ -26,6 +26,12 @@ class _Blocking(StrEnum):
     ENFORCE = "enforce"
 
 
+class _HeadsSigner(StrEnum):
+    NONE = "none"
+    TOKEN = "token"  # noqa: S105  a kind of signer
+    KEY = "key"
+
+
 def manifests(
     *,
     image: Annotated[
@@ -81,6 +87,29 @@ def manifests(
     journal_claim: Annotated[
         str, typer.Option("--journal-claim", metavar="NAME", help="A volume claim, for many pods, that keeps journals.")
     ] = "",
+    heads_signer: Annotated[
+        _HeadsSigner | None,
+        typer.Option(
+            "--heads-signer",
+            help="Who signs journals' heads: the webhook's service account (token), the Secret dbom-heads-key (key)."
+            " With --trust-config a token, else nobody.",
+        ),
+    ] = None,
+    trust_config: Annotated[
+        Path | None,
+        typer.Option(
+            "--trust-config",
+            metavar="FILE",
+            help="Have journals' heads signed keyless, with the Sigstore of this ClientTrustConfig.",
+        ),
+    ] = None,
+    heads_audience: Annotated[
+        str, typer.Option("--heads-audience", metavar="AUDIENCE", help="Whom that token is for.")
+    ] = "sigstore",
+    heads_network: Annotated[
+        list[str] | None,
+        typer.Option("--heads-network", metavar="NETWORK", help="That Sigstore's network; else any is reached."),
+    ] = None,
     helm: Annotated[
         Path | None, typer.Option("--helm", metavar="DIR", help="Write a Helm chart, these flags its values.")
     ] = None,
@@ -96,7 +125,7 @@ def manifests(
 
     Example: dbom admission manifests --mode audit --image registry.example.com/dbom@sha256:… --store s3://evidence
     """
-    from admission.manifests import Certificates, Installation, render_manifests
+    from admission.manifests import Certificates, Heads, HeadsSigner, Installation, render_manifests
     from admission.manifests.chart import chart_files
     from admission.manifests.kustomization import kustomize_files
     from admission.policy import Mode
@@ -121,6 +150,12 @@ def manifests(
         api_servers=tuple(api_server or ()),
         monitoring=tuple(monitoring or ()),
         journal_claim=journal_claim,
+        heads=Heads(
+            HeadsSigner(str(heads_signer or (_HeadsSigner.TOKEN if trust_config else _HeadsSigner.NONE))),
+            None if trust_config is None else _read(trust_config),
+            heads_audience,
+            tuple(heads_network or ()),
+        ),
         has_controller=controller,
     )
     if helm is not None:

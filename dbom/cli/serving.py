@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from admission.counts import Counts
     from admission.evidence import Evidence
     from admission.journal import Journal
     from admission.journal.heads import HeadKeeper
@@ -85,7 +86,7 @@ def serve_webhook(
     record = open_journal(journal, live.loaded, datetime.now(UTC))
     if record is not None:
         live.record_in(record)
-    heads = None if record is None or signer is None else _head_keeper(record, signer)
+    heads = None if record is None or signer is None else _head_keeper(record, signer, counts)
     server = Server(live, certificate, log_line, counts=counts, drain=drain)
     stop = threading.Event()
     watch = threading.Thread(target=live.run, args=(stop,), name="watch", daemon=True)
@@ -104,10 +105,12 @@ def serve_webhook(
     log_line({"event": "stopped"})
 
 
-def _head_keeper(record: Journal, signer: Signer) -> HeadKeeper:
+def _head_keeper(record: Journal, signer: Signer, counts: Counts) -> HeadKeeper:
     from admission.journal.heads import HeadKeeper
 
-    return HeadKeeper(record, signer, log_line)
+    keeper = HeadKeeper(record, signer, log_line)
+    keeper.show_in(counts.metrics)
+    return keeper
 
 
 def _keep_heads(heads: HeadKeeper | None, stop: threading.Event) -> None:

@@ -158,6 +158,19 @@ class SignerFlags:
         """Return the signer that is meant, ready to sign; errors as in `open_signer`."""
         return signer_of(self.choice())
 
+    def late_signer(self) -> Signer:
+        """Return the signer that is meant, for a server: opened when it is first needed, and anew after it failed.
+
+        A person at the terminal is asked at once, since nobody is there later. Raises `UsageError` for flags that don't
+        go together.
+        """
+        from attest.signers.late import LateSigner
+        from attest.signers.signing import choose_signer
+
+        choice = self.choice()
+        choose_signer(os.environ, choice)
+        return LateSigner(lambda: signer_of(choice), signer_of(choice) if sys.stdin.isatty() else None)
+
 
 _FLAGS: Mapping[str, object] = {
     "signing_key": SigningKeyOption,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from installed import CA, IMAGE, INSTALLATIONS, installation, objects, rendered
+from installed import CA, IMAGE, INSTALLATIONS, TRUST_CONFIG, installation, objects, rendered
 
 from admission.manifests import render_manifests
 from admission.policy import Mode
@@ -21,6 +21,8 @@ FLAGS: dict[str, list[str]] = {
     "by-namespace": ["--mode=audit", "--enforce=team-a", "--enforce=team-b", "--exclude=calico-system"],
     "cert-manager": ["--cert-manager", "--namespace=gate"],
     "given": ["--no-controller", "--ca-bundle=ca.crt"],
+    "signed": ["--trust-config=sigstore.json"],
+    "keyed": ["--heads-signer=key"],
 }
 
 
@@ -32,6 +34,7 @@ def manifests(*words: str) -> int:
 def at_a_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ca.crt").write_bytes(CA)
+    (tmp_path / "sigstore.json").write_bytes(TRUST_CONFIG)
 
 
 @pytest.mark.parametrize("name", FLAGS)
@@ -42,6 +45,7 @@ def test_flags_say_what_differs_between_installations(capsys: pytest.CaptureFixt
 
 def test_stores_networks_and_volumes_reach_the_objects(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--store=s3://evidence/x", "--api-server=10.0.0.0/24", "--monitoring=mon", "--journal-claim=kept"]
+    words += ["--trust-config=sigstore.json", "--heads-audience=ours", "--heads-network=10.9.0.0/16"]
     assert manifests(*words, "--replicas=4", "--allow-accelerators=kube-system/default") == 0
     found = objects(capsys.readouterr().out)
     assert (
@@ -49,7 +53,12 @@ def test_stores_networks_and_volumes_reach_the_objects(capsys: pytest.CaptureFix
         in found["Deployment", "dbom-controller"]["spec"]["template"]["spec"]["containers"][0]["args"]
     )
     assert found["Deployment", "dbom"]["spec"]["replicas"] == 4
-    assert found["NetworkPolicy", "dbom"]["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "10.0.0.0/24"}}]
+    policy = found["NetworkPolicy", "dbom"]["spec"]
+    assert policy["ingress"][0]["from"] == [{"ipBlock": {"cidr": "10.0.0.0/24"}}]
+    assert policy["egress"][1]["to"] == [{"ipBlock": {"cidr": "10.9.0.0/16"}}]
+    volumes = {item["name"]: item for item in found["Deployment", "dbom"]["spec"]["template"]["spec"]["volumes"]}
+    (token,) = volumes["heads-identity"]["projected"]["sources"]
+    assert token["serviceAccountToken"]["audience"] == "ours"
 
 
 @pytest.mark.parametrize(("flag", "file"), [("--helm", "Chart.yaml"), ("--kustomize", "kustomization.yaml")])
@@ -75,12 +84,17 @@ def test_a_folder_is_written_once_and_only_where_nothing_else_lies(
         ["--helm", "ca.crt"],
         ["--helm", "ca.crt/below"],
         ["--replicas", "1"],
+        ["--heads-signer", "token"],
+        ["--heads-signer", "key", "--trust-config", "sigstore.json"],
+        ["--trust-config", "ca.crt"],
+        ["--trust-config", "nowhere.json"],
+        ["--trust-config", "sigstore.json", "--heads-network", "sigstore.example.com"],
     ],
     ids=" ".join,
 )
 def test_what_does_not_go_together_is_a_usage_error(tmp_path: Path, words: list[str]) -> None:
     assert manifests(*words) == 2
-    assert [tmp_path / "ca.crt"] == [path for path in tmp_path.iterdir() if path.suffix]
+    assert {"ca.crt", "sigstore.json"} == {path.name for path in tmp_path.iterdir() if path.suffix}
 
 
 def started(name: str) -> list[list[str]]:
@@ -92,7 +106,7 @@ def started(name: str) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("name", ["given", "all"])
+@pytest.mark.parametrize("name", ["given", "all", "keyed"])
 def test_the_program_takes_the_words_that_its_deployments_start_it_with(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from installed import IMAGE, INSTALLATIONS, installation, keyed, objects, rendered
+from installed import IMAGE, INSTALLATIONS, TRUST_CONFIG, installation, keyed, objects, rendered
 
 from admission.manifests.chart import chart_files
 from admission.manifests.kustomization import kustomize_files
@@ -63,7 +63,15 @@ VALUES: dict[str, dict[str, object]] = {
         "apiServers": ["10.0.0.0/24", "fd00::/64"],
         "monitoring": ["monitoring"],
         "journal": {"claim": "dbom-journals"},
+        "heads": {
+            "signer": "token",
+            "trustConfig": TRUST_CONFIG.decode(),
+            "audience": "sigstore.example.com",
+            "networks": ["10.9.0.0/16", "fd09::/64"],
+        },
     },
+    "keyed": {"heads": {"signer": "key"}},
+    "signed": {"heads": {"signer": "token", "trustConfig": TRUST_CONFIG.decode()}},
 }
 """The installations of `installed`, as somebody says them to the chart of another one."""
 
@@ -104,6 +112,10 @@ WRONG = {
     "caBundle": ["--set", "caBundle=AAAA"],
     "stores": ["--set-json", 'stores=["evidence"]'],
     "controller": ["--set", "controller.enabled=false"],
+    "heads": ["--set", "heads.signer=token"],
+    "trustConfig": ["--set", "heads.trustConfig={}"],
+    "networks": ["--set-json", 'heads={"signer":"key","networks":["10.0.0.0/8"]}'],
+    "audience": ["--set", "heads.audience=a b"],
     "misspelt": ["--set", "exclude=cni"],
 }
 

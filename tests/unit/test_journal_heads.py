@@ -10,6 +10,7 @@ import pytest
 
 from admission.journal import Journal
 from admission.journal.heads import HeadKeeper, head_statement, heads_path, read_heads
+from admission.metrics import Metrics
 from attest.authority import Authority
 from attest.signers.key_signing import KeySigner
 from attest.signers.keys import generate_key, public_pem
@@ -69,12 +70,16 @@ def test_each_minute_the_head_is_signed_if_it_moved(journal: Journal) -> None:
 def test_a_signer_that_fails_stops_nothing_and_is_tried_again(journal: Journal) -> None:
     told: list[JsonObject] = []
     keeper = HeadKeeper(journal, Failing(), told.append)
+    metrics = Metrics()
+    keeper.show_in(metrics)
     assert not keeper.tick(NOW)
     assert "no signature" in keeper.last_error
+    assert b"\ndbom_admission_journal_head_unsigned 1" in metrics.text()
     assert told[0]["rule"] == SELF_CHECK.id
     keeper.signer = KeySigner(KEY)
     assert keeper.tick(NOW + timedelta(minutes=1))
     assert not keeper.last_error
+    assert b"\ndbom_admission_journal_head_unsigned 0" in metrics.text()
     journal.close(at=NOW)
 
 
