@@ -45,7 +45,7 @@ def taken_apart(words: Sequence[Word], valued: Iterable[str], *, short: str = ""
     number, is_over = 0, False
     while number < len(words):
         word = words[number]
-        text = word.text if isinstance(word.value, Unknown) else word.value
+        text = word.spelling
         number += 1
         if is_over or not text.startswith("-") or text == "-":
             positionals.append(word)

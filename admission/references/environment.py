@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
     from admission.documents import Node
 
-__all__ = ["MOST_TOGETHER", "TOO_LONG", "Environment", "Variable", "read_environment"]
+__all__ = ["MOST_TOGETHER", "TOO_LONG", "Environment", "Variable", "is_set", "read_environment"]
 
 # Linux starts no program with a longer word, or more of them together (MAX_ARG_STRLEN; a quarter of the stack). Here
 # they keep variables that double each other from growing without bound.
 _LONGEST = 128 * 1024
 MOST_TOGETHER = 2 * 1024 * 1024
 TOO_LONG = Unknown("with its variables it is longer than what a program can be started with")
+_OFF = ("", "0", "false", "no", "off", "n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,11 @@ def read_environment(container: Node) -> Environment:
             size += 0 if isinstance(expanded, Unknown) else len(expanded)
             variables[name] = Variable(expanded if size <= MOST_TOGETHER else TOO_LONG, value.path)
     return Environment(variables, is_whole=not list(container.get("envFrom").items()))
+
+
+def is_set(value: str | Unknown | None) -> bool:
+    """Return whether a variable of yes or no says yes; one that can't be told does."""
+    return value is not None and (isinstance(value, Unknown) or value.lower() not in _OFF)
 
 
 def _expand(text: str, variables: Mapping[str, Variable], *, leaves_others: bool = False) -> str | Unknown:

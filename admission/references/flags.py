@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from admission.references.options import is_option
 from admission.references.reference import Role
 from dbom.model import Unknown
 
@@ -32,7 +33,6 @@ __all__ = [
     "ROLES",
     "WEIGHTS",
     "Given",
-    "is_flag",
     "positionals",
     "read_flags",
 ]
@@ -180,7 +180,7 @@ def read_flags(words: Sequence[Word], *, abbreviated: bool) -> list[Given]:
     """Return the flags of the tables above that the words give; `abbreviated` takes beginnings of flags for them."""
     found: list[Given] = []
     for number, word in enumerate(words):
-        text = _written(word)
+        text = word.spelling
         if text == "--":
             break
         if not text.startswith("-"):
@@ -209,16 +209,16 @@ def positionals(words: Sequence[Word]) -> list[Word]:
     The first word is, where it is no flag. Else it may be any word that isn't known to be the value of a flag. Behind
     `--` there are no more flags.
     """
-    if words and not is_flag(words[0]):
+    if words and not is_option(words[0]):
         return [words[0]]
     found: list[Word] = []
     takes_one = takes_many = ended = False
     for word in words:
         if ended:
             found.append(word)
-        elif _written(word) == "--":
+        elif word.spelling == "--":
             ended, takes_one, takes_many = True, False, False
-        elif is_flag(word):
+        elif is_option(word):
             takes_one, takes_many = _takes(word)
         elif takes_one or takes_many:
             takes_one = False
@@ -227,15 +227,9 @@ def positionals(words: Sequence[Word]) -> list[Word]:
     return found
 
 
-def is_flag(word: Word) -> bool:
-    """Return whether a word is a flag as argparse sees it (a lone `-` is none)."""
-    text = _written(word)
-    return len(text) > 1 and text.startswith("-")
-
-
 def _takes(word: Word) -> tuple[bool, bool]:
     """Return whether a flag takes the next word for its value, and whether all words up to the next flag."""
-    text = _written(word)
+    text = word.spelling
     name, equals, _ = text.lstrip("-").partition("=")
     stem, dot, _ = name.partition(".")
     if equals:
@@ -257,15 +251,10 @@ def _takes(word: Word) -> tuple[bool, bool]:
     return bool(known) and not takes_many and all(flag not in switches for flag in known), takes_many
 
 
-def _written(word: Word) -> str:
-    # `--port=$(PORT)` is about the port, whatever PORT is.
-    return word.text if isinstance(word.value, Unknown) else word.value
-
-
 def _following(words: Sequence[Word], number: int) -> list[Word]:
     values: list[Word] = []
     for index in range(number + 1, len(words)):
-        if is_flag(words[index]):
+        if is_option(words[index]):
             break
         values.append(words[index])
     return values

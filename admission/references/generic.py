@@ -9,7 +9,7 @@ from admission.references.accelerators import asks_for_accelerator
 from admission.references.arguments import flag_references, json_value
 from admission.references.container import Revision
 from admission.references.hub_places import names_download
-from admission.references.options import read_options
+from admission.references.options import loosely, read_options
 from admission.references.python_lines import python_references
 from admission.references.reference import ModelReference, Role, Target
 from admission.references.stores import stored
@@ -31,7 +31,7 @@ _MODEL_VARIABLES: Final = {
     "LORA_ADAPTERS": Role.ADAPTER,
     "VLLM_TOKENIZER": Role.TOKENIZER,
 }
-_STORAGE_FLAG: Final = "storage-uri"
+_STORAGE_FLAG: Final = loosely(("storage-uri",))
 # These name the model that a service asks elsewhere as often: only a hub's name counts, and a model's where it is run.
 _TOKENIZER_VARIABLE: Final = "TOKENIZER"
 _TUNED_VARIABLES: Final = ("MODEL_NAME", "BASE_MODEL")
@@ -75,7 +75,7 @@ def script_references(container: Container, *, always: bool) -> list[ModelRefere
 
 
 def _is_command_line(word: Word) -> bool:
-    text = word.text if isinstance(word.value, Unknown) else word.value
+    text = word.spelling
     return len(text.split()) > 1 and _LOADING_WORDS.search(text) is not None and isinstance(json_value(text), Unknown)
 
 
@@ -109,6 +109,5 @@ def _hub_variables(container: Container) -> dict[str, Role]:
 
 
 def _from_storage_flag(container: Container) -> list[ModelReference]:
-    options = read_options(container.words, (_STORAGE_FLAG,))
-    given = [(option.value, option.word.text) for option in options]
-    return [stored(container, Role.MODEL, word.value, word.path, written=text) for word, text in given]
+    options = read_options(container.words, _STORAGE_FLAG, greedy=True)
+    return [stored(container, Role.MODEL, option.value, option.path, written=option.text) for option in options]

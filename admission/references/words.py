@@ -54,6 +54,11 @@ class Word:
     path: str
     is_command: bool = False
 
+    @property
+    def spelling(self) -> str:
+        """Its value; where that can't be told, as it is written (`--port=$(PORT)` is about the port all the same)."""
+        return self.text if isinstance(self.value, Unknown) else self.value
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -197,7 +202,7 @@ def _script_number(words: tuple[Word, ...]) -> int | None:
         return None
     number, is_command = shell + 1, False
     while number < len(words):
-        text = _value_of(words[number])
+        text = words[number].spelling
         if text in _LONG_WITH_VALUE:
             number += 2
         elif _SHELL_FLAG.fullmatch(text):
@@ -212,10 +217,6 @@ def _script_number(words: tuple[Word, ...]) -> int | None:
     return None
 
 
-def _value_of(word: Word) -> str:
-    return word.text if isinstance(word.value, Unknown) else word.value
-
-
 def _other_scripts(words: tuple[Word, ...]) -> tuple[Script, ...]:
     """Return the scripts that other interpreters are handed as a word (`python -c "…"`)."""
     found: list[Script] = []
@@ -224,10 +225,10 @@ def _other_scripts(words: tuple[Word, ...]) -> tuple[Script, ...]:
         if flag is None:
             continue
         for place in range(number + 1, len(words) - 1):
-            if flag.fullmatch(_value_of(words[place])):
+            if flag.fullmatch(words[place].spelling):
                 script = words[place + 1]
-                found.append(Script(_value_of(script), script.path, basename(word)))
+                found.append(Script(script.spelling, script.path, basename(word)))
                 break
-            if not _value_of(words[place]).startswith("-"):
+            if not words[place].spelling.startswith("-"):
                 break
     return tuple(found)

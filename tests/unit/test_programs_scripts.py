@@ -32,3 +32,20 @@ def test_a_script_that_can_not_be_followed_is_never_silent(line: str, form: str)
 @pytest.mark.parametrize("script", ["for x in 1; do echo llama-3 $x; done", 'eval "echo nim tei llama"'])
 def test_a_script_of_something_else_is_none(script: str) -> None:
     assert found("x/y", command=["bash", "-c", script]) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tritonserver $WORDS",
+        "torchserve $WORDS",
+        "mlflow models serve $WORDS",
+        "tensorflow_model_server ${WORDS}",
+        "python -m huggingfaceserver $WORDS",
+        "llama-server $WORDS",
+        "text-generation-launcher $WORDS",
+    ],
+)
+def test_words_that_a_script_takes_from_elsewhere_are_never_silent(line: str) -> None:
+    told = found("x/y", command=["sh", "-c", f"exec {line}"], env={"WORDS": None})
+    assert any(item.endswith("opaque") for item in told)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from admission.references.places import is_path
 from admission.references.program import Program
 from admission.references.reference import ModelReference, Role, Target
-from dbom.model import Unknown
 
 if TYPE_CHECKING:
     from admission.references.container import Container
@@ -29,7 +28,7 @@ _ELSEWHERE: Final = "it lies in the folders of the server that is asked to load 
 
 def _texts(container: Container) -> list[tuple[str, str]]:
     """Return the words and scripts, each with its place; of a word that can't be told, what is written."""
-    words = [(word.text if isinstance(word.value, Unknown) else word.value, word.path) for word in container.words]
+    words = [(word.spelling, word.path) for word in container.words]
     return [*words, *((script.text, script.path) for script in container.scripts)]
 
 

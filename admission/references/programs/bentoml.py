@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from admission.references.generic import script_references
+from admission.references.commands import behind, hidden, unfollowed
+from admission.references.options import is_option
 from admission.references.program import Program, Resource
-from admission.references.programs._options import behind, hidden, is_option
 from admission.references.reference import ModelReference, Role, Target
-from dbom.model import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,13 +70,8 @@ def _starts(container: Container) -> bool:
     return _behind(container) is not None or bool(hidden(container, *_HIDDEN))
 
 
-def _scripts(container: Container) -> list[ModelReference]:
-    found = [*script_references(container, always=True), *hidden(container, *_HIDDEN)]
-    return list({item.path: item for item in found}.values())
-
-
 def _loads(container: Container) -> list[ModelReference]:
-    found = _scripts(container)
+    found = unfollowed(container, *_HIDDEN)
     started = _behind(container)
     if started is None:
         return found
@@ -90,9 +84,8 @@ def _bento(words: Sequence[Word]) -> Word | None:
     """Return the word that names the bento: the first that is no option and not behind one that takes a value."""
     takes_one = False
     for word in words:
-        text = word.text if isinstance(word.value, Unknown) else word.value
         if is_option(word):
-            takes_one = "=" not in text and text not in _SWITCHES
+            takes_one = "=" not in word.spelling and word.spelling not in _SWITCHES
         elif takes_one:
             takes_one = False
         else:

@@ -44,7 +44,7 @@ def _loads(container: Container) -> list[ModelReference]:
     found += [item for item in generic_references(container) if item.path not in paths]
     if not container.is_hook and not any(item.role is Role.MODEL for item in found):
         found.append(container.path_reference(Role.MODEL, MODELS, container.node.get("image").path))
-    return [*found, *untold(container, found)]
+    return [*found, *untold(container, container.words, found)]
 
 
 PROGRAM: Final = Program(

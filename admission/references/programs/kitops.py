@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from admission.references.generic import script_references
-from admission.references.options import read_options, untold
+from admission.references.options import loosely, read_options, untold
 from admission.references.program import Program
 from admission.references.reference import ModelReference, Role
 from admission.references.stores import NO_DIGEST
@@ -29,7 +29,9 @@ _COMMANDS: Final = ("unpack", "pull")
 _IMAGES: Final = ("kitops", "kit")
 _INIT: Final = "kitops-init"
 _REFERENCE, _FILTER = "MODELKIT_REF", "UNPACK_FILTER"
-_VALUED: Final = ("dir", "filter", "tls-cert", "cert", "key", "concurrency", "proxy", "config", "log-level", "progress")
+_VALUED: Final = loosely(
+    ("dir", "filter", "tls-cert", "cert", "key", "concurrency", "proxy", "config", "log-level", "progress")
+)
 _LETTERS: Final = {"d": "dir", "f": "filter"}
 
 
@@ -54,10 +56,10 @@ def _starts(container: Container) -> bool:
 def _loads(container: Container) -> list[ModelReference]:
     found = script_references(container, always=True)
     words = _command(container)
-    options = read_options(words, _VALUED, short=_LETTERS)
+    options = read_options(words, _VALUED, greedy=True, letters=_LETTERS)
     # (Words of one script share its path.)
-    taken = {item for option in options if "=" not in option.word.text for item in option.values}
-    filters = [option.value.value for option in options if option.name == "filter"]
+    taken = {word for option in options for word in option.words}
+    filters = [option.value for option in options if option.name == "filter"]
     for word in words:
         if word not in taken and not word.text.startswith("-"):
             found.append(_kit(container, filters, word.value, word.text, word.path))
@@ -68,7 +70,7 @@ def _loads(container: Container) -> list[ModelReference]:
     elif _is_init(container) and not words:
         because = "the kit that it unpacks is not named here"
         found.append(container.opaque(Role.MODEL, container.image, container.node.get("image").path, because))
-    return [*found, *untold(container, found)]
+    return [*found, *untold(container, container.words, found)]
 
 
 def _kit(

@@ -62,7 +62,7 @@ def _fetched(container: Container) -> list[ModelReference]:
     return [
         ModelReference(
             Role.MODEL,
-            word.text if isinstance(word.value, Unknown) else word.value,
+            word.spelling,
             word.path,
             Target.opaque(word.value.reason) if isinstance(word.value, Unknown) else _source(word.value),
         )

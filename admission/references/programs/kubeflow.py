@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import json_value
 from admission.references.generic import generic_references, script_references
-from admission.references.options import Option, read_options, untold
+from admission.references.options import Option, loosely, read_options, untold
 from admission.references.program import Program, Resource
 from admission.references.reference import ModelReference, Role, Target
 from admission.references.stores import stored, stored_target
@@ -49,8 +49,9 @@ _JOBS: Final = {
 _INITIALIZERS: Final = {"dataset-initializer": Role.DATASET, "model-initializer": Role.MODEL}
 _VARIABLE: Final = "STORAGE_URI"
 _PARAMETERS: Final = {"model-provider-parameters": Role.MODEL, "dataset-provider-parameters": Role.DATASET}
-_PROVIDERS: Final = ("model-provider", "dataset-provider")
 _FOLDERS: Final = {"model-uri": Role.MODEL, "model-dir": Role.MODEL, "dataset-dir": Role.DATASET}
+_NAMING: Final = loosely((*_PARAMETERS, *_FOLDERS))
+_OF_SDK: Final = loosely((*_PARAMETERS, "model-provider", "dataset-provider"))
 _SDK_IMAGES: Final = ("trainer-huggingface",)
 _HUB: Final = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?", re.ASCII)
 _NEWEST: Final = "no revision is read, so the newest is loaded"
@@ -85,14 +86,13 @@ def _role(container: Container) -> Role | None:
 
 
 def _starts(container: Container) -> bool:
-    names = (*_PARAMETERS, *_PROVIDERS)
     is_sdk = container.image_name in _SDK_IMAGES and not container.is_hook
-    return _role(container) is not None or is_sdk or bool(read_options(container.words, names))
+    return _role(container) is not None or is_sdk or bool(read_options(container.words, _OF_SDK, greedy=True))
 
 
 def _loads(container: Container) -> list[ModelReference]:
     found = script_references(container, always=True)
-    for option in read_options(container.words, (*_PARAMETERS, *_FOLDERS)):
+    for option in read_options(container.words, _NAMING, greedy=True):
         found += _from_option(container, option)
     role = _role(container)
     variable = container.environment.variables.get(_VARIABLE)
@@ -100,7 +100,7 @@ def _loads(container: Container) -> list[ModelReference]:
         found.append(_reference(role, variable.value, variable.path, _VARIABLE))
     paths = {reference.path for reference in found}
     found += [item for item in generic_references(container) if item.path not in paths]
-    return [*found, *untold(container, found)]
+    return [*found, *untold(container, container.words, found)]
 
 
 def _reference(role: Role, value: str | Unknown, path: str, written: str) -> ModelReference:
@@ -110,22 +110,22 @@ def _reference(role: Role, value: str | Unknown, path: str, written: str) -> Mod
 
 
 def _from_option(container: Container, option: Option) -> list[ModelReference]:
-    word = option.value
     if option.name in _FOLDERS:
         role = _FOLDERS[option.name]
-        if isinstance(word.value, str) and "://" in word.value:
-            return [_reference(role, word.value, word.path, word.text)]
-        return [stored(container, role, word.value, word.path, written=word.text)]
-    role = _PARAMETERS[option.name]
-    document = word.value if isinstance(word.value, Unknown) else json_value(word.value)
+        if isinstance(option.value, str) and "://" in option.value:
+            return [_reference(role, option.value, option.path, option.text)]
+        return [stored(container, role, option.value, option.path, written=option.text)]
+    # (Its parameters may hold secrets: what is shown is the flag.)
+    role, shown = _PARAMETERS[option.name], f"--{option.name}"
+    document = option.value if isinstance(option.value, Unknown) else json_value(option.value)
     if not isinstance(document, dict):
         because = document.reason if isinstance(document, Unknown) else "its value is not a JSON object"
-        return [container.opaque(role, option.word.text, word.path, because)]
+        return [container.opaque(role, shown, option.path, because)]
     hub = document.get("model_uri") or document.get("repo_id")
     if isinstance(hub, str):
-        return [_reference(role, hub if "://" in hub else f"hf://{hub}", word.path, option.name)]
+        return [_reference(role, hub if "://" in hub else f"hf://{hub}", option.path, option.name)]
     because = "its parameters name another server of buckets, or nothing that can be read"
-    return [container.opaque(role, option.word.text, word.path, because)]
+    return [container.opaque(role, shown, option.path, because)]
 
 
 PROGRAM: Final = Program(

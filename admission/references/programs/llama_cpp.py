@@ -14,19 +14,10 @@ import csv
 import re
 from typing import TYPE_CHECKING, Final
 
-from admission.references.generic import script_references
+from admission.references.commands import hidden, told_nothing, unfollowed
+from admission.references.options import Option, flag_names, given_or_variable, last_of, read_options, untold
 from admission.references.places import image_target, is_path
 from admission.references.program import Program
-from admission.references.programs._options import (
-    Given,
-    flag_names,
-    given_options,
-    given_or_variable,
-    hidden,
-    last_of,
-    told_nothing,
-    untold,
-)
 from admission.references.reference import ModelReference, Pinning, Role, Target
 from admission.references.words import basename
 from dbom.model import Unknown
@@ -141,15 +132,10 @@ def _starts(container: Container) -> bool:
     return _is_image(container) or bool(_started(container.words)[0]) or bool(hidden(container, *_HIDDEN))
 
 
-def _scripts(container: Container) -> list[ModelReference]:
-    found = [*script_references(container, always=True), *hidden(container, *_HIDDEN)]
-    return list({item.path: item for item in found}.values())
-
-
 def _loads(container: Container) -> list[ModelReference]:
-    found = _scripts(container)
+    found = unfollowed(container, *_HIDDEN)
     name, words = _started(container.words)
-    given = given_options(words, _meant, joined=False, greedy=True)
+    given = read_options(words, _meant, joined=False, greedy=True)
     told = {flag: _told(container, given, flag) for flag in _SPELLINGS}
     for flag, items in told.items():
         for item in items:
@@ -158,26 +144,26 @@ def _loads(container: Container) -> list[ModelReference]:
     if any(container.mounts.reach(folder) for folder in _SETTINGS):
         because = "a configuration file is mounted, which may name any model"
         found.append(container.opaque(Role.MODEL, "", container.node.get("volumeMounts").path, because))
-    known = {item.path for item in found}
-    found += [item for item in untold(container, words, _VALUED) if item.path not in known]
+    found += untold(container, words, found, valued=_VALUED)
     serves = name in _SERVERS or (not name and not found)
     if serves and not any(item.role is Role.MODEL for item in found):
         found.append(told_nothing(container, "llama.cpp is told no model here, and loads what it is asked for"))
     return found
 
 
-def _meant(written: str) -> str:
-    return _MEANT.get(written.replace("_", "-") if written.startswith("--") else written, "")
+def _meant(written: str) -> tuple[str, ...]:
+    flag = _MEANT.get(written.replace("_", "-") if written.startswith("--") else written)
+    return () if flag is None else (flag,)
 
 
-def _told(container: Container, given: list[Given], flag: str) -> list[Given]:
+def _told(container: Container, given: list[Option], flag: str) -> list[Option]:
     found = last_of(given, flag)
     for variable in _VARIABLES.get(flag, ()):
         found = given_or_variable(container, found, flag, variable)
     return found
 
 
-def _references(container: Container, flag: str, item: Given, *, has_draft_repo: bool) -> list[ModelReference]:
+def _references(container: Container, flag: str, item: Option, *, has_draft_repo: bool) -> list[ModelReference]:
     role = _ROLES.get(flag) or _REPOSITORIES.get(flag) or Role.MODEL
     if flag in _LISTS:
         return _list(container, flag, item)
@@ -194,7 +180,7 @@ def _references(container: Container, flag: str, item: Given, *, has_draft_repo:
     return [] if is_file else [container.path_reference(role, item.value, item.path)]
 
 
-def _list(container: Container, flag: str, item: Given) -> list[ModelReference]:
+def _list(container: Container, flag: str, item: Option) -> list[ModelReference]:
     if isinstance(item.value, Unknown):
         return [container.reference(Role.ADAPTER, item.value, item.path, written=item.text)]
     values = next(csv.reader([item.value.replace("\n", " ")]), [])

@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from admission.references.container import NO_REVISION, Container, Revision
-from admission.references.flags import is_flag
 from admission.references.generic import script_references
 from admission.references.hub import OFF
+from admission.references.options import is_option
 from admission.references.program import Program
 from admission.references.reference import ModelReference, Role, Target
 from admission.references.words import basename
@@ -112,9 +112,8 @@ def _read(words: Sequence[Word]) -> tuple[dict[str, list[Word]], list[Word]]:
     for number, word in enumerate(words):
         if word.value == "--":
             return given, [*positionals, *words[number + 1 :]]
-        if is_flag(word):
-            text = word.text if isinstance(word.value, Unknown) else word.value
-            stem, equals, value = text.lstrip("-").partition("=")
+        if is_option(word):
+            stem, equals, value = word.spelling.lstrip("-").partition("=")
             names = _meant(stem)
             is_list = any(name in _LISTS for name in names)
             takes = [] if equals or not names or names[0] in _SWITCHES else names
@@ -122,7 +121,7 @@ def _read(words: Sequence[Word]) -> tuple[dict[str, list[Word]], list[Word]]:
                 if name in _SWITCHES:
                     given.setdefault(name, []).append(word)
                 elif equals:
-                    part = word if isinstance(word.value, Unknown) else type(word)(value, text, word.path)
+                    part = word if isinstance(word.value, Unknown) else type(word)(value, word.spelling, word.path)
                     given.setdefault(name, []).append(part)
         elif takes:
             for name in takes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from admission.references.container import Revision
 from admission.references.generic import script_references
-from admission.references.options import Option, read_options, untold
+from admission.references.options import Option, loosely, read_options, untold
 from admission.references.program import Program
 from admission.references.programs.kserve import MODELS
 from admission.references.reference import ModelReference, Role
@@ -32,7 +32,7 @@ __all__ = ["PROGRAM"]
 _NAMES: Final = ("mlflow", "mlflow.cli", "-mmlflow", "-mmlflow.cli")
 _GROUPS: Final = ("models", "deployments", "artifacts")
 _WRITING: Final = ("log-artifact", "log-artifacts")
-_MODEL: Final = ("model-uri", "artifact-uri", "run-id")
+_MODEL: Final = loosely(("model-uri", "artifact-uri", "run-id"))
 _LETTERS: Final = {"m": "model-uri", "u": "artifact-uri", "r": "run-id"}
 _TRACKED: Final = ("runs:", "models:", "mlflow-artifacts:", "prompts:")
 _BUILT: Final = "mlflow-pyfunc-servable"
@@ -70,19 +70,20 @@ def _starts(container: Container) -> bool:
 
 def _loads(container: Container) -> list[ModelReference]:
     found = script_references(container, always=True)
-    found += [_from_option(container, item) for item in read_options(_command(container), _MODEL, short=_LETTERS)]
+    options = read_options(_command(container), _MODEL, greedy=True, letters=_LETTERS)
+    found += [_from_option(container, option) for option in options]
     if _is_built(container):
         found.append(container.path_reference(Role.MODEL, _BUILT_FOLDER, container.node.get("image").path))
     if _is_server(container):
         found += _of_server(container)
-    return [*found, *untold(container, found)]
+    return [*found, *untold(container, container.words, found)]
 
 
 def _from_option(container: Container, option: Option) -> ModelReference:
-    word = option.value
     if option.name == "run-id":
-        return container.opaque(Role.MODEL, word.text, word.path, "a tracking server says where a run's files are")
-    return _uri(container, word.value, word.path, word.text)
+        because = "a tracking server says where a run's files are"
+        return container.opaque(Role.MODEL, option.text, option.path, because)
+    return _uri(container, option.value, option.path, option.text)
 
 
 def _uri(container: Container, value: str | Unknown, path: str, written: str) -> ModelReference:

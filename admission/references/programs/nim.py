@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from admission.documents import Node
 from admission.references.arguments import flag_references
 from admission.references.container import Container
+from admission.references.environment import is_set
 from admission.references.generic import generic_references, script_references
 from admission.references.places import image_target, is_path, uri_target
 from admission.references.program import Program, Resource, known_programs
-from admission.references.programs._options import is_set
 from admission.references.reference import ModelReference, Pinning, Role, Target
 from dbom.model import Unknown
 

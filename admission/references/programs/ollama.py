@@ -131,7 +131,7 @@ def _from_words(container: Container, words: Sequence[Word], command: Word) -> M
     """
     takes_one = False
     for word in words:
-        text = word.text if isinstance(word.value, Unknown) else word.value
+        text = word.spelling
         if text.startswith("-"):
             takes_one = text in _VALUED
         elif takes_one:

@@ -17,20 +17,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import json_value
+from admission.references.commands import hidden, told_nothing, unfollowed
 from admission.references.container import NO_REVISION, Revision
-from admission.references.generic import script_references
+from admission.references.environment import is_set
+from admission.references.options import Option, flag_names, is_option, last_of, read_options, untold
 from admission.references.program import Program
-from admission.references.programs._options import (
-    Given,
-    flag_names,
-    given_options,
-    hidden,
-    is_option,
-    is_set,
-    last_of,
-    told_nothing,
-    untold,
-)
 from admission.references.reference import ModelReference, Role, Target
 from admission.references.words import basename
 from dbom.model import Unknown
@@ -123,41 +114,33 @@ def _found(words: Sequence[Word]) -> tuple[Sequence[Word], bool] | None:
     return None
 
 
-def _scripts(container: Container) -> list[ModelReference]:
-    found = [*script_references(container, always=True), *hidden(container, *_HIDDEN)]
-    return list({item.path: item for item in found}.values())
-
-
 def _loads(container: Container) -> list[ModelReference]:
-    found = _scripts(container)
+    found = unfollowed(container, *_HIDDEN)
     words, is_server = _found(container.words) or (container.words, not found)
-    given = given_options(words, _meant)
+    given = read_options(words, _meant)
     container = container.downloading_to(item.value for item in last_of(given, _DOWNLOADS))
     if not is_server:
         return found + _from_client(container, given)
     given = [*_first_word(container, words), *given]
     found += _from_server(container, given)
-    known = {item.path for item in found}
-    found += [item for item in untold(container, words, _VALUED) if item.path not in known]
+    found += untold(container, words, found, valued=_VALUED)
     if not any(item.role is Role.MODEL for item in found):
         found.append(told_nothing(container, "SGLang is told no model here, and takes it from where nobody sees"))
     return [_elsewhere(container, item) for item in found]
 
 
-def _meant(written: str) -> str:
+def _meant(written: str) -> tuple[str, ...]:
     """Return the flag that argparse takes a written one for: itself, or the one flag of ours that begins so."""
-    if not written.startswith("--"):
-        return ""
-    name = written[2:]
+    name = written[2:] if written.startswith("--") else ""
     if name == _CONFIG or _PART.fullmatch(name):
-        return name
+        return (name,)
     if name in _ALL:
-        return _ALIASES.get(name, name)
+        return (_ALIASES.get(name, name),)
     meant = {_ALIASES.get(flag, flag) for flag in _ALL if name and flag.startswith(name)}
-    return meant.pop() if len(meant) == 1 else ""
+    return tuple(meant) if len(meant) == 1 else ()
 
 
-def _first_word(container: Container, words: Sequence[Word]) -> list[Given]:
+def _first_word(container: Container, words: Sequence[Word]) -> list[Option]:
     """Return the model that `sglang serve` is given without a flag: its first word, `--model-type KIND` taken out."""
     if not any(basename(word) == "serve" for word in container.words):
         return []
@@ -166,22 +149,21 @@ def _first_word(container: Container, words: Sequence[Word]) -> list[Given]:
         rest = rest[1:] if "=" in rest[0].text else rest[2:]
     if not rest or is_option(rest[0]):
         return []
-    return [Given("model-path", rest[0].value, rest[0].text, rest[0].path)]
+    return [Option("model-path", rest[0].value, rest[0].text, rest[0].path)]
 
 
-def _from_server(container: Container, given: list[Given]) -> list[ModelReference]:
+def _from_server(container: Container, given: list[Option]) -> list[ModelReference]:
     revision = Revision.of(item.value for item in last_of(given, _REVISION))
     draft = Revision.of(item.value for item in last_of(given, _DRAFT_REVISION))
     revisions = {Role.MODEL: revision, Role.TOKENIZER: revision, Role.DRAFT_MODEL: draft}
     found: list[ModelReference] = []
-    for flag in dict.fromkeys(item.flag for item in given):
+    for flag in dict.fromkeys(item.name for item in given):
         (item,) = last_of(given, flag)
         if flag == _LORA:
-            found += _adapters(container, item)
+            found += [_adapter(container, word.value, word.text, word.path) for word in item.values]
         elif flag in _OPENINGS:
             role, because = _OPENINGS[flag]
-            path = _flag_path(container, item)
-            found.append(container.opaque(role, f"--{flag}", path, because))
+            found.append(container.opaque(role, f"--{flag}", item.flag_path, because))
         elif flag == _CONFIG:
             found.append(container.opaque(Role.MODEL, item.text, item.path, "a configuration file may name any model"))
         elif flag == _LOADER:
@@ -193,34 +175,19 @@ def _from_server(container: Container, given: list[Given]) -> list[ModelReferenc
     return found
 
 
-def _flag_path(container: Container, item: Given) -> str:
-    """Return where a flag itself stands, whatever word comes behind it."""
-    last = [
-        word.path
-        for word in container.words
-        if not isinstance(word.value, Unknown) and _meant(word.value.partition("=")[0]) == item.flag
-    ]
-    return last[-1] if last else item.path
-
-
-def _from_client(container: Container, given: list[Given]) -> list[ModelReference]:
+def _from_client(container: Container, given: list[Option]) -> list[ModelReference]:
     """Return the tokenizer that a router or a client loads: its own, else that of the model that it asks for."""
     tokenizers = last_of(given, "tokenizer-path") or last_of(given, "model-path")
     return [container.reference(Role.TOKENIZER, item.value, item.path, written=item.text) for item in tokenizers]
 
 
-def _loader(container: Container, item: Given) -> list[ModelReference]:
+def _loader(container: Container, item: Option) -> list[ModelReference]:
     settings = item.value if isinstance(item.value, Unknown) else json_value(item.value)
     if isinstance(settings, dict) and not any(isinstance(value, str | dict | list) for value in settings.values()):
         return []
     # Its strings are places, names of files or secrets: none is shown, and none is followed.
     because = "the loader is told more, which may name another place to load from"
     return [container.opaque(Role.MODEL, f"--{_LOADER}", item.path, because)]
-
-
-def _adapters(container: Container, item: Given) -> list[ModelReference]:
-    values = [(word.value, word.text, word.path) for word in item.words] or [(item.value, item.text, item.path)]
-    return [_adapter(container, *value) for value in values]
 
 
 def _adapter(container: Container, value: str | Unknown, text: str, path: str) -> ModelReference:

@@ -10,18 +10,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from admission.references.commands import behind, hidden, told_nothing, unfollowed
 from admission.references.container import Revision
-from admission.references.generic import script_references
+from admission.references.options import flag_names, given_or_variable, read_options, untold
 from admission.references.program import Program
-from admission.references.programs._options import (
-    behind,
-    flag_names,
-    given_options,
-    given_or_variable,
-    hidden,
-    told_nothing,
-    untold,
-)
 from admission.references.reference import ModelReference, Role
 
 if TYPE_CHECKING:
@@ -46,16 +38,11 @@ def _starts(container: Container) -> bool:
     return is_image or behind(container.words, _ROUTER) is not None or bool(hidden(container, _ROUTER))
 
 
-def _scripts(container: Container) -> list[ModelReference]:
-    found = [*script_references(container, always=True), *hidden(container, _ROUTER)]
-    return list({item.path: item for item in found}.values())
-
-
 def _loads(container: Container) -> list[ModelReference]:
-    found = _scripts(container)
+    found = unfollowed(container, _ROUTER)
     words = behind(container.words, _ROUTER) or container.words
-    given = given_options(words, _meant)
-    folders = [item.value for item in given if item.flag == "huggingface-hub-cache"]
+    given = read_options(words, _meant)
+    folders = [item.value for item in given if item.name == "huggingface-hub-cache"]
     moved = bool(folders) or any(name in container.environment.variables for name in _HOMES)
     container = container.downloading_to(folders if moved else [_DATA])
     revision = Revision.of(item.value for item in given_or_variable(container, given, "revision", "REVISION"))
@@ -63,13 +50,12 @@ def _loads(container: Container) -> list[ModelReference]:
         container.reference(Role.MODEL, item.value, item.path, written=item.text, revision=revision)
         for item in given_or_variable(container, given, "model-id", "MODEL_ID")
     ]
-    known = {item.path for item in found}
-    found += [item for item in untold(container, words, _VALUED) if item.path not in known]
+    found += untold(container, words, found, valued=_VALUED)
     return found or [told_nothing(container, "TEI is told no model here, and takes the one that the image names")]
 
 
-def _meant(written: str) -> str:
-    return written[2:] if written.startswith("--") and written[2:] in _FLAGS else ""
+def _meant(written: str) -> tuple[str, ...]:
+    return (written[2:],) if written.startswith("--") and written[2:] in _FLAGS else ()
 
 
 PROGRAM: Final = Program(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from admission.references.generic import script_references
-from admission.references.options import Option, read_options, untold
+from admission.references.options import Option, loosely, read_options, untold
 from admission.references.program import Program
 from admission.references.reference import ModelReference, Role
 from admission.references.stores import stored
@@ -27,6 +27,7 @@ __all__ = ["PROGRAM"]
 
 _BASE_PATH: Final = "model-base-path"
 _CONFIG: Final = "model-config-file"
+_NAMES: Final = loosely((_BASE_PATH, _CONFIG))
 _SERVER: Final = "tensorflow_model_server"
 _ENTRY_POINT: Final = "tf_serving_entrypoint.sh"
 _IMAGES: Final = ("tensorflow-serving", "tf-serving", "tensorflow-model-server")
@@ -50,22 +51,21 @@ def _enters(container: Container) -> bool:
 
 def _starts(container: Container) -> bool:
     named = any(basename(word).startswith(_SERVER) for word in container.words)
-    return named or _enters(container) or bool(read_options(container.words, (_BASE_PATH, _CONFIG)))
+    return named or _enters(container) or bool(read_options(container.words, _NAMES, greedy=True))
 
 
 def _loads(container: Container) -> list[ModelReference]:
     found = script_references(container, always=True)
-    options = read_options(container.words, (_BASE_PATH, _CONFIG))
+    options = read_options(container.words, _NAMES, greedy=True)
     found += [_from_option(container, option) for option in options]
-    found += untold(container, found)
+    found += untold(container, container.words, found)
     return found if options or not _enters(container) else [*found, _from_variables(container)]
 
 
 def _from_option(container: Container, option: Option) -> ModelReference:
-    word = option.value
     if option.name == _CONFIG:
-        return container.opaque(Role.MODEL, word.text, word.path, "a configuration file may name any model")
-    return stored(container, Role.MODEL, word.value, word.path, written=word.text)
+        return container.opaque(Role.MODEL, option.text, option.path, "a configuration file may name any model")
+    return stored(container, Role.MODEL, option.value, option.path, written=option.text)
 
 
 def _from_variables(container: Container) -> ModelReference:

@@ -11,21 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from admission.references.commands import behind, hidden, told_nothing, unfollowed
 from admission.references.container import Revision
-from admission.references.generic import script_references
+from admission.references.options import Option, flag_names, is_option, last_of, read_options
 from admission.references.program import Program
-from admission.references.programs._options import (
-    Given,
-    behind,
-    flag_names,
-    given_options,
-    hidden,
-    is_option,
-    last_of,
-    told_nothing,
-)
 from admission.references.reference import ModelReference, Role
-from dbom.model import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,13 +46,8 @@ def _starts(container: Container) -> bool:
     return behind(container.words, _SERVE) is not None or bool(hidden(container, _SERVE))
 
 
-def _scripts(container: Container) -> list[ModelReference]:
-    found = [*script_references(container, always=True), *hidden(container, _SERVE)]
-    return list({item.path: item for item in found}.values())
-
-
 def _loads(container: Container) -> list[ModelReference]:
-    found = _scripts(container)
+    found = unfollowed(container, _SERVE)
     words = behind(container.words, _SERVE)
     if words is None:
         return found
@@ -74,7 +59,7 @@ def _loads(container: Container) -> list[ModelReference]:
         return [*found, container.opaque(Role.MODEL, words[0].text, words[0].path, because)]
     if command in _LOADING:
         words = words[1:]
-    given = given_options(words, _meant, greedy=True)
+    given = read_options(words, _meant, greedy=True)
     revision = Revision.of(item.value for item in last_of(given, "revision"))
     found += [
         container.reference(Role.MODEL, word.value, word.path, written=word.text, revision=revision)
@@ -85,18 +70,18 @@ def _loads(container: Container) -> list[ModelReference]:
     return [*found, *_others(container, words, given)]
 
 
-def _meant(written: str) -> str:
-    return written[2:] if written.startswith("--") and written[2:] in _NAMED else ""
+def _meant(written: str) -> tuple[str, ...]:
+    return (written[2:],) if written.startswith("--") and written[2:] in _NAMED else ()
 
 
-def _others(container: Container, words: Sequence[Word], given: list[Given]) -> list[ModelReference]:
+def _others(container: Container, words: Sequence[Word], given: list[Option]) -> list[ModelReference]:
     found = [
         container.reference(Role.TOKENIZER, item.value, item.path, written=item.text)
         for item in given
-        if item.flag == "tokenizer"
+        if item.name == "tokenizer"
     ]
     because = "a file of options may name any model"
-    found += [container.opaque(Role.MODEL, item.text, item.path, because) for item in given if item.flag in _FILES]
+    found += [container.opaque(Role.MODEL, item.text, item.path, because) for item in given if item.name in _FILES]
     return found + [
         container.opaque(Role.CODE, word.text, word.path, "code of the repository is run")
         for word in words
@@ -115,9 +100,8 @@ def _positionals(words: Sequence[Word]) -> list[Word]:
         if takes_one:
             takes_one = False
         elif is_option(word) and not only_words:
-            text = word.text if isinstance(word.value, Unknown) else word.value
-            name, equals, _ = text.lstrip("-").partition("=")
-            only_words = text == "--"
+            name, equals, _ = word.spelling.lstrip("-").partition("=")
+            only_words = word.spelling == "--"
             takes_one = not equals and name in _VALUED
         else:
             found.append(word)

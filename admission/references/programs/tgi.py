@@ -14,21 +14,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from admission.references.commands import behind, hidden, told_nothing, unfollowed
 from admission.references.container import Revision
-from admission.references.generic import script_references
+from admission.references.environment import is_set
+from admission.references.options import Option, flag_names, given_or_variable, is_option, read_options, untold
 from admission.references.program import Program
-from admission.references.programs._options import (
-    Given,
-    behind,
-    flag_names,
-    given_options,
-    given_or_variable,
-    hidden,
-    is_option,
-    is_set,
-    told_nothing,
-    untold,
-)
 from admission.references.reference import ModelReference, Role
 
 if TYPE_CHECKING:
@@ -69,41 +59,35 @@ def _starts(container: Container) -> bool:
     return is_image or is_named or bool(hidden(container, _LAUNCHER, _SERVER))
 
 
-def _scripts(container: Container) -> list[ModelReference]:
-    found = [*script_references(container, always=True), *hidden(container, _LAUNCHER, _SERVER)]
-    return list({item.path: item for item in found}.values())
-
-
 def _loads(container: Container) -> list[ModelReference]:
     words = behind(container.words, _SERVER)
     if words is not None:
         return _from_server(container, words)
-    found = _scripts(container)
+    found = unfollowed(container, _LAUNCHER, _SERVER)
     words = behind(container.words, _LAUNCHER) or container.words
-    given = given_options(words, _meant)
+    given = read_options(words, _meant)
     folders = [
         item for flag in ("huggingface-hub-cache", "weights-cache-override") for item in _told(container, given, flag)
     ]
     moved = bool(folders) or any(name in container.environment.variables for name in _HOMES)
     container = container.downloading_to([item.value for item in folders] if moved else [_DATA])
     found += _models(container, given)
-    known = {item.path for item in found}
-    found += [item for item in untold(container, words, _VALUED) if item.path not in known]
+    found += untold(container, words, found, valued=_VALUED)
     if not any(item.role is Role.MODEL for item in found):
         found.append(told_nothing(container, "TGI is told no model here, and takes the image's or its own default"))
     return [*found, *_others(container, given)]
 
 
-def _meant(written: str) -> str:
+def _meant(written: str) -> tuple[str, ...]:
     flag = written[2:] if written.startswith("--") else ""
-    return flag if flag in _VARIABLES else _IBM.get(flag, "")
+    return (flag,) if flag in _VARIABLES else (_IBM[flag],) if flag in _IBM else ()
 
 
-def _told(container: Container, given: list[Given], flag: str) -> list[Given]:
+def _told(container: Container, given: list[Option], flag: str) -> list[Option]:
     return given_or_variable(container, given, flag, _VARIABLES[flag])
 
 
-def _models(container: Container, given: list[Given]) -> list[ModelReference]:
+def _models(container: Container, given: list[Option]) -> list[ModelReference]:
     revision = Revision.of(item.value for item in _told(container, given, "revision"))
     found = [
         container.reference(Role.MODEL, item.value, item.path, written=item.text, revision=revision)
@@ -116,7 +100,7 @@ def _models(container: Container, given: list[Given]) -> list[ModelReference]:
     ]
 
 
-def _others(container: Container, given: list[Given]) -> list[ModelReference]:
+def _others(container: Container, given: list[Option]) -> list[ModelReference]:
     found = [
         container.path_reference(Role.TOKENIZER, item.value, item.path, written=item.text)
         for item in _told(container, given, "tokenizer-config-path")
@@ -124,19 +108,13 @@ def _others(container: Container, given: list[Given]) -> list[ModelReference]:
     for item in _told(container, given, "lora-adapters"):
         found += adapters(container, item)
     for item in _told(container, given, "trust-remote-code"):
-        if item.words or item.text.startswith("--") or is_set(item.value):
-            path = _flag_path(container, item)
-            found.append(container.opaque(Role.CODE, "--trust-remote-code", path, "code of the repository is run"))
+        if item.flag is not None or is_set(item.value):
+            because = "code of the repository is run"
+            found.append(container.opaque(Role.CODE, "--trust-remote-code", item.flag_path, because))
     return found
 
 
-def _flag_path(container: Container, item: Given) -> str:
-    """Return where the flag itself stands: it takes no value, so that the word behind it is another's."""
-    paths = [word.path for word in container.words if word.value == f"--{item.flag}"]
-    return paths[-1] if paths else item.path
-
-
-def adapters(container: Container, item: Given) -> list[ModelReference]:
+def adapters(container: Container, item: Option) -> list[ModelReference]:
     """Return the adapters of a list: `ID`, `ID=PATH`, `ID@REVISION`."""
     if not isinstance(item.value, str):
         return [container.reference(Role.ADAPTER, item.value, item.path, written=item.text)]
@@ -155,10 +133,10 @@ def adapters(container: Container, item: Given) -> list[ModelReference]:
 
 def _from_server(container: Container, words: Sequence[Word]) -> list[ModelReference]:
     """Return what `text-generation-server serve|download-weights|quantize MODEL` loads."""
-    found = _scripts(container)
+    found = unfollowed(container, _LAUNCHER, _SERVER)
     container = container.downloading_to([_DATA])
-    given = given_options(words, _meant)
-    revision = Revision.of(item.value for item in given if item.flag == "revision")
+    given = read_options(words, _meant)
+    revision = Revision.of(item.value for item in given if item.name == "revision")
     if len(words) > 1 and not is_option(words[1]):
         word = words[1]
         found.append(container.reference(Role.MODEL, word.value, word.path, written=word.text, revision=revision))

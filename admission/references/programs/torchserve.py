@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from admission.references.generic import script_references
-from admission.references.options import Option, read_options, untold
+from admission.references.options import Option, loosely, read_options, untold
 from admission.references.program import Program
 from admission.references.reference import ModelReference, Role
 from admission.references.stores import stored
@@ -29,7 +29,7 @@ _STORES: Final = ("model-store", "workflow-store")
 _MODELS: Final = "models"
 _CONFIG: Final = "ts-config"
 _OPENING: Final = "model-api-enabled"
-_NAMES: Final = (*_STORES, _MODELS, _CONFIG, _OPENING)
+_NAMES: Final = loosely((*_STORES, _MODELS, _CONFIG, _OPENING), beginnings=True)
 _NAMED: Final = ("torchserve", "ts.model_server", "-mts.model_server")
 _JAVA: Final = "org.pytorch.serve.ModelServer"
 _JAVA_LETTERS: Final = {"s": "model-store", "w": "workflow-store", "m": _MODELS, "f": _CONFIG}
@@ -55,27 +55,24 @@ def _starts(container: Container) -> bool:
 def _loads(container: Container) -> list[ModelReference]:
     found = script_references(container, always=True)
     letters = _JAVA_LETTERS if any(word.value == _JAVA for word in container.words) else None
-    options = read_options(
-        container.words, _NAMES, short=letters, many=(_MODELS,), switches=(_OPENING,), beginnings=True
-    )
+    options = read_options(container.words, _NAMES, letters=letters, switches=(_OPENING,))
     has_store = any(option.name == _STORES[0] for option in options)
     for option in options:
         found += _from_option(container, option, has_store=has_store)
     found += _from_variables(container)
     if _is_default(container):
         found.append(container.path_reference(Role.MODEL, _OWN_STORE, container.node.get("image").path))
-    return [*found, *untold(container, found)]
+    return [*found, *untold(container, container.words, found)]
 
 
 def _from_option(container: Container, option: Option, *, has_store: bool) -> list[ModelReference]:
-    word = option.value
     if option.name == _OPENING:
         because = "whoever asks the server may register other models while it runs"
-        return [container.opaque(Role.MODEL, option.word.text, option.word.path, because)]
+        return [container.opaque(Role.MODEL, option.text, option.path, because)]
     if option.name == _CONFIG:
-        return [container.opaque(Role.MODEL, word.text, word.path, _MAY_NAME)]
+        return [container.opaque(Role.MODEL, option.text, option.path, _MAY_NAME)]
     if option.name in _STORES:
-        return [container.path_reference(Role.MODEL, word.value, word.path, written=word.text)]
+        return [container.path_reference(Role.MODEL, option.value, option.path, written=option.text)]
     found = [_archive(container, item.value, item.path, item.text, has_store=has_store) for item in option.values]
     return [reference for reference in found if reference is not None]
 

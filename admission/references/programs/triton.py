@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from admission.references.generic import script_references
-from admission.references.options import Option, read_options, untold
+from admission.references.options import Option, loosely, read_options, untold
 from admission.references.program import Program
 from admission.references.reference import ModelReference, Role
 from admission.references.stores import stored
@@ -28,7 +28,8 @@ __all__ = ["PROGRAM"]
 
 _REPOSITORIES: Final = ("model-repository", "model-store")
 _MODE: Final = "model-control-mode"
-_NAMES: Final = (*_REPOSITORIES, _MODE)
+_NAMES: Final = loosely((*_REPOSITORIES, _MODE))
+_BEGINNINGS: Final = loosely((*_REPOSITORIES, _MODE), beginnings=True)
 _BINARIES: Final = ("tritonserver", "launch_triton_server.py")
 
 
@@ -39,29 +40,27 @@ def _is_named(container: Container) -> bool:
 def _starts(container: Container) -> bool:
     if _is_named(container):
         return True
-    given = {option.name for option in read_options(container.words, _NAMES)}
+    given = {option.name for option in read_options(container.words, _NAMES, greedy=True)}
     return _REPOSITORIES[0] in given or (_REPOSITORIES[1] in given and "triton" in container.image.lower())
 
 
 def _loads(container: Container) -> list[ModelReference]:
     found = script_references(container, always=True)
-    for option in read_options(container.words, _NAMES, beginnings=True):
+    for option in read_options(container.words, _BEGINNINGS, greedy=True):
         found += _mode(container, option) if option.name == _MODE else [_repository(container, option)]
-    return [*found, *untold(container, found)]
+    return [*found, *untold(container, container.words, found)]
 
 
 def _repository(container: Container, option: Option) -> ModelReference:
-    word = option.value
-    return stored(container, Role.MODEL, word.value, word.path, written=word.text)
+    return stored(container, Role.MODEL, option.value, option.path, written=option.text)
 
 
 def _mode(container: Container, option: Option) -> list[ModelReference]:
-    word = option.value
-    mode = word.value if isinstance(word.value, Unknown) else word.value.lower()
+    mode = option.value if isinstance(option.value, Unknown) else option.value.lower()
     if mode in ("none", "poll"):
         return []
     because = "whoever asks the server may load other models while it runs, and send their files along"
-    return [container.opaque(Role.MODEL, word.text, word.path, because)]
+    return [container.opaque(Role.MODEL, option.text, option.path, because)]
 
 
 PROGRAM: Final = Program("Triton", "tritonserver 25.03 src/command_line_parser.cc", _starts, _loads)

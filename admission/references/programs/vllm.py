@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import flag_references
-from admission.references.flags import CONFIG, ROLES, is_flag, positionals, read_flags
+from admission.references.flags import CONFIG, ROLES, positionals, read_flags
 from admission.references.generic import generic_references, script_references
 from admission.references.hub import openings
+from admission.references.options import is_option
 from admission.references.program import Program
 from admission.references.reference import ModelReference, Pinning, Role, Target
 from admission.references.words import basename
@@ -123,7 +124,7 @@ def _positionals(start: _Start | None) -> list[Word]:
 
 def _behind_create(start: _Start) -> tuple[Word, ...]:
     # `vllm snapshot create MODEL`, `vllm launch render MODEL`
-    is_nested = start.subcommand in ("snapshot", "launch") and start.words and not is_flag(start.words[0])
+    is_nested = start.subcommand in ("snapshot", "launch") and start.words and not is_option(start.words[0])
     return start.words[1:] if is_nested else start.words
 
 
