@@ -54,6 +54,8 @@ def load_json(data: bytes, *, where: str, limit: int = MAX_DOCUMENT_BYTES) -> Js
             JSON_MALFORMED, "too large", where=where, got=f"{len(data)} bytes", expected=f"at most {limit}"
         )
     try:
+        if (plain := _plainly_written(data)) is not None:
+            return plain
         text = data.decode("utf-8")
         value: Json = json.loads(
             text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant, parse_float=_finite
@@ -78,6 +80,24 @@ def json_object(data: bytes, *, where: str, limit: int = MAX_DOCUMENT_BYTES) -> 
     return value
 
 
+def _plainly_written(data: bytes) -> Json:
+    """Return the document where it is written without blanks and needless escapes, else None: most evidence is.
+
+    What comes out again as it went in has no key twice, and reads alike to every reader; this one is many times as fast
+    as one that looks at each object.
+    """
+    if b'": ' in data[:_LOOK] or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+        return None
+    import msgspec  # noqa: PLC0415  `dbom --help` doesn't pay for it
+
+    try:
+        value: Json = msgspec.json.decode(data)
+        return value if msgspec.json.encode(value) == data else None
+    except ValueError:
+        return None
+
+
+_LOOK = 200
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 

@@ -235,7 +235,7 @@ class LineageGraph:
 
     def cycles(self) -> tuple[tuple[NodeKey, ...], ...]:
         """Return each set of nodes that all lead to each other, sorted (Tarjan's strongly connected components)."""
-        left = self._not_peeled()
+        left = self._not_peeled() if self.edges else ()
         if not left:
             return ()
         import networkx as nx  # noqa: PLC0415  most graphs have no circle, and don't pay for it

@@ -7,9 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from sys import intern
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from admission.attested import Attested
+from admission.attested import Attested, pack
 from admission.facts import BomFacts, FileKinds, ProvenanceFacts
 from admission.packing.rows import AttestedRow, BomRow, FilesRow, ProvenanceRow, StatementRow, TimeRow
 from attest.verified import SignedTime, TimeBasis
@@ -22,7 +22,6 @@ __all__ = ["StatementTable", "StatementUnpacker", "instant", "read_instant"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-_LEVEL: Final = -1
 
 
 def instant(moment: datetime) -> str:
@@ -199,7 +198,7 @@ def _packed(text: str) -> bytes:
     """Return a predicate as the gate keeps it. Raises `ValueError` where it isn't JSON as that writes it."""
     if not text.startswith("{"):
         raise ValueError("a predicate that is no object")
-    return zlib.compress(text.encode(), _LEVEL)
+    return pack(text.encode())
 
 
 def _read(fact: tuple[_R | None, str], read: Callable[[_R], _T]) -> _T | Unknown:

@@ -71,18 +71,19 @@ def unseen_models(
     `found` are the references of the object, `containers` those of the pod wherever they stand. Where other pods stand
     in the same object (not `is_alone`), a worker that joins their Ray cluster loads what they name.
     """
+    claims = {claim.get("name").text() or "": claim for claim in pod_spec.get("resourceClaims").items()}
+    everyone = [(node, *_asked(node, claims)) for node in containers]
+    if not claims and all(asked is None for _, asked, _ in everyone):
+        return []
     known = list(found)
     joins = not is_alone and any(item.role is Role.MODEL for item in known)
-    claims = {claim.get("name").text() or "": claim for claim in pod_spec.get("resourceClaims").items()}
-    everyone = list(containers)
     holding = {place for item in known if item.role in _MODELS for place in _places(item.path)}
-    naming = [node for node in everyone if node.path in holding]
+    naming = [node for node, _, _ in everyone if node.path in holding]
     images = {volume.get("name").text() for volume in _items(pod_spec, "volumes") if volume.path in holding}
     shared = {name for node in naming for name in _mounted(node)} | images
     unseen: list[ModelReference] = []
     used: set[str] = set()
-    for node in everyone:
-        asked, names = _asked(node, claims)
+    for node, asked, names in everyone:
         used.update(names)
         is_seen = node.path in holding or bool(_mounted(node) & shared) or (joins and _joins(node))
         if asked is not None and not is_seen:

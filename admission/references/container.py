@@ -113,7 +113,8 @@ class Container:
 
     def downloading_to(self, folders: Iterable[str | Unknown]) -> Self:
         """Return the container, its program told to download to these folders."""
-        return replace(self, folders=tuple(folders))
+        told = tuple(folders)
+        return self if told == self.folders else replace(self, folders=told)
 
     @property
     def has_command(self) -> bool:

@@ -99,6 +99,8 @@ class Mounts:
 
     def started_in(self, folder: str | Unknown | None, altered: str) -> Mounts:
         """Return the mounts for a program that starts in another folder, or after others changed files (`altered`)."""
+        if folder is None and not altered:
+            return self
         working_dir = self.working_dir
         if folder is not None:
             is_plain = isinstance(folder, str) and folder.startswith("/") and ".." not in folder.split("/")

@@ -132,8 +132,10 @@ def _hash_of(key: PublicKeyTypes) -> HashAlgorithm | None:
     from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415  heavy
 
     if isinstance(key, ec.EllipticCurvePublicKey):
-        strengths = {"secp256r1": hashes.SHA256(), "secp384r1": hashes.SHA384(), "secp521r1": hashes.SHA512()}
-        return strengths.get(key.curve.name)
+        strengths = {"secp256r1": "SHA256", "secp384r1": "SHA384", "secp521r1": "SHA512"}
+        name = strengths.get(key.curve.name)
+        found: HashAlgorithm | None = None if name is None else getattr(hashes, name)()
+        return found
     return hashes.SHA256() if isinstance(key, rsa.RSAPublicKey) else None
 
 

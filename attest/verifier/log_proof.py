@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from attest.verifier.key_verifying import signature_holds
-from dbom.canonical import canonical_json
 from dbom.errors import EvidenceError, TrustError
 from dbom.printable import printable
 from dbom.rules.attestations import (
@@ -138,14 +137,10 @@ def _log(entry: LogEntry, root: TrustRoot, where: str) -> LogKey:
 
 
 def _check_promise(entry: LogEntry, key: PublicKeyTypes, where: str) -> None:
-    promised = canonical_json(
-        {
-            "body": base64.b64encode(entry.body).decode(),
-            "integratedTime": entry.integrated_time or 0,
-            "logID": entry.log_id.hex(),
-            "logIndex": entry.index,
-        }
-    )
+    # RFC 8785 of four members, sorted, none of which needs an escape.
+    body, time = base64.b64encode(entry.body).decode(), entry.integrated_time or 0
+    said = f'"body":"{body}","integratedTime":{time},"logID":"{entry.log_id.hex()}","logIndex":{entry.index}'
+    promised = f"{{{said}}}".encode()
     if not signature_holds(key, entry.promise or b"", promised):
         raise EvidenceError(PROMISE_INVALID, "the log's promise isn't one of this entry, index and time", where=where)
 

@@ -22,7 +22,7 @@ def member(value: Json, *keys: str) -> Json:
 def objects(value: Json, *keys: str) -> tuple[JsonObject, ...]:
     """Return the objects of the array under `keys`; empty where there is none."""
     found = member(value, *keys)
-    return tuple(item for item in found if isinstance(item, dict)) if isinstance(found, list) else ()
+    return tuple([item for item in found if isinstance(item, dict)]) if isinstance(found, list) else ()
 
 
 def text(value: Json, *keys: str) -> str:
@@ -33,7 +33,10 @@ def text(value: Json, *keys: str) -> str:
 
 def property_value(value: Json, name: str) -> str:
     """Return the value of the first CycloneDX property of this name; empty where there is none."""
-    return next((text(item, "value") for item in objects(value, "properties") if item.get("name") == name), "")
+    for item in objects(value, "properties"):
+        if item.get("name") == name:
+            return text(item, "value")
+    return ""
 
 
 def walk_objects(value: Json) -> list[JsonObject]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dbom.canonical import Json, canonical_json, load_json
@@ -53,3 +53,32 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     except DocumentError:
         return
     assert value == json.loads(data)
+
+
+PIECES = st.lists(st.sampled_from('{}[]",:0123456789.-+eE"ab\\u00dfD8 "tfnN\x7fé\u2028' + "\n"), max_size=24).map(
+    "".join
+)
+WRITTEN = st.one_of(
+    PIECES,
+    VALUES.map(lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False)),
+    st.tuples(TEXT, TEXT, SCALARS).map(
+        lambda item: f"{{{json.dumps(item[0])}:1,{json.dumps(item[1])}:{json.dumps(item[2])}}}"
+    ),
+    st.sampled_from(
+        ["-0", "-0.0", "1E5", "1e999", "NaN", '{"a":1,"a":1}', '{"a":{"b":1,"b":1}}', '"\\ud800"', "9" * 5000]
+    ),
+)
+
+
+@UNHURRIED
+@given(text=WRITTEN)
+@example(text='{"a":1,"\\u0061":2}')
+def test_a_blank_before_a_document_changes_nothing_of_what_is_read(text: str) -> None:
+    def read(data: bytes) -> str:
+        try:
+            return repr(load_json(data, where="x"))
+        except DocumentError:
+            return "refused"
+
+    data = text.encode("utf-8", "surrogatepass")
+    assert read(b" " + data) == read(data)
