@@ -6,6 +6,7 @@ It stands where the real one can't: a clock that the test moves, and a controlle
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,15 @@ __all__ = ["MemoryApi"]
 
 
 class MemoryApi(Api):
-    """Objects by path. After `writes_left` writes it is gone; `events` are what watches give, one list a watch."""
+    """Objects by path. After `writes_left` writes it is gone; `events` are what watches give, one list a watch.
+
+    `refused` are answers to what is made, by the path of the collection.
+    """
 
     def __init__(self) -> None:
         super().__init__("memory", 443, Path("token"), ssl.create_default_context())
         state: dict[str, Any] = {"objects": {}, "version": 0, "writes_left": None, "written": [], "pages": 0}
-        state |= {"events": [], "kinds_gone": set()}
+        state |= {"events": [], "kinds_gone": set(), "refused": {}}
         object.__setattr__(self, "state", state)
 
     state: dict[str, Any]
@@ -56,14 +60,14 @@ class MemoryApi(Api):
         del content_type
         asked = f"{method} {path}"
         self._count(method, asked)
-        if path in self.state["kinds_gone"]:
-            return Answer(404, {"message": "no such kind"}, asked)
+        if any(path.endswith(f"/{kind}") or f"/{kind}/" in path for kind in self.state["kinds_gone"]):
+            return Answer(404, {"message": "404 page not found"}, asked)
         if method == "GET" and query is not None and "limit" in query:
             return self._listed(path, query, asked)
         if document is not None and method == "POST":
             return self._made(path, document, asked)
         if path not in self.state["objects"]:
-            return Answer(404, {"message": "it isn't there"}, asked)
+            return Answer(404, {"kind": "Status", "message": "it isn't there"}, asked)
         before = self.state["objects"][path]
         if document is not None and method == "PUT":
             if _version(document) != _version(before):
@@ -85,6 +89,9 @@ class MemoryApi(Api):
     def _made(self, path: str, document: JsonObject, asked: str) -> Answer:
         metadata = document["metadata"]
         assert isinstance(metadata, dict)
+        if path in self.state["refused"]:
+            status, said = self.state["refused"][path]
+            return Answer(status, said, asked)
         path = f"{path}/{metadata['name']}"
         if path in self.state["objects"]:
             return Answer(409, {"message": "it is there"}, asked)
@@ -92,7 +99,10 @@ class MemoryApi(Api):
         return Answer(201, self.at(path), asked)
 
     def _listed(self, path: str, query: Mapping[str, str], asked: str) -> Answer:
-        found = [item for key, item in sorted(self.state["objects"].items()) if key.startswith(path + "/")]
+        # A collection of all namespaces holds those of each.
+        group, _, resource = path.rpartition("/")
+        inside = re.compile(f"{re.escape(group)}/(namespaces/[^/]+/)?{re.escape(resource)}/")
+        found = [item for key, item in sorted(self.state["objects"].items()) if inside.match(key)]
         start, size = int(query.get("continue", "0")), self.state["pages"] or len(found) or 1
         more = {"continue": str(start + size)} if start + size < len(found) else {}
         metadata: JsonObject = {"resourceVersion": str(self.state["version"]), **more}

@@ -35,6 +35,7 @@ _JSON: Final = "application/json"
 _OK: Final = range(200, 300)
 _CREATED_ALREADY_OR_CHANGED: Final = 409
 _NOT_FOUND: Final = 404
+_FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,24 @@ class Answer:
     def is_missing(self) -> bool:
         """Whether there is no such object, or no such kind."""
         return self.status == _NOT_FOUND
+
+    @property
+    def is_kind_missing(self) -> bool:
+        """Whether there is no such kind: the API server then says so in plain text, and names no object."""
+        return self.is_missing and self.document.get("kind") != "Status"
+
+    @property
+    def is_namespace_ending(self) -> bool:
+        """Whether the namespace in which something was to be made is gone, or on its way."""
+        details = self.document.get("details")
+        details = details if isinstance(details, dict) else {}
+        if self.is_missing:
+            return details.get("kind") == "namespaces"
+        causes = details.get("causes")
+        reasons = (
+            [cause.get("reason") for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
+        )
+        return self.status == _FORBIDDEN and "NamespaceTerminating" in reasons
 
     @property
     def is_conflict(self) -> bool:

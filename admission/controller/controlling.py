@@ -23,7 +23,7 @@ from admission.controller.policies import ObservedPolicies, kept_policy, observe
 from admission.controller.publishing import GRACE, Publisher
 from admission.controller.reporting import Reporter
 from admission.controller.rotation import DEFAULT_LIFETIMES, Lifetimes
-from admission.controller.running import JUDGED, judge_running, kept_workload
+from admission.controller.running import JUDGED, RunningJudge, kept_workload
 from admission.controller.watching import Watcher, backed_off
 from admission.decision import Verdict
 from admission.policy_reading import OWN_NAMESPACE
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from admission.controller.client import Api
+    from admission.controller.running import Outcome
     from admission.evidence import Evidence
     from admission.policy import Policy
     from admission.policy_sources import PolicySource
@@ -134,7 +135,10 @@ class Controller:
         self._generation = -1
         self._synced: Synced = NO_SNAPSHOT
         self._gate: CachedGate | None = None
+        self._gate_digest = ""
         self._cache = VerdictCache()
+        self._judged = RunningJudge()
+        self._reporter.forget()
         for step in (self._sync, self._judge, self._keep, self._tell):
             step.ask()
         self._publisher.forget()
@@ -221,7 +225,7 @@ class Controller:
         if found is not None:
             self._last = {source.where: source for source in found.sources}
             self._seen = found.evidence.seen
-            self._gate = CachedGate(found.policies, found.evidence, self._cache)
+            self._gate, self._gate_digest = CachedGate(found.policies, found.evidence, self._cache), found.digest
         self._is_restored = True
 
     def _observe(self) -> bool:
@@ -275,35 +279,47 @@ class Controller:
                 }
             )
             self._judge.ask()
-        self._gate = CachedGate(policies, evidence, self._cache)
+        self._gate, self._gate_digest = CachedGate(policies, evidence, self._cache), manifest.digest
         self._publisher.collect()
 
     def _tell_policies(self, now: datetime) -> None:
         if self._observed is not None:
             self._reporter.tell_policies(self._observed.states, self._policies.now().objects, now)
 
-    def _judge_running(self, now: datetime) -> None:
-        """Judge all that runs by what was handed over last, and say what would be refused now."""
+    def _judge_running(self, now: datetime) -> bool:
+        """Judge what runs by what was handed over last, as far as anything changed, and say what would be refused.
+
+        Return whether all was said.
+        """
         if self._gate is None:
-            return
-        known = [watcher.now() for watcher in self._running]
+            return True
+        known, before = [watcher.now() for watcher in self._running], self._judged.judged
         excluded = frozenset((_EXCLUDED, self._settings.namespace))
-        outcomes = judge_running([item.objects for item in known], self._gate, excluded=excluded, now=now)
-        verdicts = Counter(item.verdict for item in outcomes)
+        collections = [item.objects for item in known]
+        outcomes = self._judged.judge(collections, self._gate, by=self._gate_digest, excluded=excluded, now=now)
+        self.metrics.judgements.add(by=self._judged.judged - before)
+        self._count(outcomes, left_out=sum(item.left_out for item in known))
+        events, reports = self._reporter.told, self._reporter.reported
+        is_done = self._attempted("events", lambda: self._tell_outcomes(outcomes, now))
+        is_done &= self._attempted("reports", lambda: self._reporter.write_reports(outcomes, now))
+        events, reports = self._reporter.told - events, self._reporter.reported - reports
+        self.metrics.events.add(by=events)
+        if events or reports:
+            verdicts: JsonObject = {**Counter(item.verdict for item in outcomes)}
+            said: JsonObject = {"judged": self._judged.judged - before, "told": events, "reports": reports}
+            self._log({"event": "running", "known": len(outcomes), **said, "verdicts": verdicts})
+        return is_done
+
+    def _tell_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> None:
+        if not self._reporter.tell_outcomes(outcomes, now):
+            self._judge.ask()
+
+    def _count(self, outcomes: Sequence[Outcome], *, left_out: int) -> None:
         noes = Counter(item.verdict for item in outcomes if item.is_no)
         self._numbers.running, self._numbers.running_refused = len(outcomes), noes[Verdict.REFUSED]
-        self._numbers.running_undecided = noes[Verdict.CANT_TELL]
-        self._numbers.left_out = sum(item.left_out for item in known)
-        told = self._reporter.tell_outcomes(outcomes, now)
-        self.metrics.events.add(by=told)
-        reports = self._reporter.write_reports(outcomes, now)
-        if told or reports:
-            counts: JsonObject = {**verdicts}
-            self._log(
-                {"event": "running", "judged": len(outcomes), "told": told, "reports": reports, "verdicts": counts}
-            )
+        self._numbers.running_undecided, self._numbers.left_out = noes[Verdict.CANT_TELL], left_out
 
-    def _do(self, step: _Step, what: str, work: Callable[[], None]) -> None:
+    def _do(self, step: _Step, what: str, work: Callable[[], object]) -> None:
         if step.is_due():
             step.begin()
             step.done() if self._attempted(what, work) else step.failed()

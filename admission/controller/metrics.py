@@ -57,6 +57,7 @@ class ControllerMetrics:
             self._metrics.gauge(name, told, self._reader(field))
         count = self._metrics.counter
         self.failures = count("dbom_controller_failures_total", "Steps that failed, and are tried again.", ("step",))
+        self.judgements = count("dbom_controller_judgements_total", "Running objects that were judged, again or first.")
         self.events = count("dbom_controller_events_total", "Events written on what would be refused now.")
 
     def text(self) -> bytes:

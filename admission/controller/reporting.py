@@ -1,7 +1,8 @@
 """What the controller says in the cluster: Events on what would be refused now, PolicyReports, status of policies.
 
 It says it once: an Event's name is made of what it is about and what it says, so that the same is refused as a
-duplicate, whoever wrote it. PolicyReports (wgpolicyk8s.io/v1alpha2) are written where that kind is there.
+duplicate, whoever wrote it. PolicyReports (wgpolicyk8s.io/v1alpha2) are written where that kind is there. What the API
+server refuses of one object or namespace keeps nobody else from hearing of theirs.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from admission.controller.client import collection
 from admission.controller.naming import CONTROLLER, MANAGED, REPORT
 from admission.controller.policies import status_patch
+from admission.controller.running import told_of
+from dbom.errors import UndecidedError
 from dbom.names import API_VERSION, POLICY_KIND
-from dbom.rules.cluster import NO_LONGER_PASSES
+from dbom.rules.cluster import CLUSTER_REFUSED, NO_LONGER_PASSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from admission.controller.client import Api
     from admission.controller.policies import PolicyState
     from admission.controller.running import Outcome
-    from dbom.canonical import JsonObject
+    from dbom.canonical import Json, JsonObject
 
 __all__ = ["Reporter"]
 
@@ -34,115 +38,165 @@ MOST_EVENTS: Final = 200
 MOST_RESULTS: Final = 500
 _LONGEST_NOTE: Final = 1000
 _REPORTS: Final = "wgpolicyk8s.io/v1alpha2"
+_POLICIES: Final = "provenancepolicies"
+_PAGE: Final = "50"
 _RESULTS: Final = {"verified": "pass", "unchanged": "pass", "refused": "fail", "nothing found": "skip"}
+
+
+class _Refusals:
+    """Goes on where the API server refuses one of several writes; what it refused first is raised in the end."""
+
+    def __init__(self) -> None:
+        self._first: UndecidedError | None = None
+
+    def tried(self, work: Callable[[], None]) -> bool:
+        """Return whether `work` wasn't refused. Raises at once where the API server is away."""
+        try:
+            work()
+        except UndecidedError as error:
+            if error.rule is not CLUSTER_REFUSED:
+                raise
+            self._first = self._first or error
+            return False
+        return True
+
+    def demand_none(self) -> None:
+        if self._first is not None:
+            raise self._first
 
 
 @dataclass(slots=True)
 class Reporter:
-    """Writes into the cluster, while `demand` doesn't raise: it says whether we lead."""
+    """Writes into the cluster, while `demand` doesn't raise: it says whether we lead.
+
+    `told` and `reported` count the Events on objects and the PolicyReports that were written so far.
+    """
 
     api: Api
     demand: Callable[[], None]
     instance: str
+    told: int = 0
+    reported: int = 0
     _told: dict[str, str] = field(default_factory=dict)
     _reports: dict[str, str] = field(default_factory=dict)
+    _is_listed: bool = False
 
-    def tell_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> int:
-        """Write an Event on each object that would be refused now and wasn't told; return how many.
+    def forget(self) -> None:
+        """Know no longer what was written: somebody else may have written since."""
+        self._told, self._reports, self._is_listed = {}, {}, False
 
-        A pod that a workload made is told of at the workload. Raises `UndecidedError` where the API server is away.
+    def tell_outcomes(self, outcomes: Sequence[Outcome], now: datetime) -> bool:
+        """Write an Event on each object that would be refused now and wasn't told, so many in one go.
+
+        Return whether that is all. A pod of a workload that would be refused is told of there. Raises `UndecidedError`
+        where the API server is away, or refuses some.
         """
-        noes = [item for item in outcomes if item.is_no and not item.is_made]
-        told, written = {item.uid for item in noes}, 0
-        self._told = {uid: message for uid, message in self._told.items() if uid in told}
-        for item in noes:
-            if written >= MOST_EVENTS:
-                break
-            if self._told.get(item.uid) == item.message:
-                continue
-            note = f"{NO_LONGER_PASSES.title} (mode {item.mode or 'none'}): {item.message}"
-            about: JsonObject = {
-                "apiVersion": item.api_version,
-                "kind": item.kind,
-                "namespace": item.namespace,
-                "name": item.name,
-                "uid": item.uid,
-            }
-            reason = "ProvenanceRefused" if item.verdict == "refused" else "ProvenanceUnknown"
-            self._event(about, reason, note, now)
-            self._told[item.uid] = item.message
-            written += 1
-        return written
+        noes, refusals, before = list(told_of(outcomes)), _Refusals(), self.told
+        uids = {item.uid for item in noes}
+        self._told = {uid: message for uid, message in self._told.items() if uid in uids}
+        untold = [item for item in noes if self._told.get(item.uid) != item.message]
+        refused: set[str] = set()
+        for item in untold:
+            if self.told - before >= MOST_EVENTS:
+                return False
+            if item.namespace in refused:
+                continue  # A quota of one namespace's takes no time of the others'.
+            if refusals.tried(partial(self._tell, item, now)):
+                self._told[item.uid] = item.message
+                self.told += 1
+            else:
+                refused.add(item.namespace)
+        refusals.demand_none()
+        return True
+
+    def _tell(self, item: Outcome, now: datetime) -> None:
+        note = f"{NO_LONGER_PASSES.title} (mode {item.mode or 'none'}): {item.message}"
+        reason = "ProvenanceRefused" if item.verdict == "refused" else "ProvenanceUnknown"
+        self._event(_about(item), reason, note, now)
 
     def tell_policies(
         self, states: Iterable[PolicyState], objects: Mapping[tuple[str, str], JsonObject], now: datetime
     ) -> None:
         """Write into each policy's status what became of it, and an Event on a bad one. Raises as `tell_outcomes`."""
+        refusals = _Refusals()
         for state in states:
             patch = status_patch(state, objects.get((state.namespace, state.name), {}), now)
-            if patch is None:
-                continue
-            path = collection(API_VERSION, "provenancepolicies", state.namespace, state.name, "status")
-            self.demand()
-            answer = self.api.patch(path, patch)
-            if answer.is_missing:
-                continue  # It was deleted meanwhile.
-            answer.demanded()
-            if state.fault:
-                about: JsonObject = {
-                    "apiVersion": API_VERSION,
-                    "kind": POLICY_KIND,
-                    "namespace": state.namespace,
-                    "name": state.name,
-                    "uid": state.uid,
-                }
-                self._event(about, "PolicyRefused", state.message, now)
+            if patch is not None:
+                refusals.tried(partial(self._tell_policy, state, patch, now))
+        refusals.demand_none()
+
+    def _tell_policy(self, state: PolicyState, patch: JsonObject, now: datetime) -> None:
+        self.demand()
+        answer = self.api.patch(collection(API_VERSION, _POLICIES, state.namespace, state.name, "status"), patch)
+        if answer.is_missing:
+            return  # It was deleted meanwhile.
+        answer.demanded()
+        if state.fault:
+            about: JsonObject = {
+                "apiVersion": API_VERSION,
+                "kind": POLICY_KIND,
+                "namespace": state.namespace,
+                "name": state.name,
+                "uid": state.uid,
+            }
+            self._event(about, "PolicyRefused", state.message, now)
 
     def write_reports(self, outcomes: Sequence[Outcome], now: datetime) -> int:
         """Write the PolicyReport of each namespace where it differs; return how many. Raises as `tell_outcomes`."""
+        if not self._is_listed and not self._list():
+            return 0
         by_namespace: defaultdict[str, list[Outcome]] = defaultdict(list)
         for item in outcomes:
             by_namespace[item.namespace].append(item)
-        written = 0
+        refusals, before = _Refusals(), self.reported
         for namespace in sorted({*by_namespace, *self._reports}):
             content = _report(by_namespace.get(namespace, []))
             digest = hashlib.sha256(repr(content).encode()).hexdigest()
-            if self._reports.get(namespace) == digest:
-                continue
-            if not self._write_report(namespace, content, now):
-                return written
-            self._reports[namespace] = digest
-            written += 1
-        return written
+            if self._is_listed and self._reports.get(namespace) != digest:
+                refusals.tried(partial(self._write_report, namespace, content, digest, now))
+        # Of a namespace in which nothing runs there is no more to say.
+        self._reports = {name: said for name, said in self._reports.items() if name in by_namespace or not said}
+        refusals.demand_none()
+        return self.reported - before
 
-    def _write_report(self, namespace: str, content: JsonObject, now: datetime) -> bool:
-        """Return whether it was written: it isn't where the cluster has no such kind."""
+    def _list(self) -> bool:
+        """Learn of which namespaces there are reports of ours; return whether there is such a kind.
+
+        One that was written before, of what no longer runs, would else say it for ever.
+        """
+        path, more = collection(_REPORTS, "policyreports"), ""
+        while True:
+            answer = self.api.get(path, limit=_PAGE, **({"continue": more} if more else {}))
+            if answer.is_kind_missing:
+                return False
+            document = answer.demanded()
+            items, metadata = document.get("items"), document.get("metadata")
+            for item in items if isinstance(items, list) else ():
+                about = item.get("metadata") if isinstance(item, dict) else None
+                if isinstance(about, dict) and about.get("name") == REPORT:
+                    self._reports.setdefault(str(about.get("namespace")), "")
+            more = str(metadata.get("continue") or "") if isinstance(metadata, dict) else ""
+            if not more:
+                self._is_listed = True
+                return True
+
+    def _write_report(self, namespace: str, content: JsonObject, digest: str, now: datetime) -> None:
+        """Write a report, unless its namespace is on its way out; where the kind is gone, all begins anew."""
         path = collection(_REPORTS, "policyreports", namespace, REPORT)
+        document = _dated(content, namespace, now)
         found = self.api.get(path)
-        stamp: JsonObject = {"seconds": int(now.timestamp()), "nanos": 0}
-        results = content["results"]
-        dated = (
-            [{**item, "timestamp": stamp} for item in results if isinstance(item, dict)]
-            if isinstance(results, list)
-            else []
-        )
-        document: JsonObject = {
-            "apiVersion": _REPORTS,
-            "kind": "PolicyReport",
-            **content,
-            "metadata": {"name": REPORT, "namespace": namespace, "labels": {**MANAGED}},
-            "results": [*dated],
-        }
         self.demand()
-        if not found.is_missing:
-            document["metadata"] = found.demanded().get("metadata")
-            self.api.update(path, document).demanded()
-            return True
-        answer = self.api.create(collection(_REPORTS, "policyreports", namespace), document)
-        if answer.is_missing:
-            return False
-        answer.demanded()
-        return True
+        if found.is_missing:
+            answer = self.api.create(collection(_REPORTS, "policyreports", namespace), document)
+        else:
+            answer = self.api.update(path, {**document, "metadata": found.demanded().get("metadata")})
+        if answer.is_kind_missing:
+            self._reports, self._is_listed = {}, False
+            return
+        if not answer.is_namespace_ending:
+            answer.demanded()
+            self.reported += 1
+        self._reports[namespace] = digest
 
     def _event(self, about: JsonObject, reason: str, note: str, now: datetime) -> None:
         namespace = str(about["namespace"])
@@ -166,8 +220,32 @@ class Reporter:
         self.demand()
         answer = self.api.create(collection("v1", "events", namespace), document)
         # It was said already, or its namespace is being deleted.
-        if not (answer.is_conflict or answer.is_missing or answer.status == 403):  # noqa: PLR2004  of HTTP
+        if not (answer.is_conflict or answer.is_namespace_ending):
             answer.demanded()
+
+
+def _about(item: Outcome) -> JsonObject:
+    """Return an object as Events and reports refer to it."""
+    return {
+        "apiVersion": item.api_version,
+        "kind": item.kind,
+        "namespace": item.namespace,
+        "name": item.name,
+        "uid": item.uid,
+    }
+
+
+def _dated(content: JsonObject, namespace: str, now: datetime) -> JsonObject:
+    """Return a report that is new, each of its results with the time."""
+    stamp: JsonObject = {"seconds": int(now.timestamp()), "nanos": 0}
+    results = content["results"]
+    dated: list[Json] = (
+        [{**item, "timestamp": stamp} for item in results if isinstance(item, dict)]
+        if isinstance(results, list)
+        else []
+    )
+    metadata: JsonObject = {"name": REPORT, "namespace": namespace, "labels": {**MANAGED}}
+    return {"apiVersion": _REPORTS, "kind": "PolicyReport", **content, "metadata": metadata, "results": dated}
 
 
 def _report(outcomes: Sequence[Outcome]) -> JsonObject:
@@ -181,13 +259,6 @@ def _report(outcomes: Sequence[Outcome]) -> JsonObject:
 
 
 def _entry(item: Outcome) -> JsonObject:
-    about: JsonObject = {
-        "apiVersion": item.api_version,
-        "kind": item.kind,
-        "namespace": item.namespace,
-        "name": item.name,
-        "uid": item.uid,
-    }
     return {
         "source": "dbom",
         "policy": ",".join(item.policies) or "none",
@@ -195,7 +266,7 @@ def _entry(item: Outcome) -> JsonObject:
         "result": _result(item),
         "scored": item.mode == "enforce",
         "message": item.message[:_LONGEST_NOTE],
-        "resources": [about],
+        "resources": [_about(item)],
     }
 
 

@@ -48,7 +48,7 @@ CLUSTER_RIGHTS: Final = (
     Right("apps", ("daemonsets", "deployments", "statefulsets"), _READ),
     Right("batch", ("cronjobs", "jobs"), _READ),
     Right("", ("events",), ("create",)),
-    Right("wgpolicyk8s.io", ("policyreports",), ("create", "get", "update")),
+    Right("wgpolicyk8s.io", ("policyreports",), ("create", "get", "list", "update")),
 )
 """In all namespaces. Nothing of a user's is ever changed but the status of policies."""
 

@@ -90,6 +90,10 @@ class Running:
         self.thread = threading.Thread(target=self.controller.run, args=(self.stopping,))
         self.thread.start()
 
+    def judged(self) -> float:
+        """Return how many objects were judged so far, again or first."""
+        return sum(count for _, count in self.controller.metrics.judgements.items())
+
     def stop(self) -> None:
         """End it in good order."""
         self.stopping.set()
@@ -244,15 +248,25 @@ def test_what_runs_and_would_be_refused_now_is_told_once(clean: ControllerCluste
         again.stop()
 
 
+def make_namespace(clean: ControllerCluster, name: str) -> None:
+    clean.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    clean.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}})
+
+
+def make_pod(clean: ControllerCluster, name: str, namespace: str) -> None:
+    clean.apply({**POD, "metadata": {"name": name, "namespace": namespace}})
+
+
 def test_reports_are_written_where_the_cluster_has_them(clean: ControllerCluster, store: Path) -> None:
+    """Again where the policy changed, not where nothing did, and nowhere what isn't so any more."""
     clean.apply(_REPORTS)
     clean.kubectl("wait", "--for=condition=Established", f"crd/{_REPORTS['metadata']['name']}", "--timeout=60s")
-    clean.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "reported"}})
-    clean.apply(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "reported"}}
-    )
+    for namespace in ("ending", "reported"):
+        make_namespace(clean, namespace)
+        make_pod(clean, "a", namespace)
+    # It comes first, and nothing can be made in it any more: there is nobody here who would finish it.
+    clean.kubectl("delete", "namespace", "ending", "--wait=false")
     clean.apply(policy())
-    clean.apply({**POD, "metadata": {"name": "a", "namespace": "reported"}})
     running = Running(clean, store)
 
     def counted() -> dict[str, int]:
@@ -265,8 +279,23 @@ def test_reports_are_written_where_the_cluster_has_them(clean: ControllerCluster
         clean.until("a refusal in it", lambda: counted().get("fail") == 1)
         (result,) = clean.get("policyreport", "dbom", "--namespace=reported")["results"]
         assert ("p", "fail", "a") == (result["policy"], result["result"], result["resources"][0]["name"])
+        clean.until(
+            "the policy's status", lambda: clean.get("provenancepolicy", "p", f"--namespace={SYSTEM}")["status"]
+        )
+        judged, readings, before = running.judged(), running.store.readings, len(clean.written())
+        clean.until("readings more", lambda: running.store.readings >= readings + 5)
+        assert (judged, {("configmaps", "dbom-snapshot")}) == (running.judged(), set(clean.written()[before:]))
+        make_pod(clean, "b", "reported")
+        clean.until("another refusal", lambda: counted().get("fail") == 2)
+        assert judged + 1 == running.judged()
     finally:
         running.stop()
+    clean.kubectl("delete", "pod", "a", "b", "--namespace=reported", "--now")
+    again = Running(clean, store, identity="again")
+    try:
+        clean.until("a report of nothing", lambda: counted().get("fail") == 0)
+    finally:
+        again.stop()
 
 
 def bundle_of(controlled: ControllerCluster) -> list[x509.Certificate]:

@@ -25,15 +25,18 @@ from admission.controller.controlling import Controller, ControllerSettings
 from admission.controller.metrics import ControllerMetrics
 from admission.controller.policies import PolicyState, kept_policy, observe_policies, status_patch
 from admission.controller.reporting import MOST_EVENTS, Reporter
-from admission.controller.running import Outcome, judge_running, kept_workload
+from admission.controller.running import Outcome, RunningJudge, kept_workload, told_of
 from admission.controller.starting import ControllerFlags, run_controller
 from admission.controller.status_server import StatusPages
 from admission.controller.watching import Watcher, backed_off
+from admission.policy_sources import PolicySource
+from admission.syncing import load_evidence
 from attest.http_server import Request
 from dbom.errors import DbomError, UndecidedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from admission.controller.watching import Watched
@@ -126,7 +129,7 @@ def test_half_a_list_or_none_is_not_an_empty_one(tmp_path: Path, body: bytes) ->
 
 def test_a_kind_that_is_not_there_is_nothing_and_says_so() -> None:
     api = MemoryApi()
-    api.state["kinds_gone"].add(THINGS)
+    api.state["kinds_gone"].add("things")
     found = Watching(api).until(lambda known: known.is_listed)
     assert (False, {}) == (found.is_there, dict(found.objects))
 
@@ -244,7 +247,7 @@ def outcome(number: int, **fields: Any) -> Outcome:  # noqa: ANN401  an outcome'
         namespace="ns",
         name=f"p{number}",
         uid=f"u{number}",
-        is_made=False,
+        made_by="",
         verdict="refused",
         mode="enforce",
         rules=("DBOM-1",),
@@ -258,16 +261,46 @@ def test_events_are_bounded_at_a_time_and_none_is_forgotten() -> None:
     api = MemoryApi()
     reporter = Reporter(api, lambda: None, "me")
     outcomes = [outcome(number) for number in range(MOST_EVENTS + 5)]
-    assert [MOST_EVENTS, 5, 0] == [reporter.tell_outcomes(outcomes, NOW) for _ in range(3)]
+    said = [(reporter.tell_outcomes(outcomes, NOW), reporter.told) for _ in range(3)]
+    assert [(False, MOST_EVENTS), (True, MOST_EVENTS + 5), (True, MOST_EVENTS + 5)] == said
     # What is good again and then bad again is told again by us, and said once by the API server.
-    assert reporter.tell_outcomes([], NOW) == 0
-    assert reporter.tell_outcomes(outcomes[:1], NOW) == 1
+    reporter.tell_outcomes([], NOW)
+    reporter.tell_outcomes(outcomes[:1], NOW)
+    assert reporter.told == MOST_EVENTS + 6
     assert MOST_EVENTS + 5 == len(api.state["objects"])
 
 
-@pytest.mark.parametrize("fields", [{"mode": ""}, {"is_excused": True}, {"is_made": True}, {"verdict": "verified"}])
-def test_what_no_policy_judges_is_excused_made_by_another_or_good_is_not_told(fields: dict[str, Any]) -> None:
-    assert Reporter(MemoryApi(), lambda: None, "me").tell_outcomes([outcome(1, **fields)], NOW) == 0
+@pytest.mark.parametrize("fields", [{"mode": ""}, {"is_excused": True}, {"verdict": "verified"}])
+def test_what_no_policy_judges_is_excused_or_good_is_not_told(fields: dict[str, Any]) -> None:
+    assert list(told_of([outcome(1, **fields)])) == []
+
+
+def test_a_pod_is_told_of_at_its_workload_where_that_is_told_of() -> None:
+    made = outcome(1, kind="Deployment", name="d", uid="d1")
+    cron, job = (outcome(2, kind="CronJob", uid="c"), outcome(3, kind="Job", uid="j", made_by="c"))
+    pods = [outcome(4, made_by="Deployment/d"), outcome(5, made_by="j"), outcome(6, made_by="d1", namespace="other")]
+    assert ["d1", "c", "u6"] == [item.uid for item in told_of([made, cron, job, *pods])]
+    # The same of a workload that passes, or that isn't judged: somebody must hear of its pods.
+    assert ["j", "u4"] == [item.uid for item in told_of([replace(made, verdict="verified"), job, *pods[:2]])]
+
+
+def test_no_owner_that_a_pod_names_keeps_it_from_being_told_of() -> None:
+    """A pod is told of though it names an owner that isn't there, or two pods name each other."""
+    one, two = outcome(1, made_by="u2"), outcome(2, made_by="u1")
+    assert ["u1", "u2", "u3"] == [item.uid for item in told_of([one, two, outcome(3, made_by="ReplicaSet's")])]
+
+
+def test_who_made_an_object_is_read_of_its_owner() -> None:
+    owner = {"kind": "ReplicaSet", "name": "web-7d9", "uid": "r", "controller": True}
+    labels = {"pod-template-hash": "7d9"}
+    said: list[dict[str, Any]] = [
+        {"ownerReferences": [{**owner, "controller": False}]},
+        {"ownerReferences": [owner]},
+        {"ownerReferences": [owner], "labels": labels},
+        {"ownerReferences": [{**owner, "kind": "Job"}], "labels": labels},
+        {"ownerReferences": "nonsense", "labels": "nonsense"},
+    ]
+    assert ["", "r", "Deployment/web", "r", ""] == [kept_workload({"metadata": item})["madeBy"] for item in said]
 
 
 def test_a_long_message_is_cut() -> None:
@@ -279,13 +312,87 @@ def test_a_long_message_is_cut() -> None:
 
 def test_reports_are_left_alone_where_there_is_no_such_kind() -> None:
     api = MemoryApi()
-    path = collection("wgpolicyk8s.io/v1alpha2", "policyreports", "ns")
-    api.state["kinds_gone"].add(path)
+    api.state["kinds_gone"].add("policyreports")
     reporter = Reporter(api, lambda: None, "me")
     assert reporter.write_reports([outcome(1)], NOW) == 0
+    assert api.state["written"] == []
     api.state["kinds_gone"].clear()
     assert [1, 0, 1] == [reporter.write_reports(items, NOW) for items in ([outcome(1)], [outcome(1)], [])]
-    assert api.at(f"{path}/dbom")["summary"]["fail"] == 0
+    assert api.at(report_of("ns"))["summary"]["fail"] == 0
+    # The kind is taken away, and comes again.
+    api.state["kinds_gone"].add("policyreports")
+    assert [0, 0] == [reporter.write_reports(items, NOW) for items in ([outcome(1)], [])]
+    api.state["kinds_gone"].clear()
+    assert reporter.write_reports([outcome(1)], NOW) == 1
+
+
+def report_of(namespace: str) -> str:
+    return collection("wgpolicyk8s.io/v1alpha2", "policyreports", namespace, "dbom")
+
+
+ENDING: dict[str, tuple[int, dict[str, Any]]] = {
+    "gone": (404, {"kind": "Status", "message": "not found", "details": {"name": "b", "kind": "namespaces"}}),
+    "ending": (403, {"kind": "Status", "details": {"causes": ["?", {"reason": "NamespaceTerminating"}]}}),
+}
+
+
+@pytest.mark.parametrize("how", ENDING)
+def test_a_namespace_that_ends_keeps_no_other_from_its_report(how: str) -> None:
+    """What is wrong in one namespace once stopped the reports of all that come after it in the alphabet."""
+    api = MemoryApi()
+    reporter = Reporter(api, lambda: None, "me")
+    outcomes = [outcome(number, namespace=name) for number, name in enumerate("abc")]
+    for kind in ("events", "policyreports"):
+        group = "v1" if kind == "events" else "wgpolicyk8s.io/v1alpha2"
+        api.state["refused"][collection(group, kind, "b")] = ENDING[how]
+    assert reporter.write_reports(outcomes, NOW) == 2
+    assert reporter.tell_outcomes(outcomes, NOW)
+    assert [report_of(name) in api.state["objects"] for name in "abc"] == [True, False, True]
+    # Nor is it tried again while nothing else is to be said.
+    written = len(api.state["written"])
+    assert (3, 0) == (reporter.told, reporter.write_reports(outcomes, NOW))
+    assert written == len(api.state["written"])
+
+
+def test_what_is_refused_in_one_namespace_is_told_and_the_others_hear_of_theirs() -> None:
+    """Also with more objects than are told of in one go: a tenant's quota takes nobody else's turn."""
+    api = MemoryApi()
+    reporter = Reporter(api, lambda: None, "me")
+    quota: tuple[int, dict[str, Any]] = (403, {"kind": "Status", "message": "exceeded quota", "details": {}})
+    api.state["refused"] = {
+        collection("v1", "events", "a"): quota,
+        collection("wgpolicyk8s.io/v1alpha2", "policyreports", "a"): quota,
+    }
+    outcomes = [outcome(number, namespace="a") for number in range(MOST_EVENTS + 1)] + [outcome(9999, namespace="b")]
+    with pytest.raises(UndecidedError, match="exceeded quota"):
+        reporter.tell_outcomes(outcomes, NOW)
+    with pytest.raises(UndecidedError, match="exceeded quota"):
+        reporter.write_reports(outcomes, NOW)
+    assert (1, 1) == (reporter.told, reporter.reported)
+    assert report_of("b") in api.state["objects"]
+
+
+def test_an_api_server_that_is_away_is_not_asked_for_each_of_them() -> None:
+    api = MemoryApi()
+    api.state["writes_left"] = 0
+    outcomes = [outcome(number) for number in range(5)]
+    asked: list[int] = []
+    with pytest.raises(UndecidedError, match="gone"):
+        Reporter(api, lambda: asked.append(1), "me").tell_outcomes(outcomes, NOW)
+    assert len(asked) == 1
+
+
+def test_reports_of_before_say_no_longer_what_no_longer_runs() -> None:
+    """Of a controller before this one, or of another that led meanwhile."""
+    api = MemoryApi()
+    first, second = (Reporter(api, lambda: None, name) for name in ("first", "second"))
+    first.write_reports([outcome(1), outcome(2, namespace="other")], NOW)
+    assert second.write_reports([outcome(2, namespace="other")], NOW) == 2
+    assert [0, 1] == [api.at(report_of(name))["summary"]["fail"] for name in ("ns", "other")]
+    # The first leads again: what it wrote last isn't what is there.
+    first.forget()
+    first.write_reports([outcome(1), outcome(2, namespace="other")], NOW)
+    assert api.at(report_of("ns"))["summary"]["fail"] == 1
 
 
 def test_what_cannot_be_read_is_an_error_in_the_report_and_what_does_not_enforce_a_warning() -> None:
@@ -327,14 +434,56 @@ def test_a_bad_policy_that_never_was_good_is_not_in_force_and_the_others_are() -
 def test_pods_that_ended_and_excluded_namespaces_are_not_judged_and_what_cannot_be_read_is() -> None:
     ended = kept_workload({**POD, "status": {"phase": "Succeeded"}})
     objects = {("prod", "a"): kept_workload(POD), ("prod", "b"): ended, ("kube-system", "c"): kept_workload(POD)}
-    sources = [source("p")]
-    policies = [policy for item in sources for policy in item.policies()]
-    from admission.syncing import load_evidence
-
-    evidence = load_evidence([Bundles([located(MODEL), bom(MODEL, what="model")])], policies, NOW)
-    gate = CachedGate(policies, evidence)
-    found = judge_running([objects, {("prod", "x"): {}}], gate, excluded=frozenset(("kube-system",)), now=NOW)
+    found = judged(RunningJudge(), [objects, {("prod", "x"): {}}], gate_of(source("p")))
     assert [("a", "verified"), ("x", "can't tell")] == [(item.name, item.verdict) for item in found]
+
+
+def gate_of(*sources: PolicySource, at: datetime = NOW) -> CachedGate:
+    policies = [policy for item in sources for policy in item.policies()]
+    return CachedGate(policies, load_evidence([Bundles([located(MODEL), bom(MODEL, what="model")])], policies, at))
+
+
+def judged(
+    judge: RunningJudge,
+    objects: list[dict[tuple[str, str], Any]],
+    gate: CachedGate,
+    *,
+    by: str = "",
+    at: datetime = NOW,
+) -> tuple[Outcome, ...]:
+    return judge.judge(objects, gate, by=by, excluded=frozenset(("kube-system",)), now=at)
+
+
+def test_what_did_not_change_is_not_judged_again() -> None:
+    """Not when the stores were read again, and not when the API server lists the same objects anew."""
+    judge, gate = RunningJudge(), gate_of(source("p"))
+
+    def listed(**more: Any) -> list[dict[tuple[str, str], Any]]:  # noqa: ANN401  a pod's fields
+        pods = {("prod", "a"): kept_workload(POD), ("prod", "b"): kept_workload(POD | more)}
+        return [{key: json.loads(json.dumps(item)) for key, item in pods.items()}]
+
+    counts = []
+    found = first = judged(judge, listed(), gate)
+    for objects, by in ((listed(), ""), (listed(spec={}), ""), (listed(spec={}), "other"), (listed(spec={}), "other")):
+        found = judged(judge, objects, gate, by=by, at=NOW + timedelta(seconds=1))
+        counts.append(judge.judged)
+    assert [2, 3, 5, 5] == counts
+    assert first[0] == found[0]
+
+
+def test_what_an_answer_holds_until_is_judged_then() -> None:
+    """Evidence that is too old is told by the clock alone; so is an answer that another clock gave."""
+    judge, gate = RunningJudge(), gate_of(fresh_source())
+    objects: list[dict[tuple[str, str], Any]] = [{("prod", "a"): kept_workload(POD)}]
+    moments = [timedelta(), timedelta(minutes=9), timedelta(minutes=11), timedelta(minutes=-1)]
+    verdicts = [judged(judge, objects, gate, at=NOW + moment)[0].verdict for moment in moments]
+    assert (["verified", "verified", "can't tell", "verified"], 3) == (verdicts, judge.judged)
+
+
+def fresh_source() -> PolicySource:
+    document = json.loads(source("p").data)
+    document["spec"]["evidence"] = {"notOlderThan": "10m"}
+    return PolicySource(json.dumps(document).encode(), "p")
 
 
 # The whole, in memory: what is wrong in one step leaves the others
@@ -356,8 +505,7 @@ def test_a_step_that_fails_is_told_counted_and_the_others_go_on() -> None:
 
 def test_without_the_kind_of_policies_the_last_ones_stay() -> None:
     api = MemoryApi()
-    path = collection("dbom.dev/v1alpha1", "provenancepolicies")
-    api.state["kinds_gone"].add(path)
+    api.state["kinds_gone"].add("provenancepolicies")
     made, lines = controller(api)
     made._policies._take({}, set(), is_there=False)  # noqa: SLF001  as its watcher finds it
     made.tick(NOW)
