@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from admission.references.environment import MOST_TOGETHER, TOO_LONG
-from admission.references.shell import changes_nothing, read_script
+from admission.references.shell import read_script
+from admission.references.shell_effects import LOAD_NOTHING, changes_nothing
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
@@ -35,14 +36,6 @@ _SHELL: Final = re.compile(r"(?:ba|da|a|z|k)?sh")
 _SHELL_FLAG: Final = re.compile(r"[-+][a-zA-Z]+")
 _LONG_WITH_VALUE: Final = ("--rcfile", "--init-file")
 _DEEPEST: Final = 6
-# Commands of a script that load nothing whatever their words are.
-_LOAD_NOTHING: Final = frozenset(
-    """
-    [ [[ test true false : echo printf sleep set export readonly declare typeset local unset read cd ls cat exit wait
-    date hostname id whoami nvidia-smi rocm-smi ulimit umask uname pwd head tail grep egrep cut tr wc nslookup mkdir
-    pip pip3 apt-get apt apk yum dnf microdnf chmod chown rm touch tee type which kill pgrep stat df nc until while
-    """.split()  # noqa: SIM905  a list of sixty words is read more easily so
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +148,7 @@ def _followed(
         return (unfollowed,)
     everything = [each for command in commands for each in _of_command(command, word, environment, depth=depth)]
     may_write = any(each.may_write for each in everything)
-    found = [each for each in everything if each.name not in _LOAD_NOTHING or each.scripts]
+    found = [each for each in everything if each.name not in LOAD_NOTHING or each.scripts]
     scripts = (Script(word.text, word.path),) if behind and not leads else ()
     if not found:
         # A shell that only waits, say.
