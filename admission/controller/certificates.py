@@ -69,9 +69,9 @@ class Certificates:
         if wanted != held and wanted.authority is not None:
             self._write_secret(authority, wanted.authority, {"previous.crt": wanted.previous})
             done += ["a new authority"] if wanted.authority != held.authority else ["an old authority has ended"]
-        if self._write_bundle(believed(wanted)):
-            done.append("the bundle of authorities")
-        renewed = rotated_serving(wanted, self.names, now, lifetimes=self.lifetimes)
+        is_new_bundle = self._write_bundle(believed(wanted))
+        done += ["the bundle of authorities"] if is_new_bundle else []
+        renewed = rotated_serving(wanted, self.names, now, lifetimes=self.lifetimes, announced=not is_new_bundle)
         if renewed.serving != held.serving and renewed.serving is not None:
             self._write_secret(serving, renewed.serving, {})
             done.append("a new serving certificate")

@@ -47,7 +47,10 @@ if TYPE_CHECKING:
     from attest.stores.store import Store
     from dbom.canonical import JsonObject
 
-__all__ = ["Controller", "ControllerSettings"]
+__all__ = ["CERTIFICATES_EVERY", "Controller", "ControllerSettings"]
+
+CERTIFICATES_EVERY: Final = 5.0
+"""How often certificates are looked at: what somebody applies or deletes can leave API servers without their bundle."""
 
 _LONGEST_SILENCE: Final = 900.0  # seconds without a turn of the loop, after which it is taken to hang
 _EXCLUDED: Final = "kube-system"
@@ -64,7 +67,7 @@ class ControllerSettings:
     sync_every: float = 60.0
     judge_every: float = 300.0
     judge_least: float = 5.0
-    certificates_every: float = 60.0
+    certificates_every: float = CERTIFICATES_EVERY
     lease: LeaseTimes = field(default_factory=LeaseTimes)
     lifetimes: Lifetimes = DEFAULT_LIFETIMES
     grace: float = GRACE

@@ -4,14 +4,15 @@
    before stays in the bundle until it ends, so what it signed goes on to be believed.
 2. The bundle reaches the API servers first. Only when a new authority was in it for a while (`settles`) does it sign.
 3. A serving certificate that is missing, unusable, in its last third, for other names, or by an authority that is no
-   longer the newest is then replaced. A kubelet shows it a minute later; both are believed all the while.
+   longer the newest is then replaced. A kubelet shows it a minute later; both are believed all the while. (`announced`
+   is False where the bundle was written only now, late: then one that is believed stays for this time.)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from admission.certificates import Issued, issue_serving, make_authority
 
@@ -30,9 +31,14 @@ _NAME: Final = "dbom webhook authority"
 class Lifetimes:
     """How long certificates last, and how long API servers are given to learn of a new authority."""
 
-    authority: timedelta = timedelta(days=365)
+    authority: timedelta = timedelta(days=360)
     serving: timedelta = timedelta(days=30)
     settles: timedelta = timedelta(minutes=2)
+
+    @classmethod
+    def of(cls, serving: timedelta) -> Self:
+        """Return lifetimes in proportion to that of a serving certificate: twelve of them for an authority."""
+        return cls(12 * serving, serving, min(cls().settles, serving / 10))
 
 
 DEFAULT_LIFETIMES: Final = Lifetimes()
@@ -65,13 +71,18 @@ def rotated_authority(
 
 
 def rotated_serving(
-    held: Held, names: tuple[str, ...], now: datetime, *, lifetimes: Lifetimes = DEFAULT_LIFETIMES
+    held: Held,
+    names: tuple[str, ...],
+    now: datetime,
+    *,
+    lifetimes: Lifetimes = DEFAULT_LIFETIMES,
+    announced: bool = True,
 ) -> Held:
     """Return what is to be held: with a new serving certificate where one is due. The authority must be usable."""
     authority, serving = _usable(held.authority), _usable(held.serving)
     if authority is None or held.authority is None:
         return held
-    is_settled = now - _made_at(authority) >= lifetimes.settles
+    is_settled = announced and now - _made_at(authority) >= lifetimes.settles
     if serving is not None and _names(serving) == set(names) and not _is_in_last_third(serving, now):
         is_by_newest = serving.issuer == authority.subject and _is_signed_by(serving, authority)
         is_believed = is_by_newest or any(_is_signed_by(serving, item) for item in _parsed(held.previous))
@@ -130,8 +141,8 @@ def _made_at(certificate: Certificate) -> datetime:
 
 
 def _is_in_last_third(certificate: Certificate, now: datetime) -> bool:
-    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    return now >= ends - (ends - begins) / 3 or now < begins
+    begins, ends = min(_made_at(certificate), certificate.not_valid_after_utc), certificate.not_valid_after_utc
+    return now >= ends - (ends - begins) / 3 or now < certificate.not_valid_before_utc
 
 
 def _names(certificate: Certificate) -> set[str]:

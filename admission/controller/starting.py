@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from admission.controller.client import Api
-from admission.controller.controlling import Controller, ControllerSettings
+from admission.controller.controlling import CERTIFICATES_EVERY, Controller, ControllerSettings
+from admission.controller.rotation import DEFAULT_LIFETIMES, Lifetimes
 from admission.controller.status_server import StatusPages
 from admission.policy_reading import OWN_NAMESPACE
 from attest.http_server import HttpServer, parse_listen
@@ -38,6 +40,7 @@ class ControllerFlags:
     certificates: str = "own"
     namespace: str | None = None
     sync_every: float = 60.0
+    certificates_last: float = DEFAULT_LIFETIMES.serving.total_seconds()
     listen: str = "127.0.0.1:8080"
     server: str | None = None
     token_file: Path | None = None
@@ -59,6 +62,8 @@ def run_controller(
         namespace=flags.namespace or environment.get("POD_NAMESPACE") or OWN_NAMESPACE,
         makes_certificates=flags.certificates == "own",
         sync_every=flags.sync_every,
+        certificates_every=min(CERTIFICATES_EVERY, flags.certificates_last / 30),
+        lifetimes=Lifetimes.of(timedelta(seconds=flags.certificates_last)),
     )
     controller = Controller(_api(flags, environment), stores, settings, log=log)
     stop = threading.Event()

@@ -25,6 +25,15 @@ def controller(
     sync_every: Annotated[
         float, typer.Option("--sync-every", metavar="SECONDS", min=1, help="How often the stores are read.")
     ] = 60,
+    certificates_last: Annotated[
+        float,
+        typer.Option(
+            "--certificates-last",
+            metavar="SECONDS",
+            min=20,
+            help="How long a serving certificate lasts; its authority twelve times as long. Pods see a new one late.",
+        ),
+    ] = 30 * 86_400,
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", help="Where /healthz, /readyz and /metrics are.")
     ] = "127.0.0.1:8080",
@@ -58,6 +67,7 @@ def controller(
         certificates=certificates,
         namespace=namespace,
         sync_every=sync_every,
+        certificates_last=certificates_last,
         listen=listen,
         server=server,
         token_file=token_file,

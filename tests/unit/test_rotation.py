@@ -118,3 +118,28 @@ def test_without_a_usable_authority_nothing_is_signed() -> None:
     assert ends_at(None) is None
     with pytest.raises(ValueError, match="isn't that"):
         issue_serving(Issued(other().certificate, other().key), NAMES, now=NOW, lasts=timedelta(days=1))
+
+
+def test_short_lives_are_renewed_in_their_last_third_too() -> None:
+    """Certificates begin five minutes before they are made, for clocks that lag: that is no part of their life."""
+    times = Lifetimes.of(timedelta(seconds=30))
+    held = rotated_serving(rotated_authority(Held(), NOW, lifetimes=times), NAMES, NOW, lifetimes=times)
+    later = [NOW + timedelta(seconds=seconds) for seconds in (19, 21)]
+    renewed = [rotated_serving(held, NAMES, now, lifetimes=times) != held for now in later]
+    assert [False, True] == renewed
+    assert held == rotated_authority(held, NOW + timedelta(seconds=239), lifetimes=times)
+    assert held != rotated_authority(held, NOW + timedelta(seconds=241), lifetimes=times)
+    assert Lifetimes.of(timedelta(days=30)) == Lifetimes()
+
+
+def test_a_bundle_that_was_written_late_is_given_time_to_be_known() -> None:
+    """Where the API server took no bundle for a while, the new authority is long made and yet unknown."""
+    held = kept(Held(), NOW)
+    later = NOW + timedelta(days=1)
+    asked = rotated_authority(held, later, lifetimes=TIMES, renew_before=later)
+    settled = later + timedelta(minutes=3)
+    assert asked == rotated_serving(asked, NAMES, settled, lifetimes=TIMES, announced=False)
+    assert asked != rotated_serving(asked, NAMES, settled, lifetimes=TIMES)
+    # One that nobody would believe is replaced in any case.
+    ended = settled + timedelta(days=7)
+    assert asked != rotated_serving(asked, NAMES, ended, lifetimes=TIMES, announced=False)
