@@ -17,6 +17,7 @@ from dbom.errors import DocumentError
         (b'{"a": 1, "a": 1}', "stands twice"),
         (b'{"x": {"a": 1, "a": 2}}', "stands twice"),
         (b'{"a": 1, "\\u0061": 2}', "stands twice"),
+        (b"{" + b"".join(b'"k%d":0,' % n for n in range(200_000)) + b'"k199999":0}', "stands twice"),
         (b"[NaN]", "no JSON number"),
         (b"[-Infinity]", "no JSON number"),
         (b"[1e999]", "beyond what a double"),
