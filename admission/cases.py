@@ -6,7 +6,6 @@ A case is a document of `kind: PolicyCase` in YAML or JSON (docs/formats/policy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +26,7 @@ from dbom.rules.admission import CASE_MALFORMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from admission.decision import Decision
     from dbom.canonical import Json, JsonObject
@@ -176,7 +176,7 @@ def _case(document: Json, where: str, folder: Path) -> Case:
         _rules(expect.get("rules")),
         expect.get("allowed").flag(),
         spec.get("namespace").text(),
-        _moment(spec.get("now")),
+        spec.get("now").moment(),
     )
     if root.faults:
         faults = list(dict.fromkeys(root.faults))
@@ -199,20 +199,6 @@ def _rules(node: Node) -> tuple[str, ...] | None:
         if isinstance(item.value, str) and not item.value.startswith(_RULE):
             item.fault(f"got '{printable(item.value)}', expected the id of a rule, such as DBOM-530")
     return tuple(sorted(set(found)))
-
-
-def _moment(node: Node) -> datetime | None:
-    text = node.text()
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        node.fault(f"got '{printable(text)}', expected a time with its zone, such as 2026-01-02T00:00:00Z")
-        return None
-    return moment
 
 
 def _yes(value: bool) -> str:  # noqa: FBT001  it is the value that is shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -124,6 +125,21 @@ class Node(msgspec.Struct, frozen=True, gc=False):
             self.fault(f"got '{printable(found)}', expected one of {', '.join(sorted(allowed))}{meant(found, allowed)}")
             return default
         return found
+
+    def moment(self) -> datetime | None:
+        """Return a time with its zone, in UTC; None where it is absent or, with a fault, something else."""
+        found = self.text()
+        if found is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(found)
+            if moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            # (A first day of the first year has no time in another zone.)
+            pass
+        self.fault(f"got '{printable(found)}', expected a time with its zone, such as 2026-01-02T00:00:00Z")
+        return None
 
     def _is(self, expected: type, named: str) -> bool:
         if isinstance(self.value, expected):

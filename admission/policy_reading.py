@@ -87,31 +87,30 @@ def parse_policies(
     if not documents:
         raise DocumentError(POLICY_MALFORMED, "no policy in it", where=where, expected=f"kind: {POLICY_KIND}")
     if len(documents) > MOST_POLICIES:
-        raise DocumentError(
-            POLICY_MALFORMED,
-            "too many policies",
-            where=where,
-            got=str(len(documents)),
-            expected=f"at most {MOST_POLICIES}",
-        )
-    faults: list[str] = []
-    unsupported: list[str] = []
-    policies: list[Policy] = []
-    for number, document in enumerate(documents):
-        place = "" if len(documents) == 1 else f"document {number + 1}"
-        reader = _Reader(document, place, base, where, own_namespace=own_namespace, taken=taken)
-        policy = reader.policy()
-        policies += [policy] if policy is not None else []
-        faults += reader.faults
-        unsupported += reader.unsupported
-    if faults or unsupported:
-        rule = POLICY_MALFORMED if faults else POLICY_UNSUPPORTED
-        found = [*dict.fromkeys([*faults, *unsupported])]
-        what = found[0] if len(found) == 1 else f"{len(found)} faults"
-        shown = [*found[:_MOST_FAULTS], *([f"and {len(found) - _MOST_FAULTS} more"] if found[_MOST_FAULTS:] else [])]
-        raise DocumentError(rule, what, where=where, faults=shown if len(found) > 1 else ())
+        most, got = f"at most {MOST_POLICIES}", str(len(documents))
+        raise DocumentError(POLICY_MALFORMED, "too many policies", where=where, got=got, expected=most)
+    places = [f"document {number + 1}" if len(documents) > 1 else "" for number in range(len(documents))]
+    readers = [
+        _Reader(document, place, base, where, own_namespace=own_namespace, taken=taken)
+        for place, document in zip(places, documents, strict=True)
+    ]
+    policies = [policy for reader in readers if (policy := reader.policy()) is not None]
+    _refuse_faults(readers, where=where)
     refuse_twins(policies, where=where)
     return tuple(policies)
+
+
+def _refuse_faults(readers: Sequence[_Reader], *, where: str) -> None:
+    """Raise `DocumentError` with all that is wrong in the documents, or can't be checked, if anything is."""
+    faults = [fault for reader in readers for fault in reader.faults]
+    unsupported = [fault for reader in readers for fault in reader.unsupported]
+    if not faults and not unsupported:
+        return
+    found = [*dict.fromkeys([*faults, *unsupported])]
+    what = found[0] if len(found) == 1 else f"{len(found)} faults"
+    shown = [*found[:_MOST_FAULTS], *([f"and {len(found) - _MOST_FAULTS} more"] if found[_MOST_FAULTS:] else [])]
+    rule = POLICY_MALFORMED if faults else POLICY_UNSUPPORTED
+    raise DocumentError(rule, what, where=where, faults=shown if len(found) > 1 else ())
 
 
 def refuse_twins(policies: Sequence[Policy], *, where: str) -> None:

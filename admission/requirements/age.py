@@ -123,27 +123,13 @@ def proven_time(case: Case, item: Attested) -> datetime | None:
 
 def _read(node: Node, names: Names) -> StatementAge:
     node.only("predicateType", "authorities", "notOlderThan", "signedAfter")
-    whose, after = node.get("authorities"), _moment(node.get("signedAfter"))
+    whose, after = node.get("authorities"), node.get("signedAfter").moment()
     period = read_period(node.get("notOlderThan"))
     if not node.get("notOlderThan").is_there and not node.get("signedAfter").is_there:
         node.fault("asks for nothing: expected notOlderThan, signedAfter or both")
     return StatementAge(
         node.get("predicateType").required(), names.at(whose) if whose.is_there else names.everybody, period, after
     )
-
-
-def _moment(node: Node) -> datetime | None:
-    found = node.text()
-    if found is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(found)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        node.fault("not a moment with its zone, like 2026-06-01T12:00:00Z")
-        return None
-    return moment.astimezone(UTC)
 
 
 def _shown(moment: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from admission.requirements.allowance import ALLOWANCE, read_allowance
 from admission.requirements.ancestry import ancestry
 from admission.requirements.attestations import ATTESTATIONS_SCHEMA, RequiredAttestation, read_attestations
 from admission.requirements.standing import stated
@@ -39,7 +40,7 @@ class AncestorRule:
             "authorities": {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
             "builders": {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
             "attestations": {key: value for key, value in ATTESTATIONS_SCHEMA.items() if key != "minItems"},
-            "noInputs": {"type": "string", "enum": ["deny", "allow"], "default": "deny"},
+            "noInputs": ALLOWANCE,
         },
     }
 
@@ -66,7 +67,7 @@ class AncestorRule:
             names.at(node.get("authorities")) if node.get("authorities").is_there else names.everybody,
             names.at(node.get("builders")) if node.get("builders").is_there else names.everybody,
             read_attestations(node.get("attestations"), names),
-            allows_no_inputs=node.get("noInputs").choice(("deny", "allow"), "deny") == "allow",
+            allows_no_inputs=read_allowance(node.get("noInputs")),
         )
 
     def judge(self, case: Case) -> list[Reason]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from admission.requirements.allowance import ALLOWANCE, read_allowance
 from admission.requirements.ancestry import ancestry
 from admission.requirements.described import boms_about, with_ancestors
 from admission.requirements.patterns import NO_PATTERNS, TextPatterns
@@ -38,7 +39,7 @@ class DeniedRule:
                 "items": {"type": "string", "pattern": "^(tree:)?sha256:[0-9a-f]{64}$"},
             },
             **TextPatterns.schema("names"),
-            "unknown": {"type": "string", "enum": ["deny", "allow"], "default": "deny"},
+            "unknown": ALLOWANCE,
         },
     }
 
@@ -61,8 +62,8 @@ class DeniedRule:
         patterns = TextPatterns.read(node, "names")
         if not digests and not patterns:
             node.fault("neither digests nor names lists anything")
-        unknown = node.get("unknown").choice(("deny", "allow"), "deny")
-        return cls(frozenset(digests), patterns, unknown == "allow")
+        unknown = read_allowance(node.get("unknown"))
+        return cls(frozenset(digests), patterns, unknown)
 
     def judge(self, case: Case) -> list[Reason]:
         """Return each denied artifact that there is, with the way to it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
+from admission.requirements.allowance import ALLOWANCE, read_allowance
 from admission.requirements.described import boms_about
 from dbom.formats.recognition import FileFormat
 from dbom.model import Unknown
@@ -42,8 +43,8 @@ class FormatRule:
         "type": "object",
         "properties": {
             "allow": {"type": "array", "items": {"type": "string", "enum": [*sorted(map(str, FileFormat))]}},
-            "codeExecuting": {"type": "string", "enum": ["deny", "allow"], "default": "deny"},
-            "unknown": {"type": "string", "enum": ["deny", "allow"], "default": "deny"},
+            "codeExecuting": ALLOWANCE,
+            "unknown": ALLOWANCE,
         },
     }
 
@@ -59,10 +60,10 @@ class FormatRule:
         node.only("allow", "codeExecuting", "unknown")
         known = sorted(map(str, FileFormat))
         allow = frozenset(item.choice(known, "") for item in node.get("allow").items()) - {""}
-        code, unknown = (node.get(key).choice(("deny", "allow"), "deny") for key in ("codeExecuting", "unknown"))
-        if code == "allow" and not allow:
+        code, unknown = (read_allowance(node.get(key)) for key in ("codeExecuting", "unknown"))
+        if code and not allow:
             node.fault("allow lists no format, and what executes code is allowed: nothing is asked")
-        return cls(allow, code == "allow", unknown == "allow")
+        return cls(allow, code, unknown)
 
     def judge(self, case: Case) -> list[Reason]:
         """Return each format that isn't allowed; every accepted BOM about the artifact counts."""

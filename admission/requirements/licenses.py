@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from admission.facts import BomFacts
+from admission.requirements.allowance import ALLOWANCE, read_allowance
 from admission.requirements.ancestors import AncestorRule
 from admission.requirements.ancestry import ancestry
 from admission.requirements.attestations import AttestationsRule
@@ -46,7 +47,7 @@ class LicenseRule:
         "properties": {
             "allow": _LIST,
             "deny": _LIST,
-            "unknown": {"type": "string", "enum": ["deny", "allow"], "default": "deny"},
+            "unknown": ALLOWANCE,
             "scope": {"type": "string", "enum": ["artifact", "ancestors"], "default": "ancestors"},
         },
     }
@@ -69,9 +70,9 @@ class LicenseRule:
             for item in node.get(key).items():
                 if isinstance(item.value, str) and not is_expression(item.value):
                     item.fault(f"'{printable(item.value)}' is not one SPDX licence")
-        unknown = node.get("unknown").choice(("deny", "allow"), "deny")
+        unknown = read_allowance(node.get("unknown"))
         scope = LicenseScope(node.get("scope").choice([str(item) for item in LicenseScope], LicenseScope.ANCESTORS))
-        return cls(allow, deny, allows_unknown=unknown == "allow", scope=scope)
+        return cls(allow, deny, allows_unknown=unknown, scope=scope)
 
     def judge(self, case: Case) -> list[Reason]:
         """Return what speaks against the licences of the artifact, and of its ancestors where they count."""

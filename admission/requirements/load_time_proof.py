@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
+from admission.requirements.allowance import ALLOWANCE, read_allowance
 from dbom.printable import printable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class LoadTimeRule:
                 "minItems": 1,
                 "items": {"type": "string", "pattern": "^([^\\s@]+@)?sha256:[0-9a-f]{64}$"},
             },
-            "sharedVolumes": {"type": "string", "enum": ["deny", "allow"], "default": "deny"},
+            "sharedVolumes": ALLOWANCE,
         },
     }
 
@@ -62,8 +63,8 @@ class LoadTimeRule:
                 item.fault(f"got '{printable(text)}', expected an image of dbom by digest: IMAGE@sha256:…")
         if not found and not list(images.items()):
             images.fault("missing: at least one image, by digest")
-        shared = node.get("sharedVolumes").choice(("deny", "allow"), "deny")
-        return cls(tuple(found), allows_shared=shared == "allow")
+        shared = read_allowance(node.get("sharedVolumes"))
+        return cls(tuple(found), allows_shared=shared)
 
     def against(self, proof: LoadTimeProof) -> str:
         """Return why a proof doesn't count, empty where it does."""

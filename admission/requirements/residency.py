@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from admission.policy import LONGEST_PLACE
+from admission.requirements.allowance import ALLOWANCE, read_allowance
 from admission.requirements.ancestry import ancestry
 from admission.requirements.described import accepted, boms_about, with_ancestors
 from admission.requirements.patterns import TextPatterns
@@ -39,7 +40,7 @@ class ResidencyRule:
             **TextPatterns.schema("allow", "deny"),
             "authorities": {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
             "models": {"type": "boolean", "default": False},
-            "unknown": {"type": "string", "enum": ["deny", "allow"], "default": "deny"},
+            "unknown": ALLOWANCE,
         },
     }
 
@@ -66,7 +67,7 @@ class ResidencyRule:
             deny,
             names.at(whose) if whose.is_there else names.everybody,
             bool(node.get("models").flag()),
-            node.get("unknown").choice(("deny", "allow"), "deny") == "allow",
+            read_allowance(node.get("unknown")),
         )
 
     def judge(self, case: Case) -> list[Reason]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from admission.requirements.allowance import ALLOWANCE, read_allowance
 from admission.requirements.described import with_ancestors
 from attest.revocation.revokers import Revoker, Scope
 from dbom.errors import UsageError
@@ -49,7 +50,7 @@ class RevocationRule:
                     },
                 },
             },
-            "incomplete": {"type": "string", "enum": ["deny", "allow"], "default": "deny"},
+            "incomplete": ALLOWANCE,
         },
     }
 
@@ -69,8 +70,8 @@ class RevocationRule:
             listed.fault("missing: at least one revoker")
         if len(set(known)) != len(known):
             listed.fault("an authority stands twice; give it one scope with all its words")
-        incomplete = node.get("incomplete").choice(("deny", "allow"), "deny")
-        return cls(tuple(scopes), incomplete == "allow")
+        incomplete = read_allowance(node.get("incomplete"))
+        return cls(tuple(scopes), incomplete)
 
     def revokers(self, authorities: Iterable[Authority]) -> tuple[Revoker, ...]:
         """Return the revokers, out of the policy's authorities: what the evidence is settled with."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
+from admission.requirements.allowance import ALLOWANCE, read_allowance
 from admission.requirements.ancestry import ancestry
 from admission.requirements.described import boms_about, with_ancestors
 from dbom.model import Unknown
@@ -39,7 +40,7 @@ class SensitivityRule:
             "allow": _LEVELS,
             "deny": _LEVELS,
             "sensitiveData": {"type": "string", "enum": ["allow", "deny"], "default": "allow"},
-            "unknown": {"type": "string", "enum": ["deny", "allow"], "default": "deny"},
+            "unknown": ALLOWANCE,
             "scope": {"type": "string", "enum": ["artifact", "ancestors"], "default": "ancestors"},
         },
     }
@@ -60,7 +61,7 @@ class SensitivityRule:
         denies = node.get("sensitiveData").choice(("allow", "deny"), "allow") == "deny"
         if not allow and not deny and not denies:
             node.fault("neither allow nor deny lists a level, and sensitive data is allowed")
-        unknown = node.get("unknown").choice(("deny", "allow"), "deny") == "allow"
+        unknown = read_allowance(node.get("unknown"))
         scope = node.get("scope").choice(("artifact", "ancestors"), "ancestors")
         return cls(allow, deny, denies, unknown, scope == "ancestors")
 

@@ -141,6 +141,7 @@ def test_the_time_of_this_machine_is_self_asserted_and_says_nothing(tmp_path: Pa
         [{"predicateType": PREDICATE_BOM, "notOlderThan": 3}],
         [{"predicateType": PREDICATE_BOM, "signedAfter": "2026-06-01"}],
         [{"predicateType": PREDICATE_BOM, "signedAfter": "soon"}],
+        [{"predicateType": PREDICATE_BOM, "signedAfter": "0001-01-01T00:00:00+14:00"}],
         [{"predicateType": PREDICATE_BOM, "notOlderThan": "1d", "authorities": ["who"]}],
         {"notOlderThan": "1d"},
     ],
