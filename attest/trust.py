@@ -77,6 +77,10 @@ class TrustRoot:
     logs: tuple[LogKey, ...] = field(repr=False)
     certificate_logs: tuple[LogKey, ...] = field(repr=False)
 
+    def __hash__(self) -> int:
+        # It is asked for every bundle, and all else was read from those bytes.
+        return hash(self.sha256)
+
     @classmethod
     def parse(cls, raw: bytes, *, where: str) -> Self:
         """Read a `trusted_root.json`. Raises `DocumentError` where it is malformed or mixes a local root in."""

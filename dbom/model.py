@@ -57,6 +57,10 @@ class Digest:
         if _HEX64.fullmatch(self.hex) is None:
             raise ValueError(f"not 64 lower-case hex digits: {self.hex!r}")
 
+    def __hash__(self) -> int:
+        # The digits tell nearly all apart, and indexes of many digests are asked often.
+        return hash(self.hex)
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `sha256:<hex>` or `tree:sha256:<hex>`. Raises `ValueError` for anything else."""
