@@ -129,9 +129,7 @@ class _Gate:
             document = RelevantPart(asked.part).document(where=printable(asked.kind))
             references = find_references(document, group=asked.group, kind=asked.kind, where=printable(asked.kind))
         except DocumentError as error:
-            faults = error.faults or (error.what,)
-            reasons = [Reason(error.rule, Verdict.REFUSED, printable(fault)) for fault in faults]
-            return self._decided(Verdict.REFUSED, *reasons)
+            return self._unread(error)
         if not references:
             return self._decided(Verdict.NOTHING_FOUND)
         parts = pod_parts(Node(document), asked.group, asked.kind)
@@ -141,6 +139,15 @@ class _Gate:
         judgements = tuple(self._judged(reference) for reference in references)
         decision = self._decided(worst(item.verdict for item in judgements), judgements=judgements)
         return decision if decision.allowed else self._excused(decision, parts)
+
+    def _unread(self, error: DocumentError) -> Decision:
+        if self._asked.is_unchanged:
+            # It is there already, and must not be kept from being deleted (a finalizer goes by an update).
+            return self._decided(Verdict.UNCHANGED)
+        faults = error.faults or (error.what,)
+        return self._decided(
+            Verdict.REFUSED, *(Reason(error.rule, Verdict.REFUSED, printable(fault)) for fault in faults)
+        )
 
     def _excused(self, decision: Decision, parts: Sequence[Node]) -> Decision:
         """Return a no as it is, or as one that break-glass lets in: every policy that enforces here must take it."""

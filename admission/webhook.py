@@ -11,8 +11,9 @@ from admission.decision import Verdict
 from admission.journal.deciding import decision_entry
 from admission.policy import Mode
 from admission.prepared import LONGEST_MESSAGE, Answers, message_of
+from admission.references.kinds import is_read
 from admission.review import Review, response_document
-from admission.typed_review import read_uid
+from admission.typed_review import JUDGED, read_uid
 from dbom.errors import DocumentError, PathError
 from dbom.names import schema_name
 from dbom.printable import printable
@@ -88,7 +89,7 @@ class Webhook:
             review = Review.parse(body)
         except DocumentError as error:
             return self._malformed(body, error)
-        return self.gave_up(review, self.missing) if self.missing else review
+        return self.gave_up(review, self.missing) if self.missing and _is_judged(review) else review
 
     def known(self, review: Review) -> Decision | None:
         """Return the decision that was made before and still holds, None where there is none. Quick."""
@@ -133,7 +134,7 @@ class Webhook:
     def unrecorded(self, review: Review, decision: Decision, error: DbomError) -> Answered:
         """Return the answer to a decision that can't be recorded: a no, unless no policy enforces."""
         because = f"the decision could not be recorded: {error.what}"
-        allowed = decision.allowed and not self._enforces
+        allowed = decision.allowed and not (self._enforces and review.operation in JUDGED)
         message = (
             f"dbom: {because} ({error.rule.id}) [hint: {error.hint}]" if decision.allowed else message_of(decision)
         )
@@ -149,13 +150,16 @@ class Webhook:
         return Answered(200, answer, {**found.log, "allowed": allowed, "unrecorded": because}, decision)
 
     def gave_up(self, asked: Review | bytes, because: str) -> Answered:
-        """Return what is said where no decision comes in time: a no, unless all policies promise never to block."""
+        """Return what is said where no decision comes in time.
+
+        That is a no, unless all policies promise never to block, or no policy has a say in such an operation.
+        """
         review = self.read(asked) if isinstance(asked, bytes) else asked
         if isinstance(review, Answered):
             return review
         if self.journal is not None:
             self.journal.count("late")
-        allowed = self._only_listens
+        allowed = self._only_listens or review.operation not in JUDGED
         message = f"dbom: {Verdict.CANT_TELL}: {because}"
         answer = response_document(
             review.uid,
@@ -190,6 +194,12 @@ class Webhook:
     @property
     def _only_listens(self) -> bool:
         return bool(self.policies) and all(policy.mode is Mode.AUDIT for policy in self.policies)
+
+
+def _is_judged(review: Review) -> bool:
+    """Return whether a policy has a say: not in what is deleted, nor in an update of what is there as it is."""
+    is_as_before = review.question.is_unchanged and is_read(review.group, review.kind)
+    return review.operation in JUDGED and not is_as_before
 
 
 def _unreadable(error: DocumentError) -> Answered:

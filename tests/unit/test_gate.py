@@ -380,6 +380,17 @@ def test_an_update_from_a_malformed_object_is_judged() -> None:
     assert decided(review=updated({"spec": {"containers": 3}}, pod())).verdict is Verdict.CANT_TELL
 
 
+def test_an_object_that_can_not_be_read_still_loses_its_finalizers() -> None:
+    """It was there before the gate; refused, it could never be deleted."""
+    named = ("serving.kserve.io", "InferenceService", "prod")
+    before: JsonObject = {"metadata": {"finalizers": ["x"]}, "spec": {"predictor": {"containers": 3}}}
+    after: JsonObject = {**before, "metadata": {}}
+    assert "refused" == decided(review=Review.of_change(named, "CREATE", after)).verdict
+    assert ("unchanged", True, []) == briefly(decided(review=Review.of_change(named, "UPDATE", after, before)))
+    other: JsonObject = {"spec": {"predictor": {"containers": 4}}}
+    assert ("refused", False) == briefly(decided(review=Review.of_change(named, "UPDATE", other, before)))[:2]
+
+
 @pytest.mark.parametrize(
     ("review", "expected"),
     [

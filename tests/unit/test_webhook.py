@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
 from admission.evidence import Evidence
+from admission.journal import Journal
 from admission.policy import Match, Mode, Policy
 from admission.webhook import Webhook
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
@@ -57,6 +63,34 @@ def test_where_all_policies_only_listen_a_broken_review_blocks_nothing() -> None
     body = (BEGINNING + REST + "null}}").encode()
     assert json.loads(webhook(Mode.AUDIT).answer(body).body)["response"]["allowed"] is True
     assert json.loads(webhook(Mode.WARN).answer(body).body)["response"]["allowed"] is False
+
+
+def said(hook: Webhook, operation: str, new: str, old: str = "null", kind: str = "Pod") -> bool:
+    body = BEGINNING + REST.replace("CREATE", operation).replace('"Pod"', f'"{kind}"') + f'{new},"oldObject":{old}}}}}'
+    return bool(json.loads(hook.answer(body.encode()).body)["response"]["allowed"])
+
+
+def test_where_there_is_nothing_to_decide_by_what_is_there_already_may_still_be_deleted() -> None:
+    hook = Webhook((), Evidence(), lambda: NOW, missing="no policies and evidence yet")
+    pod = '{"metadata":{},"spec":{"containers":[{"args":["a"]}]}}'
+    other = pod.replace('"a"', '"b"')
+    held = pod.replace('"metadata":{}', '"metadata":{"finalizers":["batch.kubernetes.io/job-tracking"]}')
+    assert said(hook, "DELETE", "null", pod)
+    assert said(hook, "CONNECT", '{"kind":"PodExecOptions"}', kind="PodExecOptions")
+    assert said(hook, "UPDATE", pod, held)
+    assert not said(hook, "UPDATE", other, pod)
+    assert not said(hook, "CREATE", pod)
+    assert not said(hook, "UPDATE", pod, pod, kind="Widget")
+
+
+def test_a_delete_is_not_held_up_by_a_journal_that_can_not_be_written_nor_by_being_late(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "journal", at=NOW, facts={})
+    journal.close(at=NOW)
+    hook = replace(webhook(), journal=journal)
+    assert said(hook, "DELETE", "null", "{}")
+    assert not said(hook, "CREATE", '{"spec":{"containers":[{}]}}')
+    late = (BEGINNING + REST.replace("CREATE", "DELETE") + 'null,"oldObject":{}}}').encode()
+    assert json.loads(hook.gave_up(late, "late").body)["response"]["allowed"] is True
 
 
 def test_an_object_that_is_not_what_its_kind_says_is_judged_and_refused() -> None:
