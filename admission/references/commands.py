@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from admission.references.generic import script_references
 from admission.references.reference import ModelReference, Role, Target
 from admission.references.words import basename
+from dbom.model import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +16,9 @@ if TYPE_CHECKING:
     from admission.references.container import Container
     from admission.references.words import Word
 
-__all__ = ["behind", "hidden", "told_nothing", "unfollowed"]
+__all__ = ["behind", "hidden", "may_start_itself", "told_nothing", "unfollowed"]
 
+_SCRIPT: Final = re.compile(r".*\.(?:sh|py)|(?:ba|da|a|z|k)?sh|python[0-9.]*")
 _UNFOLLOWED: Final = "a script can't be followed"
 
 
@@ -29,6 +32,13 @@ def behind(words: Sequence[Word], *names: str) -> Sequence[Word] | None:
         if given[number : number + len(names)] == wanted:
             return words[number + len(names) :]
     return None
+
+
+def may_start_itself(container: Container) -> bool:
+    """Return whether a server's image could start it: by its own entry point, or by a script that the words name."""
+    if not container.has_command or container.scripts or isinstance(container.words[0].value, Unknown):
+        return True
+    return any(_SCRIPT.fullmatch(basename(word)) for word in container.words)
 
 
 def hidden(container: Container, *names: str) -> list[ModelReference]:

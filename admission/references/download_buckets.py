@@ -12,7 +12,7 @@ from admission.references.download_lines import DownloadLine, named, shown, take
 from admission.references.hub_places import NOT_PLAIN
 from admission.references.places import uri_target
 from admission.references.reference import ModelReference, Target
-from admission.references.telling import role_of
+from admission.references.telling import is_ordinary_file, role_of
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
@@ -56,9 +56,24 @@ def aws(container: Container, words: Sequence[Word]) -> list[ModelReference]:
     is_elsewhere = line.has("endpoint-url", "no-verify-ssl", "ca-bundle")
     if (line.text(0), line.text(1)) == ("s3api", "get-object"):
         return _s3_object(container, line, is_elsewhere=is_elsewhere)
-    if line.text(0) != "s3" or line.text(1) not in ("cp", "sync", "mv"):
+    if line.text(0) != "s3" or line.text(1) not in ("cp", "sync", "mv") or _copies_ordinary_files(line):
         return []
     return _copied(container, line.positionals[2:], ("s3://",), is_elsewhere=is_elsewhere)
+
+
+def _copies_ordinary_files(line: DownloadLine) -> bool:
+    """Return whether the filters of a copy leave nothing but files of ordinary endings.
+
+    They are looked at in turn, and the last that meets a file decides: after `--exclude "*"` only what is included is
+    copied. A file that is named by itself is copied whatever the filters say.
+    """
+    filters = [(name, word.value) for name, word in line.flags if name in ("exclude", "include") and word is not None]
+    is_folder = line.text(1) == "sync" or line.has("recursive")
+    return (
+        is_folder
+        and filters[:1] == [("exclude", "*")]
+        and all(name == "exclude" or (isinstance(value, str) and is_ordinary_file(value)) for name, value in filters)
+    )
 
 
 def _s3_object(container: Container, line: DownloadLine, *, is_elsewhere: bool) -> list[ModelReference]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODEL_ANNOTATION",
+    "OWN_COMMANDS",
     "READ_ANNOTATIONS",
     "find_references",
     "pod_parts",
@@ -37,8 +38,12 @@ __all__ = [
 MODEL_ANNOTATION: Final = POD_ANNOTATION_PREFIX + "model"
 """The annotation that may add references to be checked, and never vouches for any."""
 
-READ_ANNOTATIONS: Final = (MODEL_ANNOTATION, "internal.serving.kserve.io/storage-initializer-sourceuri")
-"""The annotations that references are read from."""
+OWN_COMMANDS: Final = "ray.io/overwrite-container-cmd"
+"""The annotation by which KubeRay leaves the commands of a cluster's containers to their images, where it is true."""
+
+_NAMING_ANNOTATIONS: Final = (MODEL_ANNOTATION, "internal.serving.kserve.io/storage-initializer-sourceuri")
+READ_ANNOTATIONS: Final = (*_NAMING_ANNOTATIONS, OWN_COMMANDS)
+"""The annotations that are read: those that name models, and those that say what is started."""
 
 _MOST_ITEMS: Final = 2000
 _MOST_CONTAINERS: Final = 1000
@@ -58,7 +63,9 @@ def find_references(document: JsonObject, *, group: str, kind: str, where: str) 
     resource = resource_of(group, kind) or Resource()
     for spec in pod_parts(root, group, kind):
         found += [
-            item for item in _in_pod(spec, resource.fills(root, spec), resource.completes) if item.target != FILLED
+            item
+            for item in _in_pod(spec, resource.fills(root, spec), resource.completes, resource.commands(root, spec))
+            if item.target != FILLED
         ]
     own = resource.reads(root)
     found += own
@@ -105,7 +112,7 @@ def _annotated_places(root: Node, group: str, kind: str) -> list[Node]:
 
 def _annotated(annotations: Node) -> list[ModelReference]:
     found: list[ModelReference] = []
-    for key in READ_ANNOTATIONS:
+    for key in _NAMING_ANNOTATIONS:
         node = annotations.get(key)
         for text in filter(None, _SEPARATORS.split(node.text() or "")):
             target = Target.opaque("an annotation has no volumes to look in") if is_path(text) else _place(text)
@@ -118,7 +125,9 @@ def _place(text: str) -> Target:
     return image_target(text) if "://" not in text and "@sha256:" in text else uri_target(text)
 
 
-def _in_pod(spec: Node, filled: tuple[str, ...], completed: tuple[str, ...]) -> list[ModelReference]:
+def _in_pod(
+    spec: Node, filled: tuple[str, ...], completed: tuple[str, ...], commands: Mapping[str, tuple[str, ...]]
+) -> list[ModelReference]:
     volumes = read_volumes(spec)
     found: list[ModelReference] = []
     for volume in spec.get("volumes").items():
@@ -133,8 +142,16 @@ def _in_pod(spec: Node, filled: tuple[str, ...], completed: tuple[str, ...]) -> 
         because = f"its pod has more than {_MOST_CONTAINERS} containers"
         found.append(ModelReference(Role.MODEL, "containers", spec.get("containers").path, Target.opaque(because)))
     for node in containers[:_MOST_CONTAINERS]:
-        found += _in_container(node, volumes, filled, completed)
+        found += _in_container(_commanded(node, commands), volumes, filled, completed)
     return found
+
+
+def _commanded(node: Node, commands: Mapping[str, tuple[str, ...]]) -> Node:
+    """Return a container with the command that a controller gives it, where it has no words of its own."""
+    command = commands.get(node.get("name").text() or "") if commands else None
+    if command is None or node.get("command").value or node.get("args").value or not isinstance(node.value, dict):
+        return node
+    return Node({**node.value, "command": [*command]}, node.path, node.faults)
 
 
 def _in_container(

@@ -39,6 +39,10 @@ def _empty(_: Node, __: Node) -> tuple[str, ...]:
     return ()
 
 
+def _no_commands(_: Node, __: Node) -> Mapping[str, tuple[str, ...]]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """A kind of object that a program brings to the cluster.
@@ -50,13 +54,16 @@ class Resource:
     `fills` returns the folders that its controller fills in the containers of one of the pods (the object and that pod
     are given) with what `reads` names: a path there, where nothing is mounted, is no reference of its own. `completes`
     are the names of the containers to whose words the controller adds, so that what these words leave out isn't left to
-    the program. `plural` is what the API calls objects of the kind, where that isn't the kind in lower case and an `s`.
+    the program. `commands` returns those that its controller gives to containers of one of the pods which have no words
+    of their own, by the containers' names: their images start nothing. `plural` is what the API calls objects of the
+    kind, where that isn't the kind in lower case and an `s`.
     """
 
     pods: tuple[str, ...] = ()
     reads: Callable[[Node], list[ModelReference]] = _nothing
     fills: Callable[[Node, Node], tuple[str, ...]] = _empty
     completes: tuple[str, ...] = ()
+    commands: Callable[[Node, Node], Mapping[str, tuple[str, ...]]] = _no_commands
     plural: str = ""
 
 

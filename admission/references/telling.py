@@ -6,7 +6,8 @@ The rule, in full. A place is a model's
 - where a part of its path, or of the path that it is saved to, is a word for models (`model`, `checkpoint`, `weights`,
   …) or begins with the name of a well-known family (`llama`, `qwen`, …), and its file hasn't an ordinary ending.
 It is a dataset's where the part is `dataset`, or the repository is one. Names of hosts and of queries don't count.
-Ordinary things of such a name (a folder `models` of table definitions, say) are taken for models: that is the price.
+Ordinary things of such a name (a folder `models` of table definitions, say) are taken for models: that is the price,
+unless the download is told to take nothing but files of ordinary endings.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from admission.references.reference import Role
 
-__all__ = ["HUB_HOSTS", "is_model_file", "is_model_host", "role_of"]
+__all__ = ["HUB_HOSTS", "is_model_file", "is_model_host", "is_ordinary_file", "role_of"]
 
 HUB_HOSTS: Final = ("huggingface.co", "www.huggingface.co", "hf.co")
 """The hosts of the hub whose repositories `hf://` names."""
@@ -59,6 +60,11 @@ def is_model_host(host: str) -> bool:
 def is_model_file(text: str) -> bool:
     """Return whether a path or URL has an ending that only models have."""
     return _MODEL_ENDINGS.search(_path(text)) is not None
+
+
+def is_ordinary_file(text: str) -> bool:
+    """Return whether a path, or a pattern of paths, has an ending that models don't have."""
+    return _ORDINARY_ENDINGS.search(text.lower()) is not None
 
 
 def role_of(source: str, saved_to: str = "") -> Role | None:

@@ -284,3 +284,35 @@ def test_a_head_that_is_no_pod_is_refused_with_its_place() -> None:
     assert caught.value.faults == (
         "spec.rayClusterSpec.headGroupSpec.template.spec.containers[0].env: got a number, expected a list",
     )
+
+
+LEFT = "ray.io/overwrite-container-cmd"
+
+
+@pytest.mark.parametrize("key", ["rayClusterConfig", "rayClusterSpec", ""])
+@pytest.mark.parametrize(
+    ("annotations", "template", "words", "expected"),
+    [
+        ({}, {}, {}, 0),
+        ({LEFT: "true"}, {}, {}, 1),
+        ({}, {LEFT: "True"}, {}, 1),
+        ({LEFT: "false"}, {}, {}, 0),
+        ({}, {}, {"command": ["/serve.sh"]}, 1),
+        ({}, {}, {"args": ["--max-model-len", "8"]}, 1),
+    ],
+)
+def test_ray_is_what_starts_in_a_pod_without_words_unless_it_is_left_to_the_image(
+    annotations: JsonObject, template: JsonObject, words: JsonObject, expected: int, key: str
+) -> None:
+    containers: Json = [{"name": "ray", "image": "vllm/vllm-openai:v0.11.0", **words}]
+    made: JsonObject = {"metadata": {"annotations": template}, "spec": {"containers": containers}}
+    ray = cluster(worker={"template": made})
+    kind = {"rayClusterConfig": "RayService", "rayClusterSpec": "RayJob"}.get(key, "RayCluster")
+    found = briefly({"metadata": {"annotations": annotations}, "spec": {key: ray} if key else ray}, kind)
+    assert len(found) == expected
+
+
+def test_a_submitters_image_is_not_given_rays_command() -> None:
+    submitter: JsonObject = {"spec": {"containers": [{"name": "s", "image": "vllm/vllm-openai:v0.11.0"}]}}
+    found = briefly({"spec": {"rayClusterSpec": cluster(), "submitterPodTemplate": submitter}}, "RayJob")
+    assert [path for _, _, _, path in found] == ["spec.submitterPodTemplate.spec.containers[0].image"]

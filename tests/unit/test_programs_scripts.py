@@ -49,3 +49,14 @@ def test_a_script_of_something_else_is_none(script: str) -> None:
 def test_words_that_a_script_takes_from_elsewhere_are_never_silent(line: str) -> None:
     told = found("x/y", command=["sh", "-c", f"exec {line}"], env={"WORDS": None})
     assert any(item.endswith("opaque") for item in told)
+
+
+SERVERS = ("lmsysorg/sglang", "ghcr.io/huggingface/text-generation-inference", "ghcr.io/ggml-org/llama.cpp")
+
+
+@pytest.mark.parametrize("image", [*SERVERS, "ghcr.io/huggingface/text-embeddings-inference", "vllm/vllm-openai"])
+def test_an_image_that_is_given_another_command_starts_no_server(image: str) -> None:
+    assert found(f"{image}:v1", command=["sleep", "infinity"]) == []
+    assert found(f"{image}:v1", command=["ray", "start", "--head"]) == []
+    for command in ([], ["tini", "--", "/entrypoint.sh"], ["python3", "/serve.py"]):
+        assert any(item.endswith("opaque") for item in found(f"{image}:v1", command=command))

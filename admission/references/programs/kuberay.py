@@ -4,10 +4,12 @@ Followed are KubeRay 1.4 `ray-operator/apis/ray/v1` (rayservice_types.go, rayclu
 2.60: `ray/serve/schema.py` (`ServeDeploySchema`), `ray/llm/_internal/serve/core/configs/llm_config.py` (`LLMConfig`),
 `ray/llm/_internal/serve/engines/vllm/vllm_models.py` (a source in a bucket is mirrored).
 
-`serveConfigV2` is a text of YAML: what it names stands at its own path. Any pod of the cluster may be the one that
-loads, so that a path or a name must come to the same in each of them. What can't be told: what an application's own
-code loads, above all code that is fetched when it starts (`working_dir`, `py_modules` by URL), configurations that are
-named by a file, and adapters that are taken from a bucket when somebody asks for them.
+KubeRay starts `ray start` in the first container of each pod, unless that has words of its own or an annotation leaves
+it to the image (`ray-operator/controllers/ray/common/pod.go`). `serveConfigV2` is a text of YAML: what it names stands
+at its own path. Any pod of the cluster may be the one that loads, so that a path or a name must come to the same in
+each of them. What can't be told: what an application's own code loads, above all code that is fetched when it starts
+(`working_dir`, `py_modules` by URL), configurations that are named by a file, and adapters that are taken from a bucket
+when somebody asks for them.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from admission.references.arguments import flag_references
 from admission.references.container import Container
 from admission.references.environment import Environment, Variable
-from admission.references.finding import find_references
+from admission.references.finding import OWN_COMMANDS, find_references
 from admission.references.generic import generic_references
 from admission.references.hub import openings
 from admission.references.kinds import there
@@ -33,7 +35,7 @@ from dbom.errors import DocumentError
 from dbom.formats.yaml_reader import load_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from admission.documents import Node
     from dbom.canonical import Json, JsonObject
@@ -47,6 +49,9 @@ _CONFIG: Final = "model_loading_config"
 _CONFIGS: Final = ("llm_configs", "llm_config", "prefill_config", "decode_config")
 _NAMES: Final = ("model", "model_id", "model_name_or_path", "model_path", "model_source", "model_uri")
 _OF_THE_HEAD: Final = ("image", "env", "envFrom", "volumeMounts", "workingDir")
+_CLUSTERS: Final = ("spec", "spec.rayClusterConfig", "spec.rayClusterSpec", "spec.jobTemplate.rayClusterSpec")
+_SUBMITTER: Final = "submitterPodTemplate"
+_RAY_START: Final = ("ray", "start")
 _FILE: Final = "a file names it, which is no part of this object"
 _FETCHED: Final = "code that is fetched when it starts may load any model"
 _ELSEWHERE: Final = "it runs in another image than the pod's, with other files"
@@ -55,6 +60,22 @@ _DIFFERENT: Final = "the pods of the cluster differ in what it comes to, and any
 
 def _clusters(path: str) -> tuple[str, ...]:
     return tuple(f"{path}.{pod}" for pod in _PODS)
+
+
+def _started_by_ray(root: Node, spec: Node) -> Mapping[str, tuple[str, ...]]:
+    """Return the command that KubeRay gives to the first container of a pod of its cluster."""
+    names = [item.get("name").text() or "" for item in spec.get("containers").items()][:1]
+    if spec.path.endswith(f"{_SUBMITTER}.spec"):
+        return {}
+    left = any(item.lower() == "true" for metadata in _metadata(root) if (item := metadata.get(OWN_COMMANDS).text()))
+    return {} if left else dict.fromkeys(names, _RAY_START)
+
+
+def _metadata(root: Node) -> list[Node]:
+    """Return the annotations of an object and of all its pod templates, wherever the cluster stands in it."""
+    templates = [pattern.removesuffix(".spec") for path in _CLUSTERS for pattern in _clusters(path)]
+    nodes = [root, *(node for pattern in templates for node in there(root, pattern))]
+    return [node.at("metadata", "annotations") for node in nodes]
 
 
 def _service(root: Node) -> list[ModelReference]:
@@ -328,11 +349,15 @@ PROGRAM: Final = Program(
     "KubeRay",
     "kuberay 1.4 ray-operator/apis/ray/v1; ray 2.60 ray/serve/schema.py, ray/llm/…/configs/llm_config.py",
     resources={
-        ("ray.io", "RayCluster"): Resource(_clusters("spec")),
-        ("ray.io", "RayService"): Resource(_clusters("spec.rayClusterConfig"), _service),
-        ("ray.io", "RayJob"): Resource((*_clusters("spec.rayClusterSpec"), "spec.submitterPodTemplate.spec"), _job),
+        ("ray.io", "RayCluster"): Resource(_clusters("spec"), commands=_started_by_ray),
+        ("ray.io", "RayService"): Resource(_clusters("spec.rayClusterConfig"), _service, commands=_started_by_ray),
+        ("ray.io", "RayJob"): Resource(
+            (*_clusters("spec.rayClusterSpec"), f"spec.{_SUBMITTER}.spec"), _job, commands=_started_by_ray
+        ),
         ("ray.io", "RayCronJob"): Resource(
-            (*_clusters("spec.jobTemplate.rayClusterSpec"), "spec.jobTemplate.submitterPodTemplate.spec"), _cron_job
+            (*_clusters("spec.jobTemplate.rayClusterSpec"), f"spec.jobTemplate.{_SUBMITTER}.spec"),
+            _cron_job,
+            commands=_started_by_ray,
         ),
     },
 )

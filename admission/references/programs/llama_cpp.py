@@ -14,7 +14,7 @@ import csv
 import re
 from typing import TYPE_CHECKING, Final
 
-from admission.references.commands import hidden, told_nothing, unfollowed
+from admission.references.commands import hidden, may_start_itself, told_nothing, unfollowed
 from admission.references.options import Option, flag_names, given_or_variable, last_of, read_options, untold
 from admission.references.places import image_target, is_path
 from admission.references.program import Program
@@ -106,7 +106,7 @@ _SETTINGS: Final = ("/etc/llama.cpp", "/root/.config/llama.cpp")
 
 
 def _is_image(container: Container) -> bool:
-    return not container.is_hook and container.image_name == _IMAGE
+    return not container.is_hook and container.image_name == _IMAGE and may_start_itself(container)
 
 
 def _started(words: Sequence[Word]) -> tuple[str, Sequence[Word]]:

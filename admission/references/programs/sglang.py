@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import json_value
-from admission.references.commands import hidden, told_nothing, unfollowed
+from admission.references.commands import hidden, may_start_itself, told_nothing, unfollowed
 from admission.references.container import NO_REVISION, Revision
 from admission.references.environment import is_set
 from admission.references.options import Option, flag_names, is_option, last_of, read_options, untold
@@ -97,7 +97,8 @@ def _starts(container: Container) -> bool:
 
 
 def _is_image(container: Container) -> bool:
-    return not container.is_hook and _IMAGE.search(container.image_name) is not None
+    is_image = not container.is_hook and _IMAGE.search(container.image_name) is not None
+    return is_image and may_start_itself(container)
 
 
 def _found(words: Sequence[Word]) -> tuple[Sequence[Word], bool] | None:

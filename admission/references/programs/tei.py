@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from admission.references.commands import behind, hidden, told_nothing, unfollowed
+from admission.references.commands import behind, hidden, may_start_itself, told_nothing, unfollowed
 from admission.references.container import Revision
 from admission.references.options import flag_names, given_or_variable, read_options, untold
 from admission.references.program import Program
@@ -34,7 +34,7 @@ _DATA: Final = "/data"
 
 
 def _starts(container: Container) -> bool:
-    is_image = not container.is_hook and _IMAGE.search(container.image_name) is not None
+    is_image = not container.is_hook and _IMAGE.search(container.image_name) is not None and may_start_itself(container)
     return is_image or behind(container.words, _ROUTER) is not None or bool(hidden(container, _ROUTER))
 
 

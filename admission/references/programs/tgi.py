@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from admission.references.commands import behind, hidden, told_nothing, unfollowed
+from admission.references.commands import behind, hidden, may_start_itself, told_nothing, unfollowed
 from admission.references.container import Revision
 from admission.references.environment import is_set
 from admission.references.options import Option, flag_names, given_or_variable, is_option, read_options, untold
@@ -54,7 +54,7 @@ _ADAPTER: Final = re.compile(r"(?P<id>[^=@]+)(?:=(?P<path>[^@]+))?(?:@(?P<revisi
 
 
 def _starts(container: Container) -> bool:
-    is_image = not container.is_hook and _IMAGE.search(container.image_name) is not None
+    is_image = not container.is_hook and _IMAGE.search(container.image_name) is not None and may_start_itself(container)
     is_named = any(behind(container.words, name) is not None for name in (_LAUNCHER, _SERVER))
     return is_image or is_named or bool(hidden(container, _LAUNCHER, _SERVER))
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from admission.references.arguments import flag_references
+from admission.references.commands import may_start_itself
 from admission.references.flags import CONFIG, ROLES, positionals, read_flags
 from admission.references.generic import generic_references, script_references
 from admission.references.hub import openings
@@ -41,7 +42,6 @@ _SUBCOMMANDS: Final = frozenset({*_CLIENTS, *_WITHOUT_POSITIONAL, "serve", "laun
 _BENCHES_A_SERVER: Final = ("serve", "sweep")
 _INTERPRETER: Final = re.compile(r"(?:ba|da|a|z|k)?sh|python[0-9.]*|env|exec|uv|run|tini|dumb-init|--|-[A-Za-z]+")
 _JOINS: Final = "multi-node-serving.sh"
-_SCRIPT: Final = re.compile(r".*\.(?:sh|py)|(?:ba|da|a|z|k)?sh|python[0-9.]*")
 _GGUF: Final = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[\w.-]+):(?P<quantization>[A-Z0-9][A-Z0-9_]*)", re.ASCII)
 
 
@@ -105,13 +105,9 @@ def _start_of(container: Container) -> _Start | None:
 
 def _may_start(container: Container) -> bool:
     """Return whether an image of vLLM's could start it by a script that its words name, or by its own entry point."""
-    if not container.has_command or container.scripts or isinstance(container.words[0].value, Unknown):
-        return True
-    texts = [word.text.rsplit("/", 1)[-1] for word in container.words]
-    if _JOINS in texts:
-        # vLLM's own script starts Ray on a node, and nothing else.
-        return False
-    return _SCRIPT.fullmatch(container.program) is not None
+    # vLLM's own script starts Ray on a node, and nothing else.
+    joins = container.has_command and any(word.text.rsplit("/", 1)[-1] == _JOINS for word in container.words)
+    return may_start_itself(container) and (not joins or bool(container.scripts))
 
 
 def _is_image(container: Container) -> bool:
