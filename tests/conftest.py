@@ -42,6 +42,20 @@ if TYPE_CHECKING:
 _IDENTITY_VARIABLES = ("CI", "KUBERNETES_SERVICE_HOST", "SIGSTORE_ID_TOKEN", "SOURCE_DATE_EPOCH")
 
 
+_SERVICES = ("gate_cluster", "controlled", "private_sigstore")
+"""What takes long to start: with several workers (`--dist loadgroup`), the tests of each run in one, in their order."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of a service together, so that it is started once."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        service = next((name for name in _SERVICES if name in getattr(item, "fixturenames", ())), None)
+        if service is not None:
+            item.add_marker(pytest.mark.xdist_group(service))
+
+
 @pytest.fixture(autouse=True)
 def own_user_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the test a home for keys and settings that nobody else uses, and no identity from around it."""

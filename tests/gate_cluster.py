@@ -1,13 +1,15 @@
 """The gate in a real cluster: API server, controllers and etcd of Kubernetes, our manifests applied as they are.
 
 Everything runs in a network namespace: the API server calls the webhook through its Service, whose EndpointSlice is
-made by hand, since there are no nodes; `admission serve` runs as the Deployment says (`pod_process`). The fixture
+made by hand, since there are no nodes; `admission serve` and `admission controller` run as their Deployments say
+(`pod_process`). The controller makes the certificates, and hands policies and evidence to the webhook. The fixture
 `gate_cluster` (tests/conftest.py) gives one `GateCluster` a session, installed in enforce:
 
 - `.kubectl(*words, document=…, user=…)`: what it printed; `.refused(…)`: what it said when it was refused;
 - `.namespace("prod")`: a namespace in which pods can be made; `.until(what, check)`: look until it is so;
-- `.kill()`, `.serve()`: the webhook's process; `.install(mode, policy)`: another mode, another policy;
-- `.install_controlled(mode, policy)`: the same with the controller, by whom all later changes come;
+- `.install(mode, policy)`: another mode, another policy, by the API alone: nobody is restarted for that;
+- `.apply_policy(policy)`, `.synced()`: another policy object, other evidence in the store, and the webhook knows it;
+- `.kill()`, `.serve()`, `.control()`, `.stop_controller()`: the processes; `.status()`: what it says;
 - `.audit_events()`: the API server's audit log.
 """
 
@@ -15,17 +17,21 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import json
+import signal
 import ssl
 import subprocess
 import threading
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from cluster import Cluster, cluster
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from gate_samples import BEFORE, UNKNOWN, before_documents, pod, run_dbom, write_evidence
 from mounted_files import Api, Volumes
 from netns import Namespace, namespace
@@ -33,11 +39,11 @@ from pod_process import PodProcess, pod_process
 from programs import program
 from sigstore_keys import certificate_pem, self_signed, serving_certificate
 
+from admission.policy_sources import PolicySource
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from cryptography import x509
 
 __all__ = ["HOST", "PROGRAMS", "Authority", "GateCluster", "gate_cluster"]
 
@@ -109,7 +115,7 @@ class GateCluster:
     volumes: Volumes = field(repr=False)
     process: PodProcess | None = None
     serving: bool = False
-    controlling: bool = False
+    controlling: tuple[str, ...] = ()
 
     @property
     def network(self) -> Namespace:
@@ -180,10 +186,14 @@ class GateCluster:
         return [str(item["message"]) for item in found["items"]]
 
     def manifests(self, mode: str, *parts: str) -> str:
-        """Return what `dbom admission manifests` prints, by the real command; without a controller, or as `parts`."""
+        """Return what `dbom admission manifests` prints, by the real command: with the site's store, or as `parts`.
+
+        Without a controller the certificate is one of `authority`'s.
+        """
         (self.site / "webhook-ca.crt").write_bytes(self.authority.pem)
         image = f"registry.example.com/dbom@sha256:{'d' * 64}"
-        words = ["--image", image, "--mode", mode, "--ca-bundle", "webhook-ca.crt", *(parts or ["--no-controller"])]
+        given = ["--ca-bundle", "webhook-ca.crt"] if "--no-controller" in parts else []
+        words = ["--image", image, "--mode", mode, *given, *(parts or [f"--store={(self.site / 'store').as_uri()}"])]
         return self.dbom("admission", "manifests", *words)
 
     def dbom(self, *words: str) -> str:
@@ -191,41 +201,115 @@ class GateCluster:
         return run_dbom(self.site, *words)
 
     def prepare(self) -> None:
-        """Make what nodes, and whoever has the certificate, bring to our namespace."""
+        """Make what nodes bring to our namespace."""
         self.kubectl("create", "namespace", _SYSTEM)
         self.kubectl("apply", "--filename=-", document=_by_hand())
-        self.give_certificate(*self.authority.serving(HOST))
 
     def install(self, mode: str, policy: str, manifests: str = "") -> None:
-        """Apply the manifests of a mode (or these) as they are, give the webhook this policy, and (re)start it."""
+        """Apply the manifests of a mode (or these) as they are, and this policy alone; run what they say.
+
+        With a controller, which is in them where none are given, the policy is an object, and a program that runs as
+        they say goes on. Without one, it is a file, and the webhook is (re)started. Returns when the webhook is called
+        and decides by this policy.
+        """
+        found = manifests or self.manifests(mode)
+        objects = {(item["kind"], item["metadata"]["name"]) for item in _loaded(found)}
+        self._change_certificates(is_own=("Secret", "dbom-tls") in objects)
+        self.kubectl("apply", "--filename=-", stdin=found)
+        if ("Deployment", "dbom-controller") in objects:
+            self._install_controlled(policy)
+        else:
+            self._install_alone(policy)
+        self.until("a call of the webhook", self._is_called)
+
+    install_controlled = install
+
+    def _install_controlled(self, policy: str) -> None:
+        kind = "customresourcedefinition/provenancepolicies.dbom.dev"
+        self.kubectl("wait", "--for=condition=Established", kind, "--timeout=60s")
+        self.kubectl("apply", f"--namespace={_SYSTEM}", "--filename=-", stdin=policy)
+        names = {item["metadata"]["name"] for item in _loaded(policy)}
+        for item in self._policies():
+            name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
+            if namespace != _SYSTEM or name not in names:
+                self.kubectl("delete", "provenancepolicy", name, f"--namespace={namespace}")
+        self.control()
+        self.serve()
+        self.until("the policy", self.is_in_force)
+
+    def _install_alone(self, policy: str) -> None:
         self.stop_controller()
-        self.kubectl("apply", "--filename=-", stdin=manifests or self.manifests(mode))
         data = {"policy.yaml": policy}
         self.kubectl("apply", "--filename=-", document={**_object("ConfigMap", "dbom-policies"), "data": data})
         self.until("the policy's file", lambda: self.volumes.holds("dbom-policies", data))
         self.kill()
         self.serve()
-        self.until("a call of the webhook", self._is_called)
 
-    def install_controlled(self, mode: str, policy: str, manifests: str = "") -> None:
-        """Apply the manifests with the controller (or these), and the policy as an object, and (re)start both."""
-        self.kill()
-        self.stop_controller()
-        found = manifests or self.manifests(mode, f"--store={(self.site / 'store').as_uri()}")
-        self.kubectl("apply", "--filename=-", stdin=found)
-        kind = "customresourcedefinition/provenancepolicies.dbom.dev"
-        self.kubectl("wait", "--for=condition=Established", kind, "--timeout=60s")
-        self.kubectl("apply", f"--namespace={_SYSTEM}", "--filename=-", stdin=policy)
-        self.control()
-        self.serve()
-        self.until("a call of the webhook", self._is_called)
+    def apply_policy(self, policy: str, namespace: str = _SYSTEM) -> None:
+        """Apply a policy object, and wait until the webhook decides by it."""
+        self.kubectl("apply", f"--namespace={namespace}", "--filename=-", stdin=policy)
+        self.until("the policy", self.is_in_force)
+
+    def is_in_force(self) -> bool:
+        """Return whether the webhook decides by the cluster's policy objects as they are now, as it says itself."""
+        found = [policy for item in self._policies() for policy in PolicySource.of_object(item).policies()]
+        said = {(item["name"], item["digest"]) for item in self.status()["policies"]}
+        return said == {(policy.name, policy.digest) for policy in found}
+
+    def _policies(self) -> list[dict[str, Any]]:
+        return list(self.get("provenancepolicies", "--all-namespaces")["items"])
+
+    def synced(self) -> None:
+        """Wait until the webhook decides by what is in the stores now."""
+        moment = datetime.now(UTC)
+
+        def is_newer() -> bool:
+            said = self.status()["evidence"]["syncedAt"]
+            return said is not None and datetime.fromisoformat(said) > moment
+
+        self.until("evidence of now", is_newer)
+
+    def status(self) -> dict[str, Any]:
+        """Return what the webhook says of itself."""
+        return dict(json.loads(self.page("/status")))
+
+    def page(self, path: str) -> bytes:
+        """Return one of the webhook's own pages."""
+        port = self.network.outside(_WEBHOOK_PORT)
+        with contextlib.closing(http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=_unchecked())) as to:
+            to.request("GET", path)
+            return to.getresponse().read()
 
     def give_certificate(self, certificate: bytes, key: bytes) -> None:
         """Put a certificate and its key, in PEM, into the webhook's Secret, and wait until its files are these."""
         data = {"tls.crt": base64.b64encode(certificate).decode(), "tls.key": base64.b64encode(key).decode()}
-        document = {"type": "kubernetes.io/tls", **_object("Secret", "dbom-tls"), "data": data}
-        self.kubectl("apply", "--filename=-", document=document)
+        if self._secret_kind():
+            patch = f"--patch={json.dumps({'data': data})}"
+            self.kubectl("patch", "secret", "dbom-tls", f"--namespace={_SYSTEM}", "--type=merge", patch)
+        else:
+            document = {"type": "kubernetes.io/tls", **_object("Secret", "dbom-tls"), "data": data}
+            self.kubectl("apply", "--filename=-", document=document)
         self.until("the certificate's file", lambda: self.volumes.holds("dbom-tls", data))
+
+    def webhook_authority(self) -> Authority:
+        """Return the authority by which the controller signs."""
+        data = self.get("secret", "dbom-ca", f"--namespace={_SYSTEM}")["data"]
+        key = load_pem_private_key(base64.b64decode(data["tls.key"]), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        return Authority(key, x509.load_pem_x509_certificate(base64.b64decode(data["tls.crt"])))
+
+    def _change_certificates(self, *, is_own: bool) -> None:
+        """Leave the Secrets to the controller, or give them, whoever had them before."""
+        if self._secret_kind() == ("kubernetes.io/tls" if is_own else "Opaque"):
+            self.stop_controller()
+            self.kubectl("delete", "secret", "dbom-tls", "dbom-ca", f"--namespace={_SYSTEM}", "--ignore-not-found")
+        if not is_own:
+            self.give_certificate(*self.authority.serving(HOST))
+
+    def _secret_kind(self) -> str:
+        """Return the type of the Secret of the serving certificate; empty where there is none."""
+        words = ["get", "secret", "dbom-tls", f"--namespace={_SYSTEM}", "--ignore-not-found"]
+        return self.kubectl(*words, "--output=jsonpath={.type}")
 
     def _is_called(self) -> bool:
         """Return whether the API server calls the webhook by now, as its audit log says of a dry run."""
@@ -234,27 +318,38 @@ class GateCluster:
         return any("provenance.dbom.dev/verdict" in event.get("annotations", {}) for event in last)
 
     def serve(self) -> None:
-        """Start the webhook as its Deployment says, and wait until it is ready."""
-        self.process = self._process("serve", "dbom-0", self.folder / "pod")
+        """Have the webhook run as its Deployment says, and wait until it is ready. One that does so goes on."""
+        found = self._process("serve", "dbom-0", self.folder / "pod")
+        if self.serving and found == self.process:
+            return
+        self.kill()
+        self.process = found
         self.until("every volume", self.volumes.are_there)
         self.network.start("webhook", self.process.words, environment=self.process.environment)
         self.serving = True
         ready = self.network.answers(_WEBHOOK_PORT, "/readyz", tls=_unchecked())
         self.network.ready("webhook", ready)
 
-    def control(self) -> None:
-        """Start the controller as its Deployment says, with its own token, but reading the stores each second."""
+    def control(self, *more: str) -> None:
+        """Have the controller run as its Deployment says, with its own token, but reading the stores each second.
+
+        One that does so goes on. `more` are flags that make it quicker still.
+        """
         found = self._process("controller", "dbom-controller-0", self.folder / "controller")
         place = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(_API_PORT)}
-        words = [*found.words, "--sync-every=1", *self._account("dbom-controller", self.folder / "controller")]
+        account = self._account("dbom-controller", self.folder / "controller")
+        words = (*found.words, "--sync-every=1", *account, *more)
+        if self.controlling == words:
+            return
+        self.stop_controller()
         self.network.start("controller", words, environment={**found.environment, **place})
-        self.controlling = True
+        self.controlling = words
 
-    def stop_controller(self) -> None:
-        """Kill the controller; nothing where it isn't running."""
+    def stop_controller(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the controller; nothing where it isn't running."""
         if self.controlling:
-            self.network.stop("controller")
-            self.controlling = False
+            self.network.stop("controller", how)
+            self.controlling = ()
 
     def _process(self, command: str, name: str, folder: Path) -> PodProcess:
         """Return how the Deployment whose program is `dbom admission COMMAND` is run."""
@@ -324,6 +419,11 @@ def gate_cluster(folder: Path) -> Iterator[GateCluster]:
         yield gate
         gate.kill()
         gate.stop_controller()
+
+
+def _loaded(text: str) -> list[dict[str, Any]]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return [item for item in yaml.load_all(text, loader) if item is not None]
 
 
 def _by_hand() -> dict[str, Any]:

@@ -75,8 +75,7 @@ def test_a_roll_out_from_audit_to_break_glass(gate_cluster: GateCluster, shop: s
     # A dataset two hops up is revoked by who signed it.
     gate.dbom("attest", "revoke", "scraped", "--reason", "withdrawn records", "--local", "--store", "store")
     gate.dbom("attest", "revocations", "publish", "store", "--local")
-    gate.kill()
-    gate.serve()
+    gate.synced()
     # What runs goes on; a review of the cluster's own list says which of it would be refused today.
     assert gate.get("deployment/species", shop)["status"]["replicas"] == 1
     assert {"Deployment species", "Pod species"} <= _refused_today(gate, shop)
@@ -108,8 +107,7 @@ def _break_glass(gate: GateCluster, document: dict[str, Any]) -> None:
     (gate.site / "next.yaml").write_text(yaml.safe_dump(document))
     words = ["--policy", "asked.yaml", "--store", "store", "--local", "--namespace", SHOP]
     gate.dbom("admission", "break-glass", "next.yaml", *words, "--for", "1h", "--reason", "INC-1")
-    gate.kill()
-    gate.serve()
+    gate.synced()
 
 
 def _verdict(gate: GateCluster, name: str, resource: str) -> str:
