@@ -38,7 +38,7 @@ _Send: TypeAlias = "Callable[[_Message], Awaitable[None]]"
 
 _JSON: Final = b"application/json"
 _READ_AT_ONCE: Final = 256 * 1024
-"""Up to this size a review is read in the event loop; larger ones would keep others waiting."""
+"""Up to this size a review is read in the event loop, where it fits the types; others would keep others waiting."""
 
 _SHARE: Final = 0.8
 """How much of the caller's patience is ours: the rest is for the way there and back."""
@@ -88,12 +88,15 @@ class Application:
         self.desk, self.log, self.counts, self.limits = desk, log, counts, limits or Limits()
         self.demands_client = demands_client
         self._workers = ThreadPoolExecutor(self.limits.workers, thread_name_prefix="decide")
+        # One thread reads what is large or can't be read, a body at a time: a stranger's can take a second and 100 MB.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="read")
         self._recorder = Recorder()
         self._under_way: dict[Key, asyncio.Future[Decision]] = {}
 
     def close(self) -> None:
         """Let the workers go; what nobody waits for any more is left undone."""
         self._workers.shutdown(wait=False, cancel_futures=True)
+        self._reader.shutdown(wait=False, cancel_futures=True)
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answer one request (ASGI 3.0, HTTP)."""
@@ -121,7 +124,10 @@ class Application:
         if refused is not None:
             await _send(send, *refused, close=True)
             return
-        body = await self._body(receive)
+        try:
+            body = await self._body(receive)
+        except EOFError:
+            return
         if body is None:
             limit = self.limits.body_bytes
             await _send(send, 413, problem(f"the body is larger than {limit} bytes"), close=True)
@@ -148,14 +154,17 @@ class Application:
         return None
 
     async def _body(self, receive: _Receive) -> bytes | None:
-        """Return the body, None where it is too large. The connection itself ends what is too slow."""
-        message = await receive()
+        """Return the body, None where it is too large. The connection itself ends what is too slow.
+
+        Raises `EOFError` where the other side left before the body was whole: nobody is there to be answered.
+        """
+        message = await _part(receive)
         body: bytes = message.get("body", b"")
         if not message.get("more_body", False):
             return body if len(body) <= self.limits.body_bytes else None
         parts, size = [body], len(body)
         while message.get("more_body", False):
-            message = await receive()
+            message = await _part(receive)
             part = message.get("body", b"")
             size += len(part)
             if size > self.limits.body_bytes:
@@ -165,12 +174,12 @@ class Application:
 
     async def _answered(self, body: bytes, deadline: float, allowed: float) -> Answered:
         webhook, late = self.desk.webhook, f"no decision within {allowed:g} s"
-        if len(body) <= _READ_AT_ONCE:
-            review = webhook.read(body)
-        else:
-            reading = asyncio.get_running_loop().run_in_executor(self._workers, webhook.read, body)
+        review = webhook.glance(body) if len(body) <= _READ_AT_ONCE else None
+        if review is None:
+            reading = asyncio.get_running_loop().run_in_executor(self._reader, webhook.read, body)
             if not await _is_done(reading, deadline):
-                return self._late(webhook, body[:_READ_AT_ONCE], late)
+                reading.cancel()
+                return self._late(webhook, body, late)
             review = reading.result()
         if isinstance(review, Answered):
             return review
@@ -207,6 +216,13 @@ class Application:
     def _late(self, webhook: Webhook, asked: Review | bytes, why: str) -> Answered:
         self.counts.late.add()
         return webhook.gave_up(asked, why)
+
+
+async def _part(receive: _Receive) -> _Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise EOFError
+    return message
 
 
 async def _is_done(future: asyncio.Future[Any], deadline: float) -> bool:

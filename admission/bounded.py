@@ -29,10 +29,16 @@ _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-le
 
 
 class Places:
-    """The open connections of a server, at most so many; `dropped` is told why one was ended."""
+    """The open connections of a server, at most so many, with the bodies that they hold, at most so many bytes.
 
-    def __init__(self, most: int, dropped: Callable[[str], None] = lambda _: None) -> None:
-        self.most, self.dropped = most, dropped
+    `dropped` is told why a connection was ended.
+    """
+
+    def __init__(
+        self, most: int, dropped: Callable[[str], None] = lambda _: None, *, most_bytes: int = 64 * 1024 * 1024
+    ) -> None:
+        self.most, self.most_bytes, self.dropped = most, most_bytes, dropped
+        self.held = 0
         self._open: set[BoundedProtocol] = set()
         self._waiting: dict[BoundedProtocol, None] = {}
 
@@ -60,8 +66,21 @@ class Places:
         if connection in self._open:
             self._waiting[connection] = None
 
+    def hold(self, connection: BoundedProtocol, size: int) -> None:
+        """Note that a connection's body grew; where that is too much, those end that hold most and aren't whole."""
+        self.held += size
+        while self.held > self.most_bytes:
+            largest = max(self._waiting, key=lambda item: item.held, default=connection)
+            (largest if largest.held else connection).drop("crowded")
+
+    def let_go(self, connection: BoundedProtocol) -> None:
+        """Note that a connection's body isn't needed any more."""
+        self.held -= connection.held
+        connection.held = 0
+
     def leave(self, connection: BoundedProtocol) -> None:
         """Free the place of a connection."""
+        self.let_go(connection)
         self._open.discard(connection)
         self._waiting.pop(connection, None)
 
@@ -86,6 +105,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_head = True
         self._head_bytes = 0
         self._is_known = False
+        self.held = 0
+        """How many bytes of the body have come."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Take a place, or end."""
@@ -128,6 +149,11 @@ class BoundedProtocol(HttpToolsProtocol):
         extensions: Any = {EXTENSION: (began, self._is_known)}
         self.scope["extensions"] = extensions
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head. Those behind a body (RFC 9112, 7.1.2) are left out: nothing bounds them."""
+        if self._is_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Begin to answer, unless the head is too large."""
         self._is_head, self._head_bytes = False, 0
@@ -138,8 +164,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
-        if not self.transport.is_closing():
-            super().on_body(body)
+        if self.transport.is_closing():
+            return
+        self.held += len(body)
+        self._places.hold(self, len(body))
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note that the request is whole."""
@@ -152,6 +181,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Wait for the next request."""
         self._began = None
         self._unexpect()
+        self._places.let_go(self)
         self._places.waits(self)
         super().on_response_complete()
 

@@ -14,7 +14,7 @@ import msgspec
 
 from admission.documents import Node
 from admission.references.relevance import RelevantPart, relevant_part
-from admission.typed_review import JUDGED, OPERATIONS, REVIEW_API_VERSION, read_request
+from admission.typed_review import JUDGED, LONGEST_TEXT, OPERATIONS, REVIEW_API_VERSION, read_request
 from dbom.canonical import json_object
 from dbom.errors import DocumentError
 from dbom.printable import printable
@@ -84,6 +84,12 @@ class Review:
             raise DocumentError(REVIEW_MALFORMED, error.what, where=where, got=error.got) from error
 
     @classmethod
+    def glance(cls, data: bytes, *, where: str = "request") -> Self | None:
+        """Read an AdmissionReview as API servers write it, quickly; None for whatever doesn't fit."""
+        found = read_request(data)
+        return None if found is None else cls._typed(*found, where)
+
+    @classmethod
     def of_review(cls, document: JsonObject, *, where: str) -> Self:
         """Read an AdmissionReview that is JSON already. Raises as `parse` does."""
         root = Node(document)
@@ -101,6 +107,7 @@ class Review:
         if old is None and operation == "UPDATE":
             request.get("oldObject").fault("missing")
         _agree(request.get("object"), group, kind)
+        _bound(request.get("uid"), request.at("kind", "kind"), request.at("kind", "group"), request.get("namespace"))
         judged = operation in JUDGED and not root.faults
         found = cls(
             group,
@@ -230,6 +237,13 @@ def _part_of(document: Json, group: str, kind: str, where: str) -> bytes | None:
             OBJECT_MALFORMED, f"can't be written as JSON: {printable(str(error))}", where=where
         ) from error
     return relevant_part(data, group=group, kind=kind, where=where).data
+
+
+def _bound(*nodes: Node) -> None:
+    """Note a fault where a text is longer than any of an API server's."""
+    for node in nodes:
+        if isinstance(node.value, str) and len(node.value) > LONGEST_TEXT:
+            node.fault(f"longer than {LONGEST_TEXT} characters")
 
 
 def _object(node: Node) -> JsonObject | None:

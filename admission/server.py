@@ -108,7 +108,7 @@ class _Runner(uvicorn.Server):
         )
         self.failed: OSError | None = None
         self._owner, self._host, self._port, self._told = owner, host, port, started
-        self._places = Places(limits.connections, owner.counts.dropped.add)
+        self._places = Places(limits.connections, owner.counts.dropped.add, most_bytes=limits.held_bytes)
 
     async def startup(self, sockets: object = None) -> None:  # noqa: ARG002  as uvicorn calls it
         """Listen, with an end to handshakes."""

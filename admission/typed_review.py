@@ -19,12 +19,15 @@ from dbom.errors import DocumentError
 if TYPE_CHECKING:
     from admission.references.relevance import RelevantPart
 
-__all__ = ["JUDGED", "OPERATIONS", "REVIEW_API_VERSION", "Request", "read_request", "read_uid"]
+__all__ = ["JUDGED", "LONGEST_TEXT", "OPERATIONS", "REVIEW_API_VERSION", "Request", "read_request", "read_uid"]
 
 REVIEW_API_VERSION: Final = "admission.k8s.io/v1"
 OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 JUDGED: Final = ("CREATE", "UPDATE")
 """The operations that bring an object which is judged."""
+
+LONGEST_TEXT: Final = 1024
+"""The longest uid, group, kind and namespace, in characters. Those of API servers have 253 at most."""
 
 _T = TypeVar("_T")
 
@@ -58,11 +61,15 @@ class Request(msgspec.Struct, Generic[_T], frozen=True):
 
     def fits(self, group: str, kind: str) -> bool:
         """Return whether it is a request about this kind that has all that it must have."""
-        if not self.uid or not kind or (self.kind.group or "", self.kind.kind) != (group, kind):
+        if not self.uid or not kind or self._is_long() or (self.kind.group or "", self.kind.kind) != (group, kind):
             return False
         if self.operation in JUDGED:
             return _is_there(self.object) and (self.operation == "CREATE" or _is_there(self.old_object))
         return self.operation in OPERATIONS and all(_may_be(item) for item in (self.object, self.old_object))
+
+    def _is_long(self) -> bool:
+        texts = (self.uid, self.kind.kind or "", self.kind.group or "", self.namespace or "")
+        return max(map(len, texts)) > LONGEST_TEXT
 
 
 class _Review(msgspec.Struct, Generic[_T], frozen=True):
@@ -110,7 +117,8 @@ def read_request(data: bytes) -> tuple[Request[Any], RelevantPart | None, Releva
 def read_uid(data: bytes) -> str:
     """Return the uid of a review that can't be read otherwise, so that it can be answered; empty where it has none."""
     try:
-        return _UID.decode(data).request.uid
+        uid = _UID.decode(data).request.uid
+        return uid if len(uid) <= LONGEST_TEXT else ""
     except _UNREADABLE:
         match = _BEGINNING.match(data)
         return "" if match is None else match[1].decode()

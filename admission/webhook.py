@@ -17,6 +17,7 @@ from admission.typed_review import JUDGED, read_uid
 from dbom.errors import DocumentError, PathError
 from dbom.names import schema_name
 from dbom.printable import printable
+from dbom.rules.admission import REVIEW_MALFORMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,6 +90,14 @@ class Webhook:
             review = Review.parse(body)
         except DocumentError as error:
             return self._malformed(body, error)
+        return self._demanded(review)
+
+    def glance(self, body: bytes) -> Review | Answered | None:
+        """Return what `read` does where that is quick; None for what has to be read slowly, to name its faults."""
+        review = Review.glance(body)
+        return None if review is None else self._demanded(review)
+
+    def _demanded(self, review: Review) -> Review | Answered:
         return self.gave_up(review, self.missing) if self.missing and _is_judged(review) else review
 
     def known(self, review: Review) -> Decision | None:
@@ -152,23 +161,26 @@ class Webhook:
     def gave_up(self, asked: Review | bytes, because: str) -> Answered:
         """Return what is said where no decision comes in time.
 
-        That is a no, unless all policies promise never to block, or no policy has a say in such an operation.
+        That is a no, unless all policies promise never to block, or no policy has a say in such an operation. Of what
+        wasn't even read in time, the uid is looked for and no more.
         """
-        review = self.read(asked) if isinstance(asked, bytes) else asked
-        if isinstance(review, Answered):
-            return review
+        if isinstance(asked, bytes):
+            uid, allowed = read_uid(asked), self._only_listens
+            if not uid:
+                return _unreadable(DocumentError(REVIEW_MALFORMED, because, where="request"))
+        else:
+            uid, allowed = asked.uid, self._lets_in_late(asked)
         if self.journal is not None:
             self.journal.count("late")
-        allowed = self._only_listens or review.operation not in JUDGED
         message = f"dbom: {Verdict.CANT_TELL}: {because}"
         answer = response_document(
-            review.uid,
+            uid,
             allowed=allowed,
             message=message,
             warnings=(message,) if allowed else (),
             annotations={"verdict": str(Verdict.CANT_TELL), "late": because},
         )
-        log: JsonObject = {"event": "decision", "uid": printable(review.uid), "allowed": allowed, "error": because}
+        log: JsonObject = {"event": "decision", "uid": printable(uid), "allowed": allowed, "error": because}
         return Answered(200, answer, log)
 
     def _malformed(self, body: bytes, error: DocumentError) -> Answered:
@@ -186,6 +198,9 @@ class Webhook:
         )
         log: JsonObject = {"event": "malformed", "uid": printable(uid), "allowed": allowed, "rule": error.rule.id}
         return Answered(200, answer, {**log, "error": faults})
+
+    def _lets_in_late(self, review: Review) -> bool:
+        return self._only_listens or review.operation not in JUDGED
 
     @property
     def _enforces(self) -> bool:

@@ -76,9 +76,11 @@ class Limits:
 
     `request` is from a request's first byte to its answer: an API server that asks gives up after 5 seconds. `idle` is
     how long a connection may stay open without a request, so that those who ask nothing don't hold the places.
+    `held_bytes` is what the bodies of all connections may come to together, where a server counts that.
     """
 
     body_bytes: int = 4 * 1024 * 1024
+    held_bytes: int = 64 * 1024 * 1024
     header_bytes: int = 32 * 1024
     connections: int = 256
     idle: float = 15.0
@@ -145,10 +147,14 @@ class Certificate:
     def _loaded(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_RENEGOTIATION
         context.load_cert_chain(self.certificate, self.key, password=_no_password)
         if self.clients is not None:
             context.load_verify_locations(self.clients)
             context.verify_mode = ssl.CERT_OPTIONAL
+            # A session that is taken up again isn't verified again, by an authority that may have been changed since.
+            context.options |= ssl.OP_NO_TICKET
+            context.num_tickets = 0
         return context
 
 

@@ -12,6 +12,7 @@ import pytest
 from admission.evidence import Evidence
 from admission.journal import Journal
 from admission.policy import Match, Mode, Policy
+from admission.review import Review
 from admission.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ def test_a_delete_is_not_held_up_by_a_journal_that_can_not_be_written_nor_by_bei
     hook = replace(webhook(), journal=journal)
     assert said(hook, "DELETE", "null", "{}")
     assert not said(hook, "CREATE", '{"spec":{"containers":[{}]}}')
-    late = (BEGINNING + REST.replace("CREATE", "DELETE") + 'null,"oldObject":{}}}').encode()
-    assert json.loads(hook.gave_up(late, "late").body)["response"]["allowed"] is True
+    review = hook.read((BEGINNING + REST.replace("CREATE", "DELETE") + 'null,"oldObject":{}}}').encode())
+    assert isinstance(review, Review)
+    assert json.loads(hook.gave_up(review, "late").body)["response"]["allowed"] is True
 
 
 def test_an_object_that_is_not_what_its_kind_says_is_judged_and_refused() -> None:
