@@ -80,6 +80,7 @@ class Key:
 
 
 _EXPECTED = "whom verification expects"
+_POLICY_SIGNERS = "who may sign policies"
 
 KEYS: Final[tuple[Key, ...]] = (
     Key(
@@ -96,6 +97,10 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("issuer", str, "The issuer that vouches for the expected signer.", group=_EXPECTED),
     Key("key", str, "The public key that verification expects.", group=_EXPECTED),
     Key("policy", str, "The policy file that says whom to expect.", group=_EXPECTED),
+    Key("policy-identity", str, "The signer that policy files must have.", group=_POLICY_SIGNERS),
+    Key("policy-issuer", str, "The issuer that vouches for the signer of policies.", group=_POLICY_SIGNERS),
+    Key("policy-trusted-root", str, "The trust root behind that issuer.", group=_POLICY_SIGNERS),
+    Key("policy-key", str, "The public key whose owner must have signed policy files.", group=_POLICY_SIGNERS),
     Key("trusted-root", str, "The trust root that expected signers rest on."),
     Key("trust-config", str, "The client trust config of a private Sigstore."),
     Key("signing-key", str, "The private key to sign with."),
@@ -134,6 +139,10 @@ class Settings:
     issuer: str | None = None
     key: str | None = None
     policy: str | None = None
+    policy_identity: str | None = None
+    policy_issuer: str | None = None
+    policy_trusted_root: str | None = None
+    policy_key: str | None = None
     trusted_root: str | None = None
     trust_config: str | None = None
     signing_key: str | None = None

@@ -139,7 +139,11 @@ def serve(
     source: MountedFiles | MountedSnapshot
     if snapshot is not None:
         if policy or store or policy_signers.is_anybody:
-            raise UsageError(USAGE, "--snapshot brings policies and evidence; no other flag names them then")
+            raise UsageError(
+                USAGE,
+                "--snapshot brings policies and evidence; no other flag names them then, and no setting says who signs"
+                " policies",
+            )
         source = MountedSnapshot(snapshot)
     else:
         stores, folders = named_stores(store)

@@ -1,4 +1,4 @@
-"""The flags that say who may sign policies, the same for every command that loads them."""
+"""The flags and settings that say who may sign policies, the same for every command that loads them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbom.cli.flags import with_flags
+from dbom.cli.session import current_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,22 +63,36 @@ class PolicySigners:
     policy_trusted_root: Path | None = None
     policy_key: Path | None = None
 
+    def settled(self) -> PolicySigners:
+        """Return who may sign policies by these flags, or by settings where no flag says it."""
+        settings = current_settings(
+            policy_identity=self.policy_identity,
+            policy_issuer=self.policy_issuer,
+            policy_trusted_root=None if self.policy_trusted_root is None else str(self.policy_trusted_root),
+            policy_key=None if self.policy_key is None else str(self.policy_key),
+        )
+        root, key = settings.policy_trusted_root, settings.policy_key
+        return PolicySigners(
+            settings.policy_identity, settings.policy_issuer, Path(root) if root else None, Path(key) if key else None
+        )
+
     @property
     def is_anybody(self) -> bool:
-        """Whether signers of policies are expected at all."""
-        return self != PolicySigners()
+        """Whether signers of policies are expected at all, by flags or by settings."""
+        return self.settled() != PolicySigners()
 
     def authorities(self) -> tuple[Authority, ...]:
         """Return the accepted signers. Raises as `attest.expecting.expected_authorities` does."""
         from attest.expecting import expected_authorities
 
-        if not self.is_anybody:
+        signers = self.settled()
+        if signers == PolicySigners():
             return ()
         return expected_authorities(
-            identity=self.policy_identity,
-            issuer=self.policy_issuer,
-            trusted_root=self.policy_trusted_root,
-            key=self.policy_key,
+            identity=signers.policy_identity,
+            issuer=signers.policy_issuer,
+            trusted_root=signers.policy_trusted_root,
+            key=signers.policy_key,
         )
 
 

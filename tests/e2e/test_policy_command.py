@@ -121,6 +121,39 @@ def test_a_policy_is_signed_and_demanded(site: Path, capsys: pytest.CaptureFixtu
     assert run(["policy", "check", "policy.yaml", "--policy-key", "mine.pub"]) == 1
 
 
+def test_settings_say_who_signs_policies_where_no_flag_does(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("mine", "other"):
+        assert run(["keys", "generate", "--no-password", "--out", name]) == 0
+    review = ["admission", "review", "cases/pod.yaml", "--policy", "policy.yaml", "--store", "store"]
+    monkeypatch.setenv("DBOM_POLICY_KEY", "mine.pub")
+    assert run(review) == 1
+    assert run(["policy", "check", "policy.yaml"]) == 1
+    assert run(["policy", "sign", "policy.yaml", "--signing-key", "mine.key", "-f", "json"]) == 0
+    assert run(review) == 0
+    assert run([*review, "--policy-key", "other.pub"]) == 1
+    # What a flag says isn't mixed with what a setting says.
+    monkeypatch.setenv("DBOM_POLICY_ISSUER", "https://issuer.example.com")
+    assert run([*review, "--policy-key", "mine.pub"]) == 0
+    monkeypatch.delenv("DBOM_POLICY_KEY")
+    assert run(review) == 2
+    monkeypatch.delenv("DBOM_POLICY_ISSUER")
+    (site / "dbom.toml").write_text("policy-key = 'other.pub'\n")
+    capsys.readouterr()
+    assert run(review) == 2
+    assert "the setting 'policy-key' can't stand in a project's file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("site")
+def test_a_setting_that_demands_signed_policies_is_never_passed_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DBOM_POLICY_KEY", "mine.pub")
+    assert run(["admission", "serve", "--snapshot", "out", "--self-signed", "tls", "--listen", "127.0.0.1:0"]) == 2
+    assert "no setting says who signs policies" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("site")
 def test_explain_says_who_is_trusted_and_which_policies_judge(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["policy", "explain", "policy.yaml"]) == 0
