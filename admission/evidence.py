@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dbom.model import Digest
     from lineage.graph import LineageGraph
 
-__all__ = ["Binding", "Evidence", "PolicyEvidence", "finding_of"]
+__all__ = ["Binding", "Evidence", "PolicyEvidence", "digest_of_bundles", "finding_of"]
 
 _NOBODY_ASKED: Final = Unknown("the policy lists no revokers")
 NO_STATEMENTS: Final[tuple[Attested, ...]] = ()
@@ -144,7 +144,7 @@ class Evidence:
         cls, gathered: Mapping[str, PolicyEvidence], bundles: Sequence[str], synced_at: datetime | None
     ) -> Self:
         """Return the snapshot of what was gathered from these bundles (sha256 in hex, sorted)."""
-        digest = hashlib.sha256("".join(f"{item}\n" for item in bundles).encode()).hexdigest()
+        digest = digest_of_bundles(bundles)
         key = hashlib.sha256(f"{digest}\n{synced_at}\n".encode())
         for name, evidence in sorted(gathered.items()):
             key.update(f"{name}\n{evidence.is_complete}\n{evidence.until}\n{evidence.revocations!r}\n".encode())
@@ -156,6 +156,11 @@ class Evidence:
         """Return the same evidence with findings about what doesn't count."""
         found = map(finding_of, sorted(rejections, key=lambda item: (item.where, item.bundle_sha256)))
         return replace(self, findings=(*self.findings, *found, *more))
+
+
+def digest_of_bundles(bundles: Iterable[str]) -> str:
+    """Return the digest of evidence that is these bundles, by the sha256 in hex of each: a line for each, sorted."""
+    return hashlib.sha256("".join(f"{item}\n" for item in sorted(bundles)).encode()).hexdigest()
 
 
 def finding_of(item: Rejection) -> Finding:

@@ -115,7 +115,7 @@ def recorded_status(paths: Iterable[Path]) -> tuple[JsonObject, dict[str, int], 
     ends = [(chain.files[-1].last, chain) for chain in journals.chains]
     last, chain = max(ends, key=lambda item: (item[0] is not None, item[0].at.timestamp() if item[0] else 0.0))
     found = Counter(item.verdict for item in journals.decisions)
-    dry = sum(item.counts.get("dryRuns", 0) for chain in journals.chains for item in chain.files)
+    dry = sum(item.counts(lambda _: True).get("dryRuns", 0) for chain in journals.chains for item in chain.files)
     document: JsonObject = {
         "replica": chain.replica,
         "chain": chain.name,

@@ -100,10 +100,18 @@ class JournalFile:
     chain: str = ""
     decisions: list[Decided] = field(default_factory=list)
     contents: dict[str, JsonObject] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
+    counted: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     starts: list[JsonObject] = field(default_factory=list)
     has_torn_end: bool = False
+
+    def counts(self, is_within: Callable[[datetime], bool]) -> dict[str, int]:
+        """Return what was only counted at such moments, by its name."""
+        found: dict[str, int] = {}
+        for moment, counts in self.counted:
+            for name, count in counts.items() if is_within(moment) else ():
+                found[name] = found.get(name, 0) + count
+        return found
 
     @property
     def first(self) -> Record | None:
@@ -231,9 +239,8 @@ class _Tally:
                 self._found.starts.append(record.facts)
         self._last = record.at
         if record.kind == COUNTS:
-            for key, value in record.facts.items():
-                if type(value) is int and value > 0:
-                    self._found.counts[key] = self._found.counts.get(key, 0) + value
+            counts = {key: value for key, value in record.facts.items() if type(value) is int and value > 0}
+            self._found.counted.append((record.at, counts))
         elif record.kind in (END, CONTINUES):
             self._close(is_clean=True)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from admission.decision import Verdict
 from admission.journal.audit_log import AuditEvent, time_of
 from admission.journal.records import canonical
 from admission.references.kinds import plural_of, read_kinds
@@ -31,6 +32,7 @@ EXCLUDED: Final = ("kube-system", "dbom-system")
 """The namespaces that the webhook's configuration excludes as it is installed."""
 
 _SLACK: Final = timedelta(seconds=15)
+_SECOND: Final = timedelta(seconds=1)
 _MIRROR: Final = ("kubernetes.io/config.mirror", "kubernetes.io/config.source")
 
 
@@ -54,7 +56,8 @@ def reconcile_events(
     """Return how an audit log and the decisions of a window agree.
 
     An event is on a decision whose uid it carries (the webhook's annotation `record`); without one, on those about the
-    same object by the same user at about the same time. Only requests that were let in must have a record.
+    same object by the same user at about the same time. Only requests that were let in must have a record, but for the
+    updates of which the API server says that it didn't ask.
     """
     found, kinds = Reconciled("audit log"), _kinds()
     pending = _Pending(decisions)
@@ -74,6 +77,8 @@ def reconcile_events(
             found.left_out["in excluded namespaces"] += 1
         elif pending.claim(event, kind):
             found.matched += 1
+        elif event.is_unchanged:
+            found.left_out["updates that leave what is judged as it was (the webhook isn't asked)"] += 1
         elif event.is_let_in:
             found.findings.append(_unrecorded(event))
         else:
@@ -93,10 +98,16 @@ def reconcile_pods(
 ) -> Reconciled:
     """Return which pods of a list run by a decision that let in this pod with this content.
 
-    Nothing can be expected of pods that are older than the journals. Raises `DocumentError` for no list.
+    Nothing can be expected of pods that are older than the journals, or were made outside the window. Raises
+    `DocumentError` for no list.
     """
     found = Reconciled("pods")
-    pods = [item for item in journals.decisions if item.allowed and item.kind == "Pod" and not item.group]
+    # That an update left a pod as it was says nothing of how it came.
+    pods = [
+        item
+        for item in journals.decisions
+        if item.allowed and item.kind == "Pod" and not item.group and item.verdict is not Verdict.UNCHANGED
+    ]
     meanings = {item.part: _meaning(journals.content(item.part)) for item in pods}
     allowed = {(item.namespace, item.name, meanings[item.part]) for item in pods if meanings[item.part]}
     named = {(item.namespace, item.name) for item in pods if item.name}
@@ -115,6 +126,8 @@ def reconcile_pods(
             found.left_out["static pods"] += 1
         elif _is_older(metadata, journals.begin):
             found.left_out["older than the journals"] += 1
+        elif _is_outside(metadata, window):
+            found.left_out["made at another time than is asked about"] += 1
         else:
             found.findings.append(_undecided(review, is_named=(review.namespace, review.name) in named, where=where))
     return found
@@ -204,3 +217,12 @@ def _is_static(metadata: JsonObject) -> bool:
 def _is_older(metadata: JsonObject, since: datetime | None) -> bool:
     made = time_of(metadata.get("creationTimestamp"))
     return since is not None and made is not None and made < since - _SLACK
+
+
+def _is_outside(metadata: JsonObject, window: Window) -> bool:
+    """Return whether a pod was surely made outside a window; the API server tells full seconds."""
+    made = time_of(metadata.get("creationTimestamp"))
+    if made is None:
+        return False
+    is_before = window.since is not None and made + _SECOND <= window.since
+    return is_before or (window.until is not None and made >= window.until)

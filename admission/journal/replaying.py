@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from admission.cached import CachedGate
-from admission.journal.records import moment_of
+from admission.journal.inputs import Inputs
 from admission.review import Review
-from dbom.canonical import json_object
-from dbom.errors import DocumentError
 from dbom.model import Finding, Severity, Unknown
 from dbom.printable import printable
 from dbom.rules.journals import REPLAY_DIFFERS, REPLAY_INPUT_MISSING
@@ -25,41 +23,24 @@ if TYPE_CHECKING:
     from admission.journal.reporting import Journals
     from admission.policy import Policy
 
-__all__ = ["Inputs", "Library", "Outcome", "Replayed", "replay", "replay_findings"]
+__all__ = ["Library", "Outcome", "Replayed", "replay", "replay_findings"]
 
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a decision was made from, by digest: policies by name, the evidence, and when that was read."""
-
-    policies: tuple[tuple[str, str], ...]
-    evidence: str
-    read_at: datetime | None
-
-    @classmethod
-    def parse(cls, data: bytes) -> Inputs | None:
-        """Read what a journal keeps of them, None where it isn't that."""
-        try:
-            found = json_object(data, where="")
-        except DocumentError:
-            return None
-        policies, evidence, read = found.get("policies"), found.get("evidence"), found.get("evidenceReadAt")
-        if not isinstance(policies, dict) or not isinstance(evidence, str):
-            return None
-        at = moment_of(read)
-        if read is not None and at is None:
-            return None
-        return cls(tuple((name, str(digest)) for name, digest in sorted(policies.items())), evidence, at)
+_MOST_GATES: Final = 8
+"""How many are kept: replicas read evidence each at its own moments, and their decisions lie between one another."""
 
 
 class Library(Protocol):
     """Whoever has policies and evidence to replay with."""
 
+    @property
     def policies(self) -> Sequence[Policy]:
-        """Return the policies at hand."""
+        """The policies at hand."""
 
-    def evidence(self, read_at: datetime | None) -> Evidence | Unknown:
-        """Return the evidence at hand as it counts for these policies, verified as of then; or why it can't be had."""
+    def evidence(self, read_at: datetime | None, digest: str) -> Evidence | Unknown:
+        """Return the evidence as it was read at a moment, verified as of then; or why it can't be had.
+
+        Where evidence with this digest is at hand it is that; else what comes nearest.
+        """
 
 
 class Outcome(StrEnum):
@@ -95,7 +76,8 @@ def replay(journals: Journals, library: Library) -> tuple[Replayed, ...]:
     """Return every decision of the journals made again, at the time of its record, with what the library has.
 
     Where its policies are those that a record names, so must its evidence be, and the verdict has to be the same. Where
-    they are others, the answer is what they would have come to, and under which evidence is said.
+    they are others, the answer is what they would have come to with the evidence of then; where it is other evidence,
+    that is said. Decisions are made in the order of time, so that a library may go on from what it verified.
     """
     player = _Player(journals, library)
     return tuple(player.play(item) for item in journals.decisions)
@@ -119,38 +101,43 @@ def replay_findings(played: Sequence[Replayed]) -> list[Finding]:
 
 
 class _Player:
-    """The gates of all inputs that were met so far."""
+    """The gate of the moment: policies with the evidence that was met last."""
 
     def __init__(self, journals: Journals, library: Library) -> None:
         self._journals, self._library = journals, library
-        self._policies = tuple(library.policies())
+        self._policies = tuple(library.policies)
         self._digests = tuple(sorted((policy.name, policy.digest) for policy in self._policies))
         self._inputs: dict[str, Inputs | None] = {}
-        self._gates: dict[datetime | None, CachedGate | Unknown] = {}
-        self._newest = max(
-            (found.read_at for found in map(self._read, journals.decisions) if found and found.read_at), default=None
-        )
+        self._gates: dict[tuple[datetime | None, str], CachedGate | Unknown] = {}
+        self._newest: dict[str, datetime] = {}
+        for found in map(self._read, journals.decisions):
+            if found is not None and found.read_at is not None:
+                newest = self._newest.get(found.evidence, found.read_at)
+                self._newest[found.evidence] = max(newest, found.read_at)
 
     def play(self, decided: Decided) -> Replayed:
         inputs = self._read(decided)
         if inputs is None:
             return _unable(decided, f"the inputs {decided.inputs} aren't in the journals given")
         is_same = inputs.policies == self._digests
-        gate = self._gate(inputs.read_at if is_same else self._newest)
+        # For other policies one reading of the same bundles is as good as another.
+        gate = self._gate(inputs.read_at if is_same else self._newest.get(inputs.evidence), inputs.evidence)
         if isinstance(gate, Unknown):
             return _unable(decided, gate.reason)
-        other = "" if gate.evidence.digest == inputs.evidence else f"evidence {gate.evidence.digest}"
-        if is_same and other:
-            return _unable(decided, f"the evidence {inputs.evidence} isn't at hand: what is given is {other}")
+        is_other = gate.evidence.digest != inputs.evidence
+        if is_same and is_other:
+            given = f"evidence {gate.evidence.digest}"
+            return _unable(decided, f"the evidence {inputs.evidence} isn't at hand: what is given is {given}")
         review = self._review(decided)
         if isinstance(review, Unknown):
             return _unable(decided, review.reason)
+        other = f"with the evidence {gate.evidence.digest}, which isn't that of then" if is_other else ""
         return self._compared(decided, gate.decide(review, now=decided.at), other, is_same=is_same)
 
     @staticmethod
     def _compared(decided: Decided, decision: Decision, other: str, *, is_same: bool) -> Replayed:
         if not is_same:
-            return Replayed(decided, Outcome.NEW, decision, f"with the {other} of now" if other else "")
+            return Replayed(decided, Outcome.NEW, decision, other)
         is_equal = (decision.verdict, decision.allowed) == (decided.verdict, decided.allowed)
         return Replayed(decided, Outcome.SAME if is_equal else Outcome.DIFFERS, decision)
 
@@ -160,13 +147,16 @@ class _Player:
             self._inputs[decided.inputs] = None if data is None else Inputs.parse(data)
         return self._inputs[decided.inputs]
 
-    def _gate(self, read_at: datetime | None) -> CachedGate | Unknown:
+    def _gate(self, read_at: datetime | None, digest: str) -> CachedGate | Unknown:
         if not self._policies:
             return Unknown("no policies are given")
-        if read_at not in self._gates:
-            evidence = self._library.evidence(read_at)
-            self._gates[read_at] = evidence if isinstance(evidence, Unknown) else CachedGate(self._policies, evidence)
-        return self._gates[read_at]
+        asked = (read_at, digest)
+        if asked not in self._gates:
+            evidence = self._library.evidence(read_at, digest)
+            if len(self._gates) >= _MOST_GATES:
+                self._gates.clear()
+            self._gates[asked] = evidence if isinstance(evidence, Unknown) else CachedGate(self._policies, evidence)
+        return self._gates[asked]
 
     def _review(self, decided: Decided) -> Review | Unknown:
         part = self._journals.content(decided.part) if decided.part else None

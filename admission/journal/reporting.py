@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from admission.decision import Verdict
+from admission.decision import NOES, Verdict
 from admission.journal.chains import Chain, chains_of, foreign_files
+from admission.journal.inputs import Inputs
 from admission.journal.reading import Decided, journal_files, read_file
 from dbom.canonical import json_object
 from dbom.errors import DocumentError, PathError
@@ -50,6 +51,10 @@ class Window:
         """Return whether a decision belongs to it."""
         return self.is_within(decided.at) and (not self.namespaces or decided.namespace in self.namespaces)
 
+    def overlaps(self, start: datetime, end: datetime) -> bool:
+        """Return whether a time, both ends included, has a moment in common with it."""
+        return (self.since is None or self.since <= end) and (self.until is None or start < self.until)
+
     def is_within(self, moment: datetime) -> bool:
         """Return whether a moment belongs to it."""
         return (self.since is None or self.since <= moment) and (self.until is None or moment < self.until)
@@ -89,14 +94,16 @@ class Journals:
 class Report:
     """The answer to "what did these gates decide, and what couldn't they see".
 
-    `answers` are what was found and why, by the digest that decisions name. `findings` with the severity ERROR say
-    what is false, those with WARNING what can't be told; the rest are remarks.
+    `answers` are what was found and why, `inputs` what it was made from, each by the digest that decisions name.
+    `findings` with the severity ERROR say what is false, those with WARNING what can't be told; the rest are remarks.
+    `counts` are of the window's time and of all namespaces.
     """
 
     window: Window
     chains: tuple[Chain, ...]
     decisions: tuple[Decided, ...]
     answers: Mapping[str, JsonObject]
+    inputs: Mapping[str, Inputs]
     findings: tuple[Finding, ...]
     silences: tuple[Silence, ...]
     counts: dict[str, int]
@@ -111,6 +118,11 @@ class Report:
     def denied(self) -> int:
         """How many were denied."""
         return sum(not item.allowed for item in self.decisions)
+
+    @property
+    def spared(self) -> tuple[Decided, ...]:
+        """Those that were let in though the verdict was a no: in audit or warn mode, or by break-glass."""
+        return tuple(item for item in self.decisions if item.allowed and item.verdict in NOES)
 
     @property
     def exit_code(self) -> int:
@@ -150,18 +162,31 @@ def report_on(
         chain.check_heads(item for item in heads or () if item.chain == chain.name)
         findings += [_finding(fault) for fault in chain.all_faults]
         findings += [item for item in chain.gaps if _matters(item, chain, window)]
-        findings += _remarks(chain)
+        findings += _remarks(chain, window)
         for item in chain.files:
-            counts.update(item.counts)
+            counts.update(item.counts(window.is_within))
     known = {chain.name for chain in journals.chains}
     findings += [_unknown_head(item) for item in _newest(heads or ()) if item.chain not in known]
     if heads is not None:
         findings += [_unproven(chain) for chain in journals.chains if chain.proven is None and chain.files[-1].last]
     silences = _silences([span for chain in journals.chains for item in chain.files for span in item.spans], window)
-    answers = {item.answer: _answer(journals.content(item.answer)) for item in journals.decisions}
+    answers = {item: _answer(journals.content(item)) for item in {found.answer for found in journals.decisions}}
     return Report(
-        window, journals.chains, journals.decisions, answers, (*findings, *more), silences, dict(sorted(counts.items()))
+        window,
+        journals.chains,
+        journals.decisions,
+        answers,
+        _inputs(journals),
+        (*findings, *more),
+        silences,
+        dict(sorted(counts.items())),
     )
+
+
+def _inputs(journals: Journals) -> dict[str, Inputs]:
+    contents = {item: journals.content(item) for item in {found.inputs for found in journals.decisions}}
+    read = {digest: Inputs.parse(data) for digest, data in contents.items() if data is not None}
+    return {digest: found for digest, found in read.items() if found is not None}
 
 
 def _answer(data: bytes | None) -> JsonObject:
@@ -183,11 +208,13 @@ def _matters(gap: Finding, chain: Chain, window: Window) -> bool:
     return last is None or window.until is None or window.until > last.at
 
 
-def _remarks(chain: Chain) -> list[Finding]:
+def _remarks(chain: Chain, window: Window) -> list[Finding]:
     found: list[Finding] = []
     for item in chain.files:
         where, rule = item.check.where, JOURNAL_GAP.id
         for stop in item.stops:
+            if not window.overlaps(stop.after, stop.before):
+                continue
             what = f"record {stop.number}: the gate before ended without notice, after {_shown(stop.after)}"
             found.append(Finding(rule, Severity.NOTE, what, where))
         back = item.check.backwards

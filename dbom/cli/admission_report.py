@@ -12,7 +12,7 @@ from dbom.cli.expected import Expected, with_expected_flags
 from dbom.cli.options import OutputOption, StoreOption
 from dbom.cli.output import write_result
 from dbom.cli.ready import PolicyOption
-from dbom.cli.replayed import GivenLibrary
+from dbom.cli.replayed import given_library
 from dbom.cli.reported_journal import JournalFormat, Told, shown_journal
 from dbom.errors import UsageError
 from dbom.printable import printable
@@ -94,7 +94,7 @@ def report(
     found = read_journals(journals, window)
     proven, findings = _heads([*journal_files(journals), *journals], heads or [], expected)
     reconciled = _reconciled(found, window, audit_log or [], pods, excluded)
-    played = play(found, GivenLibrary.of(policy, store, snapshot)) if replay else ()
+    played = play(found, given_library(policy, store, snapshot)) if replay else ()
     findings += [item for one in reconciled for item in one.findings] + replay_findings(played)
     told = Told(report_on(found, window, heads=proven, more=findings), tuple(reconciled), played if replay else None)
     write_result(shown_journal(told, format_), output)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from admission.journal.reporting import BLIND_SPOTS
+from dbom.cli.decided import Said, counted, grouped, shown, told
 from dbom.names import schema_name
 from dbom.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from admission.decision import Decision
     from admission.journal.chains import Chain
     from admission.journal.reading import Decided
     from admission.journal.reconciling import Reconciled
@@ -51,29 +54,30 @@ class Told:
     played: tuple[Replayed, ...] | None = None
 
 
-def shown_journal(told: Told, format_: JournalFormat) -> str:
+def shown_journal(whole: Told, format_: JournalFormat) -> str:
     """Return the report in a format; the CSV is of the decisions alone."""
     match format_:
         case JournalFormat.JSON:
-            document = {"schema": schema_name("admission-report"), **_document(told)}
+            document = {"schema": schema_name("admission-report"), **_document(whole)}
             return json.dumps(document, indent=2, ensure_ascii=False)
         case JournalFormat.CSV:
-            return _table(told.report)
+            return _table(whole.report)
         case JournalFormat.MARKDOWN:
-            return "\n".join(_lines(told, head="## ", item="- "))
+            return "\n".join(_lines(whole, head="## ", item="- "))
         case JournalFormat.TEXT:
-            return "\n".join(_lines(told, head="", item="  "))
+            return "\n".join(_lines(whole, head="", item="  "))
 
 
-def _lines(told: Told, *, head: str, item: str) -> Iterator[str]:
-    report = told.report
+def _lines(whole: Told, *, head: str, item: str) -> Iterator[str]:
+    report = whole.report
     sections = [
-        (f"{_title(report)}", [_summary(report)]),
+        (f"{_title(report)}", _summary(report)),
         ("Journals", [_chain(chain) for chain in report.chains]),
-        ("Denied", _limited([_decided(one, report) for one in report.decisions if not one.allowed])),
-        ("Allowed in spite of a no", _limited([_decided(one, report) for one in report.decisions if _is_spared(one)])),
-        *((f"Reconciled with the {one.what}", _reconciled(one)) for one in told.reconciled),
-        *([("Replay", _replayed(told.played))] if told.played is not None else []),
+        ("Decided by", _limited(_inputs(report))),
+        ("Denied", _limited(_decided(report, [one for one in report.decisions if not one.allowed]))),
+        ("Allowed in spite of a no", _limited(_decided(report, report.spared))),
+        *((f"Reconciled with the {one.what}", _reconciled(one)) for one in whole.reconciled),
+        *([("Replay", _limited(_replayed(whole.played)))] if whole.played is not None else []),
         ("Findings", [f"{one.severity}: {one.where}: {one.message} ({one.rule})" for one in report.findings]),
         ("No gate was there", _limited([str(one) for one in report.silences])),
         ("What no journal shows", list(BLIND_SPOTS)),
@@ -84,85 +88,102 @@ def _lines(told: Told, *, head: str, item: str) -> Iterator[str]:
             yield f"{head}{title}"
             if head:
                 yield ""
-            yield from (f"{item}{_marked(line) if head else line}" for line in lines)
+            for line in lines:
+                text = line.lstrip("\t")
+                yield "  " * (len(line) - len(text)) + item + (_marked(text) if head else text)
 
 
 def _title(report: Report) -> str:
     window = report.window
     where = ", ".join(map(printable, window.namespaces)) or "all namespaces"
-    since = "the beginning" if window.since is None else _shown(window.since)
-    return f"Decisions in {where} from {since} to {'the end' if window.until is None else _shown(window.until)}"
+    since = "the beginning" if window.since is None else shown(window.since)
+    return f"Decisions in {where} from {since} to {'the end' if window.until is None else shown(window.until)}"
 
 
-def _summary(report: Report) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in report.verdicts.items() if count)
-    other = "".join(f"; {count} {_words(name)}" for name, count in report.counts.items())
-    return f"{len(report.decisions)} decisions: {counts or 'none'}; {report.denied} denied{other}"
+def _summary(report: Report) -> list[str]:
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in report.verdicts.items() if count)
+    lines = [f"{counted(len(report.decisions), 'decision')}: {verdicts or 'none'}"]
+    if report.denied or report.spared:
+        lines.append(f"{report.denied} denied, {len(report.spared)} allowed in spite of a no")
+    beside = ", ".join(f"{count} {_words(name)}" for name, count in report.counts.items())
+    return [*lines, f"only counted, in all namespaces: {beside}"] if beside else lines
 
 
 def _words(name: str) -> str:
-    known = {"dryRuns": "only counted: dry runs", "late": "answered too late, with a no", "malformed": "malformed"}
+    known = {"dryRuns": "dry runs", "late": "answered too late, with a no", "malformed": "malformed"}
     return known.get(name, printable(name))
 
 
 def _chain(chain: Chain) -> str:
-    records = sum(item.check.records for item in chain.files)
-    state = "holds together" if chain.holds else f"BROKEN, {len(chain.all_faults)} faults"
+    records = counted(sum(item.check.records for item in chain.files), "record")
+    files = counted(len(chain.files), "file")
+    first, last = chain.files[0].first, chain.files[-1].last
+    time = f", {shown(first.at)} to {shown(last.at)}" if first is not None and last is not None else ""
+    state = "holds together" if chain.holds else f"BROKEN, {counted(len(chain.all_faults), 'fault')}"
     proven = chain.proven
     if proven is None:
         end = "its end isn't proven by a signed head"
     else:
         end = f"proven up to record {proven.head.number} by a head of {printable(proven.signer)}, {proven.time}"
     named = chain.replica or "a replica without a name"
-    return f"{named}: {records} records in {len(chain.files)} files, {state}; {end} ({chain.name[:16]}…)"
+    return f"{named}: {records} in {files}{time}, {state}; {end} ({chain.name[:16]}…)"
 
 
-def _is_spared(decided: Decided) -> bool:
-    return decided.allowed and str(decided.verdict) in ("refused", "can't tell")
+def _inputs(report: Report) -> list[str]:
+    """Return which policies were in force, and from when the evidence was: whoever has both can decide again."""
+    lines: list[str] = []
+    for policies, group in _by_policies(report).items():
+        lines += [f"{printable(name)} sha256:{printable(digest)}" for name, digest in policies] or ["no policy"]
+        lines.append(f"\t{counted(len(group), 'decision')}, {shown(group[0].at)} to {shown(group[-1].at)}")
+        read = sorted(found.read_at for item in group if (found := report.inputs[item.inputs]).read_at is not None)
+        if read:
+            lines.append(f"\tevidence as it was read {shown(read[0])} to {shown(read[-1])}")
+    return lines
 
 
-def _decided(item: Decided, report: Report | None = None) -> str:
-    said = f"{_shown(item.at)} {item.described} by {printable(item.user)}: {item.verdict} (record {item.number})"
-    reasons = _reasons(report.answers.get(item.answer, {})) if report is not None else []
-    return "; ".join([said, *reasons])
+def _by_policies(report: Report) -> dict[tuple[tuple[str, str], ...], list[Decided]]:
+    found: dict[tuple[tuple[str, str], ...], list[Decided]] = {}
+    for item in report.decisions:
+        inputs = report.inputs.get(item.inputs)
+        if inputs is not None:
+            found.setdefault(inputs.policies, []).append(item)
+    return found
 
 
-def _reasons(answer: JsonObject) -> list[str]:
-    """Return why, as a journal's answer says it."""
-    references = answer.get("references")
-    listed = references if isinstance(references, list) else []
-    found: dict[str, None] = {}
-    for holder in [answer, *(item for item in listed if isinstance(item, dict))]:
-        reasons = holder.get("reasons")
-        for item in reasons if isinstance(reasons, list) else ():
-            if isinstance(item, dict):
-                found[f"{printable(str(item.get('message')))} ({printable(str(item.get('rule')))})"] = None
-    return list(found)
+def _decided(report: Report, decisions: Sequence[Decided]) -> list[str]:
+    return grouped((item, told(item, report.answers.get(item.answer, {}))) for item in decisions)
 
 
 def _reconciled(item: Reconciled) -> list[str]:
+    differ = len(item.findings)
     left = [f"{count} left out: {why}" for why, count in sorted(item.left_out.items())]
-    return [f"{item.matched} agree; {len(item.findings)} don't, see the findings", *left]
+    agree = f"{item.matched} agree"
+    return [f"{agree}; {differ} {'does' if differ == 1 else 'do'} not, see the findings" if differ else agree, *left]
 
 
 def _replayed(played: tuple[Replayed, ...]) -> list[str]:
-    outcomes: dict[str, int] = {}
-    for item in played:
-        outcomes[str(item.outcome)] = outcomes.get(str(item.outcome), 0) + 1
+    outcomes = Counter(str(item.outcome) for item in played)
     lines = [", ".join(f"{count} {name}" for name, count in sorted(outcomes.items())) or "nothing to replay"]
+    lines += sorted({item.because for item in played if item.because})
     for title, chosen in (
-        ("would now be refused", [item for item in played if item.newly_denied]),
+        ("would now be denied", [item for item in played if item.newly_denied]),
         ("would now be let in", [item for item in played if item.newly_allowed]),
     ):
         lines += [f"{len(chosen)} {title}"] if chosen else []
-        lines += _limited(
-            [f"{_decided(item.decided)}; now {item.decision.message}" for item in chosen if item.decision]
-        )
-    return lines + sorted({item.because for item in played if item.because})
+        now = grouped((item.decided, _now(item.decided, item.decision)) for item in chosen if item.decision)
+        lines += [f"\t{line}" for line in now]
+    return lines
+
+
+def _now(decided: Decided, decision: Decision) -> Said:
+    """Return what a replay says, and what was said."""
+    was = f"{decided.verdict}, {'allowed' if decided.allowed else 'denied'}"
+    now = told(decided, decision.to_json())
+    return Said(f"{decision.verdict}; it was {was}", now.reasons, now.excuse)
 
 
 def _limited(lines: list[str]) -> list[str]:
-    more = [f"and {len(lines) - _MOST_LINES} more (all are in -f json)"] if len(lines) > _MOST_LINES else []
+    more = [f"and {len(lines) - _MOST_LINES} lines more (all are in -f json)"] if len(lines) > _MOST_LINES else []
     return lines[:_MOST_LINES] + more
 
 
@@ -170,8 +191,8 @@ def _marked(line: str) -> str:
     return "".join(f"\\{char}" if char in "\\`*_[]<>|" else char for char in line)
 
 
-def _document(told: Told) -> JsonObject:
-    report, window = told.report, told.report.window
+def _document(whole: Told) -> JsonObject:
+    report, window = whole.report, whole.report.window
     findings: list[Json] = [
         {"rule": item.rule, "severity": str(item.severity), "message": item.message, "where": item.where}
         for item in report.findings
@@ -184,14 +205,22 @@ def _document(told: Told) -> JsonObject:
         "denied": report.denied,
         "counts": dict(report.counts),
         "journals": [_chain_document(chain) for chain in report.chains],
-        "decisions": [{**_row(item), "answer": report.answers.get(item.answer)} for item in report.decisions],
-        "reconciled": [_reconciled_document(item) for item in told.reconciled],
-        "replayed": None if told.played is None else [_replay_document(item) for item in told.played],
+        "decisions": [_decision_document(item, report) for item in report.decisions],
+        "reconciled": [_reconciled_document(item) for item in whole.reconciled],
+        "replayed": None if whole.played is None else [_replay_document(item) for item in whole.played],
         "findings": findings,
         "silences": [{"from": _instant(item.start), "to": _instant(item.end)} for item in report.silences],
         "blindSpots": list(BLIND_SPOTS),
         "exitCode": report.exit_code,
     }
+
+
+def _decision_document(item: Decided, report: Report) -> JsonObject:
+    found = report.inputs.get(item.inputs)
+    inputs: JsonObject | None = None
+    if found is not None:
+        inputs = {"policies": dict(found.policies), "evidence": found.evidence, "readAt": _instant(found.read_at)}
+    return {**_row(item), "inputs": inputs, "answer": report.answers.get(item.answer)}
 
 
 def _chain_document(chain: Chain) -> JsonObject:
@@ -249,7 +278,3 @@ def _cell(value: Json) -> str:
 
 def _instant(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat().replace("+00:00", "Z")
-
-
-def _shown(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -314,7 +314,7 @@ def test_a_replay_tells_what_a_new_policy_would_have_refused(site: Site, capsys:
     assert (code, found) == (0, [(new, False), (new, False), (new, True), (new, False)])
     flags = ["--replay", "--policy", "new.yaml", "--store", "store"]
     assert run(["admission", "report", str(site.journal), *flags]) == 0
-    assert "2 would now be refused" in capsys.readouterr().out
+    assert "2 would now be denied" in capsys.readouterr().out
 
 
 def test_a_record_that_says_another_verdict_is_found_by_replay(
