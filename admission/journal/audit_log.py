@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 from admission.documents import Node
+from admission.manifests.naming import TELLING
 from dbom.canonical import json_object
 from dbom.errors import DocumentError, PathError
 from dbom.printable import printable
@@ -30,12 +31,16 @@ _LONGEST_LINE: Final = 32 * 1024 * 1024
 _LONGEST_NAME: Final = 512
 _FAILED_OPEN: Final = "failed-open.validating.webhook.admission.k8s.io/"
 _RECORD: Final = "/record"
+_UNCHANGED: Final = f"{TELLING}/unchanged"
 _LET_IN: Final = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """A request as the API server saw it end; `record` is the uid by which the webhook says that it recorded it."""
+    """A request as the API server saw it end; `record` is the uid by which the webhook says that it recorded it.
+
+    `is_unchanged` says that the API server found nothing changed that is judged, and so didn't ask the webhook.
+    """
 
     where: str
     verb: str
@@ -51,6 +56,7 @@ class AuditEvent:
     is_dry_run: bool
     failed_open: bool
     record: str
+    is_unchanged: bool
 
     @classmethod
     def of(cls, document: JsonObject, where: str) -> Self | None:
@@ -80,6 +86,7 @@ class AuditEvent:
             is_dry_run=_is_dry(root.get("requestURI").text() or ""),
             failed_open=any(key.startswith(_FAILED_OPEN) for key in notes),
             record=next((str(value) for key, value in notes.items() if key.endswith(_RECORD)), ""),
+            is_unchanged=_UNCHANGED in notes,
             **names,
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from admission.manifests.changes import match_conditions
 from admission.manifests.naming import CONFIGURATION, ENFORCED_WEBHOOK, MAIN_WEBHOOK, metadata
 from admission.references.kinds import WORKLOADS, plural_of, read_kinds
 
@@ -72,4 +73,5 @@ def _webhook(name: str, failure: Json, selected: Json, rules: list[Json], values
         "clientConfig": values.client_config,
         "namespaceSelector": {"matchExpressions": selected},
         "rules": rules,
+        "matchConditions": match_conditions(),
     }

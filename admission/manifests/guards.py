@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from admission.manifests.naming import metadata
+from admission.manifests.changes import UNCHANGED
+from admission.manifests.configurations import webhook_rules
+from admission.manifests.naming import TELLING, metadata
 from admission.references.accelerators import ACCELERATOR_PATTERN
 from admission.references.kinds import WORKLOADS, plural_of
 from dbom.rules.admission import REFERENCE_UNPINNED
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from admission.manifests.values import Values
     from dbom.canonical import Json, JsonObject
 
-__all__ = ["GUARD", "PINNING", "guard_policies", "pinning_policies"]
+__all__ = ["GUARD", "PINNING", "guard_policies", "pinning_policies", "telling_policies"]
 
 PINNING: Final = "dbom-image-volumes"
 GUARD: Final = "dbom-excluded-namespaces"
@@ -46,7 +48,7 @@ def pinning_policies(values: Values) -> list[JsonObject]:
         "reason": "Forbidden",
     }
     return [
-        _policy(PINNING, _workload_rules(), variables, validation),
+        _policy(PINNING, _workload_rules(), "Fail", {"variables": variables, "validations": [validation]}),
         _binding(PINNING, PINNING, values.actions, values.main),
         _binding(f"{PINNING}-enforced", PINNING, ["Deny"], values.enforced),
     ]
@@ -82,10 +84,27 @@ def guard_policies(values: Values) -> list[JsonObject]:
         "reason": "Forbidden",
     }
     selected: Json = [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": values.excluded}]
+    made: Json = [_rule("", ["pods"], ["CREATE"])]
     return [
-        _policy(GUARD, [_rule("", ["pods"], ["CREATE"])], variables, validation),
+        _policy(GUARD, made, "Fail", {"variables": variables, "validations": [validation]}),
         _binding(GUARD, GUARD, values.actions, selected),
     ]
+
+
+def telling_policies(values: Values) -> list[JsonObject]:
+    """Return the policy that writes into the audit log that an update wasn't asked about, with its binding.
+
+    It refuses nothing. Without it nobody could tell such an update from one whose record is missing.
+    """
+    rules: Json = [{**rule, "operations": ["UPDATE"]} for rule in webhook_rules("*") if isinstance(rule, dict)]
+    told = "'what is judged stays as it was, so the webhook is not asked'"
+    spec: JsonObject = {
+        "matchConditions": [{"name": "what-is-judged-stays", "expression": UNCHANGED}],
+        "auditAnnotations": [{"key": "unchanged", "valueExpression": told}],
+    }
+    policy = _policy(TELLING, rules, "Ignore", spec)
+    selected: Json = [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": values.excluded}]
+    return [policy, _binding(TELLING, TELLING, ["Audit"], selected)]
 
 
 def _unpinned(root: str) -> str:
@@ -131,16 +150,15 @@ def _variable(name: str, expression: Json) -> JsonObject:
     return {"name": name, "expression": expression}
 
 
-def _policy(name: str, rules: Json, variables: Json, validation: JsonObject) -> JsonObject:
+def _policy(name: str, rules: Json, failure: str, more: JsonObject) -> JsonObject:
     return {
         "apiVersion": _API,
         "kind": "ValidatingAdmissionPolicy",
         "metadata": metadata(name),
         "spec": {
-            "failurePolicy": "Fail",
+            "failurePolicy": failure,
             "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": rules},
-            "variables": variables,
-            "validations": [validation],
+            **more,
         },
     }
 

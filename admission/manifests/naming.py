@@ -34,6 +34,7 @@ __all__ = [
     "SNAPSHOT",
     "SNAPSHOT_SLOTS",
     "STORE_CLAIM",
+    "TELLING",
     "TLS_SECRET",
     "WEBHOOK",
     "metadata",
@@ -48,6 +49,9 @@ MAIN_WEBHOOK: Final = "provenance.dbom.dev"
 
 ENFORCED_WEBHOOK: Final = "enforced.provenance.dbom.dev"
 """The webhook for the namespaces that are enforced already while the mode is audit."""
+
+TELLING: Final = "dbom-unchanged"
+"""The policy of the API server's own that says which updates the webhook isn't asked about."""
 
 POLICIES: Final = "dbom-policies"
 """The ConfigMap of policy files, where there is no controller."""

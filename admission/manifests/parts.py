@@ -9,7 +9,7 @@ from admission.crd import crd_document
 from admission.manifests.access import certificate_access, certificate_secrets, controller_access, webhook_account
 from admission.manifests.configurations import webhook_configuration
 from admission.manifests.controller import controller_deployment
-from admission.manifests.guards import guard_policies, pinning_policies
+from admission.manifests.guards import guard_policies, pinning_policies, telling_policies
 from admission.manifests.heads import HeadsSigner
 from admission.manifests.installation import Certificates, Installation
 from admission.manifests.issuing import issuing_objects
@@ -104,6 +104,7 @@ PARTS: Final = (
     Part("webhook-alone", lone_webhook_deployment, _ALONE),
     Part("image-volumes", pinning_policies),
     Part("excluded-namespaces", guard_policies),
+    Part("unchanged", telling_policies),
     # Last: what is asked should be there before it is asked.
     Part("webhook-configuration", webhook_configuration),
 )

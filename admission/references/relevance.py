@@ -21,12 +21,13 @@ from dbom.rules.admission import OBJECT_MALFORMED
 if TYPE_CHECKING:
     from dbom.canonical import JsonObject
 
-__all__ = ["RelevantPart", "part_of", "relevant_part"]
+__all__ = ["NEVER_READ", "RelevantPart", "part_of", "relevant_part"]
 
 _GENERATED: Final = b'"kube-api-access-'
 _END: Final = 6  # five random letters or digits and the quote
 _PLACEHOLDER: Final = b'"kube-api-access-generated"'
-_NEVER_READ: Final = ("metadata", "status")
+NEVER_READ: Final = ("metadata", "status")
+"""Members of which nothing but the annotations that are declared is read, whatever the kind."""
 
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 _DECODER: Final = msgspec.json.Decoder()
@@ -93,7 +94,7 @@ def _decoder(group: str, kind: str) -> msgspec.json.Decoder[Part] | None:
 
 def _of_resource(data: bytes | msgspec.Raw) -> RelevantPart:
     members = _MEMBERS.decode(data)
-    kept = {key: value for key, value in members.items() if key not in _NEVER_READ}
+    kept = {key: value for key, value in members.items() if key not in NEVER_READ}
     if "metadata" in members:
         kept["metadata"] = msgspec.Raw(_ENCODER.encode(_METADATA.decode(members["metadata"])))
     said = _KIND_ONLY.decode(data)

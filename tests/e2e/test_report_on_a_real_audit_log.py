@@ -57,10 +57,10 @@ def keep_journal(folder: Path, asked: Sequence[dict[str, Any]]) -> None:
     journal.close(at=times[-1])
 
 
-def report(capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str]]:
+def report(capsys: pytest.CaptureFixture[str], log: Path = LOG) -> tuple[int, list[str]]:
     """Return the exit code and the errors of a report that is held against the log."""
     capsys.readouterr()
-    code = run(["admission", "report", "journal.jsonl", "--audit-log", str(LOG), "-f", "json"])
+    code = run(["admission", "report", "journal.jsonl", "--audit-log", str(log), "-f", "json"])
     found = json.loads(capsys.readouterr().out)
     return code, [item["message"] for item in found["findings"] if item["severity"] == "error"]
 
@@ -89,3 +89,17 @@ def test_a_record_that_is_missing_is_told(folder: Path, capsys: pytest.CaptureFi
     _, faults = report(capsys)
     assert len(faults) == 2
     assert any(fault.startswith("create pods shop/web by admin") and "no record of it" in fault for fault in faults)
+
+
+def test_an_update_without_a_record_of_which_the_server_does_not_say_that_it_did_not_ask_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the webhook's configuration leaves out is told by the API server alone, and by nobody's silence."""
+    keep_journal(folder, events())
+    found = [json.loads(line) for line in LOG.read_text().splitlines()]
+    for event in found:
+        event["annotations"].pop("dbom-unchanged/unchanged", None)
+    (folder / "silent.jsonl").write_text("".join(json.dumps(event) + "\n" for event in found))
+    code, faults = report(capsys, folder / "silent.jsonl")
+    assert (code, len(faults)) == (1, 2)
+    assert any(fault.startswith("patch pods shop/good by admin") and "no record of it" in fault for fault in faults)

@@ -157,7 +157,7 @@ def test_the_server_finds_no_fault_in_the_types_of_our_expressions(policies: Clu
         assert [] == [
             warning for state in states for warning in state.get("typeChecking", {}).get("expressionWarnings", ())
         ]
-        return len(states) == 2 and all("observedGeneration" in state for state in states)
+        return len(states) == 3 and all("observedGeneration" in state for state in states)
 
     until(checked)
 

@@ -238,3 +238,20 @@ def test_allowed_accounts_stand_in_the_guard_as_a_list_of_texts() -> None:
     ]
     (allowed,) = (item["expression"] for item in variables if item["name"] == "allowed")
     assert ["gpu-operator/validator", "kube-system/default"] == json.loads(allowed)
+
+
+def test_what_the_webhook_is_not_asked_about_is_told_for_the_same_kinds_and_namespaces() -> None:
+    """An update without a record is either told by the API server, or its record is missing."""
+    found = rendered({"mode": Mode.AUDIT, "enforced": ("team-a",), "excluded": ("cni",)})
+    spec = found["ValidatingAdmissionPolicy", "dbom-unchanged"]["spec"]
+    main, _ = found[CONFIGURATION]["webhooks"]
+    updates = [{**rule, "operations": ["UPDATE"]} for rule in main["rules"]]
+    assert updates == spec["matchConstraints"]["resourceRules"]
+    (asked,), (told,) = main["matchConditions"], spec["matchConditions"]
+    assert told["expression"] == f"!({asked['expression']})"
+    assert spec["failurePolicy"] == "Ignore"
+    assert "validations" not in spec
+    binding = found["ValidatingAdmissionPolicyBinding", "dbom-unchanged"]["spec"]
+    (selected,) = binding["matchResources"]["namespaceSelector"]["matchExpressions"]
+    assert (selected["operator"], selected["values"]) == ("NotIn", ["kube-system", "dbom-system", "cni"])
+    assert binding["validationActions"] == ["Audit"]
