@@ -150,7 +150,9 @@ def test_by_which_policy_and_evidence_it_was_decided_is_told(gate: Gate, capsys:
     """Whoever has both can decide again; another policy stands apart."""
     assert gate.ask(pod("good", GOOD))
     first = policies_at([gate.folder / "policy.yaml"])[0].digest
-    (gate.folder / "policy.yaml").write_text((gate.folder / "policy.yaml").read_text().replace("4h", "2h"))
+    (gate.folder / "policy.yaml").write_text(
+        (gate.folder / "policy.yaml").read_text().replace("longest: 4h", "longest: 2h")
+    )
     gate.at += timedelta(minutes=5)
     gate.read()
     assert gate.ask(pod("good", GOOD))
@@ -246,7 +248,7 @@ def test_a_replay_knows_only_what_was_known_then(gate: Gate, capsys: pytest.Capt
     flags = ["--replay", "--policy", "policy.yaml", "--store", "store", "-f", "json"]
     code, text = gate.report(capsys, *flags)
     assert (code, [item["outcome"] for item in json.loads(text)["replayed"]]) == (0, ["same", "same"])
-    policy = (gate.folder / "policy.yaml").read_text().replace("enforce", "audit")
+    policy = (gate.folder / "policy.yaml").read_text().replace("mode: enforce", "mode: audit")
     (gate.folder / "other.yaml").write_text(policy)
     code, text = gate.report(capsys, *["other.yaml" if word == "policy.yaml" else word for word in flags])
     found = [(item["verdict"], item["allowed"], "because" in item) for item in json.loads(text)["replayed"]]
