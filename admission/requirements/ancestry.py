@@ -17,7 +17,7 @@ from lineage.query import ancestors
 if TYPE_CHECKING:
     from admission.decision import Reason
     from admission.requirements.requirement import Case
-    from lineage.graph import Edge, LineageGraph, Node, NodeKey
+    from lineage.graph import Edge, LineageGraph, NodeKey
     from lineage.query import Answer
 
 __all__ = ["Ancestry", "ancestry"]
@@ -82,13 +82,7 @@ def _back(came: dict[NodeKey, Edge | None], key: NodeKey) -> tuple[Edge, ...]:
 
 def _whose(graph: LineageGraph, key: NodeKey) -> str:
     node = graph.node(key)
-    return f"the ancestor {printable(_called(node))} " if node is not None and node.name else "the ancestor "
-
-
-def _called(node: Node) -> str:
-    """Return an artifact's name, and with it where only statements that don't count (revoked, say) give it that one."""
-    is_claimed = not node.names and not isinstance(node.key, Named)
-    return f"{node.name} (so named by what doesn't count)" if is_claimed and node.name else node.name
+    return f"the ancestor {printable(node.name)} " if node is not None and node.name else "the ancestor "
 
 
 def _read_aloud(case: Case, way: tuple[Edge, ...]) -> str:
@@ -101,7 +95,7 @@ def _shown(case: Case, key: NodeKey) -> str:
     node = case.evidence.graph.node(key)
     if node is None:
         return printable(str(key))
-    return printable(f"{node.what or _described(case, key) or 'artifact'} {_called(node) or key}")
+    return printable(f"{node.what or _described(case, key) or 'artifact'} {node.name or key}")
 
 
 def _described(case: Case, key: NodeKey) -> str:

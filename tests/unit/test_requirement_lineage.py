@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import judging
 import pytest
 from judging import BASE, DATA, MODEL, RAW, World, bom, briefly, provenance, read, refused_to_read
 
-from admission.requirements.ancestors import AncestorRule
 from admission.requirements.licenses import LicenseRule
 from admission.requirements.lineage import LineageRule
 from lineage.query import ancestors
@@ -126,13 +124,3 @@ def test_what_asks_for_nothing_or_something_else_is_refused(value: Json) -> None
 def test_it_is_explained_in_sentences() -> None:
     value: Json = {"minDepth": 1, "maxDepth": 2, "builders": ["other"], "verified": True, "gaps": ["x"]}
     assert len(read(LineageRule, value).explain()) == 5
-
-
-def test_a_name_that_only_uncounted_statements_give_is_said_to_be_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(judging.NAMES, DATA, "books")
-    claim = bom(DATA, by="nobody")
-    monkeypatch.setitem(judging.NAMES, DATA, "")
-    chain = (bom(MODEL, what="model"), provenance(MODEL, DATA), claim)
-    reasons = World(chain, (read(AncestorRule, {"signed": True}),)).judged()
-    assert reasons[-1].lineage == "model m <- artifact books (so named by what doesn't count) (trained on)"
-    assert "the ancestor books (so named by what doesn't count) tree:sha256:" in reasons[-1].message
