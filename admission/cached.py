@@ -31,10 +31,6 @@ __all__ = ["CachedGate", "Key", "VerdictCache"]
 _MOST_BYTES: Final = 16 * 1024 * 1024
 _LARGEST_ENTRY: Final = 256 * 1024
 _NEVER_KEPT: Final = (INTERNAL, LINEAGE_UNFINISHED)
-_OVERHEAD: Final = 2_000
-_PER_REASON: Final = 600
-"""What an entry takes beside its texts, and what a reason or a judgement takes, in bytes and generously."""
-
 
 Key: TypeAlias = tuple[bytes, bytes, str, str, str, str, bool]
 """What an answer is kept by: digests of what it is made from and of the relevant part, and the rest of the question."""
@@ -145,7 +141,7 @@ class CachedGate:
             try:
                 decision = decide(review, self.policies, self.evidence, now=now)
                 if not any(reason.rule in _NEVER_KEPT for reason in decision.all_reasons):
-                    self.cache.put(key, decision, _size_of(decision))
+                    self.cache.put(key, decision, decision.size)
             finally:
                 self.cache.done(key)
         return decision
@@ -153,11 +149,3 @@ class CachedGate:
     def _key(self, asked: Question) -> Key:
         part = b"" if asked.part is None else hashlib.sha256(asked.part).digest()
         return (self._base, part, asked.group, asked.kind, asked.namespace, asked.operation, asked.is_unchanged)
-
-
-def _size_of(decision: Decision) -> int:
-    texts = len(decision.message) + sum(
-        len(item.reference.text) + len(item.reference.path) + len(item.reference.target.because)
-        for item in decision.judgements
-    )
-    return _OVERHEAD + _PER_REASON * (len(decision.judgements) + len(decision.all_reasons)) + 4 * texts

@@ -41,6 +41,9 @@ NOES: Final = frozenset((Verdict.REFUSED, Verdict.CANT_TELL))
 """The verdicts that are denied where a policy enforces."""
 
 _NO_POLICY: Final = Unknown("no policy matches")
+_OVERHEAD: Final = 2_000
+_PER_REASON: Final = 600
+"""What a decision takes beside its texts, and what a reason or a judgement takes, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,15 @@ class Decision:
     break_glass: BreakGlass | None = None
     synced_at: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes to keep it, generously."""
+        texts = len(self.message) + sum(
+            len(item.reference.text) + len(item.reference.path) + len(item.reference.target.because)
+            for item in self.judgements
+        )
+        return _OVERHEAD + _PER_REASON * (len(self.judgements) + len(self.all_reasons)) + 4 * texts
 
     @property
     def all_reasons(self) -> tuple[Reason, ...]:

@@ -21,7 +21,8 @@ __all__ = ["LONGEST_MESSAGE", "Answers", "Prepared", "message_of"]
 LONGEST_MESSAGE: Final = 4000
 """The longest message of a no, in characters: enough to read, and little in an event or an audit log."""
 
-_MOST: Final = 1024
+_LARGEST: Final = 64 * 1024
+_MOST_BYTES: Final = 16 * 1024 * 1024
 _PLAIN_UID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 # In JSON no text can hold this with its quotes: a quote within a text has a backslash before it.
 _BLANK: Final = "\x00"
@@ -59,9 +60,13 @@ class Prepared:
 
 
 class Answers:
-    """The answers prepared lately, by what they were made from, which is kept beside so that it stays theirs."""
+    """The answers prepared lately, by what they were made from, which is kept beside so that it stays theirs.
+
+    Those of large decisions aren't kept: a thousand of them would be all the memory that a gate has.
+    """
 
     def __init__(self) -> None:
+        self._size = 0
         self._known: dict[tuple[object, ...], tuple[object, Prepared]] = {}
 
     def of(self, decision: Decision, *, recorded: bool) -> Prepared:
@@ -73,9 +78,13 @@ class Answers:
         if found is not None:
             return found[1]
         prepared = Prepared.of(decision, recorded=recorded)
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[key] = (made, prepared)
+        size = decision.size
+        if size <= _LARGEST:
+            if self._size + size > _MOST_BYTES:
+                self._known.clear()
+                self._size = 0
+            self._size += size
+            self._known[key] = (made, prepared)
         return prepared
 
 
@@ -98,7 +107,7 @@ def _annotations(decision: Decision, *, recorded: bool) -> dict[str, str]:
 
 def _log_of(decision: Decision) -> JsonObject:
     reasons = decision.all_reasons
-    rules: list[Json] = [reason.rule.id for reason in reasons]
+    rules: list[Json] = [*dict.fromkeys(reason.rule.id for reason in reasons)]
     said: list[Json] = [printable(str(reason), limit=500) for reason in reasons[:10]]
     references: list[Json] = [printable(item.reference.text) for item in decision.judgements[:10]]
     mode: Mode | Unknown = decision.mode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from admission.cached import CachedGate, VerdictCache
 from admission.decision import Verdict
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from dbom.errors import DbomError
 
 __all__ = ["Answered", "Webhook"]
+
+_LARGEST_EXPLAINED: Final = 1024 * 1024
+"""Up to this size it is said what is wrong with a review that can't be read: that takes long, and much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +90,9 @@ class Webhook:
     def read(self, body: bytes) -> Review | Answered:
         """Return what is asked, or the answer to what can't be read."""
         try:
-            review = Review.parse(body)
+            return self._demanded(_parsed(body))
         except DocumentError as error:
             return self._malformed(body, error)
-        return self._demanded(review)
 
     def glance(self, body: bytes) -> Review | Answered | None:
         """Return what `read` does where that is quick; None for what has to be read slowly, to name its faults."""
@@ -215,6 +217,15 @@ def _is_judged(review: Review) -> bool:
     """Return whether a policy has a say: not in what is deleted, nor in an update of what is there as it is."""
     is_as_before = review.question.is_unchanged and is_read(review.group, review.kind)
     return review.operation in JUDGED and not is_as_before
+
+
+def _parsed(body: bytes) -> Review:
+    if len(body) <= _LARGEST_EXPLAINED:
+        return Review.parse(body)
+    review = Review.glance(body)
+    if review is None:
+        raise DocumentError(REVIEW_MALFORMED, "no AdmissionReview, and too large to say why", where="request")
+    return review
 
 
 def _unreadable(error: DocumentError) -> Answered:

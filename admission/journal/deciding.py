@@ -23,6 +23,8 @@ __all__ = ["answer_content", "decision_entry", "inputs_content"]
 
 _LONGEST_NAME: Final = 512
 _MOST_ANSWERS: Final = 1024
+_LARGEST_KEPT: Final = 16 * 1024
+"""Of larger decisions, in bytes, nothing is kept: a thousand of them would be all the memory that a gate has."""
 _ANSWERS: Final[dict[tuple[int, int, int], tuple[object, Content]]] = {}
 """Answers given lately, by the identity of what they were made from, which is kept beside so that it stays theirs.
 
@@ -69,9 +71,10 @@ def answer_content(decision: Decision) -> Content:
     document = decision.to_json()
     kept: JsonObject = {key: document[key] for key in ("breakGlass", "reasons", "references") if key in document}
     found = Content.of_json(kept)
-    if len(_ANSWERS) >= _MOST_ANSWERS:
-        _ANSWERS.clear()
-    _ANSWERS[key] = (made, found)
+    if decision.size <= _LARGEST_KEPT:
+        if len(_ANSWERS) >= _MOST_ANSWERS:
+            _ANSWERS.clear()
+        _ANSWERS[key] = (made, found)
     return found
 
 
