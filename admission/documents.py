@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Node"]
 
 _LONGEST_KNOWN: Final = 64
+_MOST_FAULTS: Final = 1000
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -56,7 +57,9 @@ class Node(msgspec.Struct, frozen=True, gc=False):
         return self.value is not None
 
     def fault(self, what: str) -> None:
-        """Note a fault at this place."""
+        """Note a fault at this place, unless there are a thousand already: to tell a million would take all memory."""
+        if len(self.faults) >= _MOST_FAULTS:
+            return
         path = self.path
         self.faults.append(f"{path}: {what}" if path else what)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from admission.requirements.periods import PERIOD_PATTERN, read_period
 from dbom.rules.admission import EVIDENCE_STALE
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from admission.decision import Reason
     from admission.documents import Node
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from dbom.canonical import JsonObject
 
 __all__ = ["FreshnessRule"]
+
+_AHEAD: Final = timedelta(minutes=5)
+"""How far the clock may be ahead of ours by which the stores were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,18 @@ class FreshnessRule:
         return None if found is None else cls(found)
 
     def judge(self, case: Case) -> list[Reason]:
-        """Return that it can't be told where the stores were read too long ago, or nobody says when."""
+        """Return that it can't be told where the stores were read too long ago, or nobody says when.
+
+        When they are read, is told by another clock than ours, which may be ahead: by what is still "now", and no more.
+        """
         read = case.evidence.synced_at
         expected = f"within {self.period}"
         if read is None:
             return [case.cant_tell(EVIDENCE_STALE, "nobody says when the stores were read", expected=expected)]
+        if read > case.now + _AHEAD:
+            case.until(read - _AHEAD)
+            said = "the stores were read in the future, by the clock of whoever read them"
+            return [case.cant_tell(EVIDENCE_STALE, said, got=_shown(read), expected=expected)]
         case.until(read + self.period)
         if case.now < read + self.period:
             return []

@@ -70,6 +70,14 @@ def test_ten_thousand_volumes_and_claims() -> None:
     assert len(found) == MANY + 1
 
 
+def test_of_a_hundred_thousand_faults_the_first_thousand_are_told() -> None:
+    root = Node({"spec": {"containers": [5] * 100_000}})
+    for item in root.get("spec").get("containers").items():
+        item.get("image")
+    assert 1000 == len(root.faults)
+    assert "spec.containers[0]: got a number, expected an object" == root.faults[0]
+
+
 def test_json_nested_a_hundred_thousand_deep_is_refused() -> None:
     data = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
     with pytest.raises(DocumentError) as caught:

@@ -45,7 +45,7 @@ POD: JsonObject = {
         "volumes": [{"name": "m", "image": {"reference": TEXT}}],
     },
 }
-HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
 BASE = (located(MODEL), bom(MODEL, what="model"))
 SYNCED = NOW.replace(microsecond=0)
 
@@ -142,6 +142,8 @@ FRESH = read(FreshnessRule, {"notOlderThan": "1h"})
     [
         (NOW, (Verdict.VERIFIED, [])),
         (NOW - HOUR + SECOND, (Verdict.VERIFIED, [])),
+        (NOW + 5 * MINUTE, (Verdict.VERIFIED, [])),
+        (NOW + 5 * MINUTE + SECOND, (Verdict.CANT_TELL, ["DBOM-580"])),
         (NOW - HOUR, (Verdict.CANT_TELL, ["DBOM-580"])),
         (NOW - 24 * HOUR, (Verdict.CANT_TELL, ["DBOM-580"])),
         (None, (Verdict.CANT_TELL, ["DBOM-580"])),
@@ -153,6 +155,13 @@ def test_a_copy_of_the_stores_counts_for_as_long_as_the_policy_says(
     decision = decided(world(rules=[FRESH]), synced=synced)
     assert briefly(decision) == expected
     assert decision.allowed is (expected[0] is Verdict.VERIFIED)
+
+
+def test_a_copy_from_the_future_counts_once_its_time_comes_near() -> None:
+    """A clock that is a year ahead would else have its evidence fresh for a year after it was read last."""
+    decision = decided(world(rules=[FRESH]), synced=NOW + HOUR)
+    assert decision.until == NOW + HOUR - 5 * MINUTE
+    assert "in the future" in decision.message
 
 
 def test_a_yes_on_a_copy_of_the_stores_is_not_kept_until_the_copy_is_too_old() -> None:
