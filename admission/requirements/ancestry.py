@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from admission.facts import BomFacts
 from admission.requirements.patterns import NO_PATTERNS
+from attest.verified import RejectionKind
 from dbom.model import Digest
 from dbom.printable import printable
 from dbom.rules.admission import ANCESTOR_UNIDENTIFIED, LINEAGE_UNFINISHED
@@ -95,7 +96,23 @@ def _shown(case: Case, key: NodeKey) -> str:
     node = case.evidence.graph.node(key)
     if node is None:
         return printable(str(key))
-    return printable(f"{node.what or _described(case, key) or 'artifact'} {node.name or key}")
+    what = node.what or _described(case, key)
+    if what:
+        return printable(f"{what} {node.name or key}")
+    named = _revoked_names(case, key)
+    if not named:
+        return printable(f"artifact {node.name or key}")
+    is_its_name = not node.name and named[0]
+    known = "so named by a revoked statement" if is_its_name else "its statements are revoked"
+    return printable(f"artifact {node.name or named[0] or key} ({known})")
+
+
+def _revoked_names(case: Case, key: NodeKey) -> list[str]:
+    """Return what statements call an artifact which counted until they were revoked, the best name first."""
+    rejected = case.evidence.rejected.get(key, ()) if isinstance(key, Digest) else ()
+    told = [item.statement for item in rejected if item.kind is RejectionKind.REVOKED and item.statement is not None]
+    names = {subject.name for item in told for subject in item.subjects if subject.digest == key}
+    return [*sorted(names - {""}), *sorted(names & {""})]
 
 
 def _described(case: Case, key: NodeKey) -> str:

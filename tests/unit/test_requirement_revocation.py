@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from judging import DATA, MODEL, NOW, RAW, World, authority, bom, briefly, provenance, read, refused_to_read, signed
 
+from admission.evidence import Evidence
 from admission.requirements.revocation import RevocationRule
 from attest.revocation.head import Head, SeenHead, publisher_name
 from attest.revocation.reading import listed_revocations
@@ -73,6 +74,16 @@ def test_the_way_to_what_is_revoked_is_told_and_who_revoked_it() -> None:
     (reason,) = World(CHAIN, (rule,)).judged(revocations=settled(word, head(word)))
     assert reason.lineage == "model m <- dataset d (trained on) <- artifact raw (derived from)"
     assert "withdrawn" in reason.got
+
+
+def test_an_ancestor_whose_statements_are_revoked_keeps_its_name_and_it_is_said() -> None:
+    # (Its signer takes the BOM back; a revoker revokes what it is about.)
+    words = revoked(RAW, by="signer"), revoked(RAW)
+    world = World((*CHAIN, bom(RAW), *words, head(words[1])), (read(RevocationRule, VALUE),))
+    evidence = Evidence.of_results([world.policy()], {"p": world.results()}, synced_at=NOW)
+    case = world.case(evidence=evidence.of(world.policy()))
+    told = {reason.lineage for item in world.requirements for reason in item.judge(case)}
+    assert told == {"model m <- dataset d (trained on) <- artifact raw (its statements are revoked) (derived from)"}
 
 
 @pytest.mark.parametrize(
