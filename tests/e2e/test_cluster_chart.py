@@ -102,9 +102,7 @@ def judges(gate: GateCluster, space: str) -> None:
 def make_helm(site: GateCluster, peer: Callable[[str], str]) -> Callable[..., str]:
     """Write the chart by the real command; return what renders it with values, by the real helm."""
     store = (site.site / "store").as_uri()
-    words = ["--mode", "audit", "--image", IMAGE, "--ca-bundle", "webhook-ca.crt", "--store", store]
-    (site.site / "webhook-ca.crt").write_bytes(site.authority.pem)
-    site.dbom("admission", "manifests", *words, "--helm", "chart")
+    site.dbom("admission", "manifests", "--mode", "audit", "--image", IMAGE, "--store", store, "--helm", "chart")
 
     def template(*values: str) -> str:
         command = [peer("helm"), "template", "dbom", "chart", *(f"--set-json={value}" for value in values)]
@@ -120,7 +118,7 @@ def test_the_chart_goes_from_audit_to_enforce_by_its_values_and_one_line_takes_i
     """As an operator does it: audit, one namespace enforced, all enforced, uninstalled with nobody answering."""
     gate = site
     first, second = ("--namespace=" + gate.namespace(name) for name in ("chart-first", "chart-second"))
-    gate.install_controlled("audit", policy(gate, "audit"), helm())
+    gate.install("audit", policy(gate, "audit"), helm())
     assert failures(gate) == ["Ignore", "Fail"]
     gate.kubectl("create", first, "--filename=-", document=[pod("watched", UNKNOWN), pod("old", REVOKED)])
     assert verdict(gate, "chart-first", "watched") == "can't tell"
@@ -129,7 +127,7 @@ def test_the_chart_goes_from_audit_to_enforce_by_its_values_and_one_line_takes_i
     gate.kubectl("apply", "--filename=-", stdin=helm('enforced=["chart-first"]'))
     enforced(gate, first, second)
     # All are.
-    gate.install_controlled("enforce", policy(gate, "enforce"), helm('mode="enforce"'))
+    gate.install("enforce", policy(gate, "enforce"), helm('mode="enforce"'))
     assert failures(gate) == ["Fail", "Fail"]
     gate.until("the policy that enforces", lambda: refuses(gate, second))
     judges(gate, second)
@@ -171,6 +169,7 @@ def test_the_base_is_applied_by_kubectl_and_judges_as_the_manifests_do(site: Gat
     """`kubectl apply --kustomize` of what `--kustomize` writes: without a controller, then an overlay in enforce."""
     gate = site
     space = "--namespace=" + gate.namespace("base")
+    (gate.site / "webhook-ca.crt").write_bytes(gate.authority.pem)
     for mode in ("audit", "enforce"):
         words = ["--mode", mode, "--image", IMAGE, "--ca-bundle", "webhook-ca.crt", "--no-controller"]
         gate.dbom("admission", "manifests", *words, "--kustomize", f"base-{mode}")
