@@ -20,6 +20,7 @@ import contextlib
 import http.client
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -36,6 +37,7 @@ from gate_samples import BEFORE, UNKNOWN, before_documents, pod, run_dbom, write
 from mounted_files import Api, Volumes
 from netns import Namespace, namespace
 from pod_process import PodProcess, pod_process
+from policy_reports import POLICY_REPORTS
 from programs import program
 from sigstore_keys import certificate_pem, self_signed, serving_certificate
 
@@ -52,7 +54,7 @@ PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "uns
 
 ADDRESS = "10.99.0.1"
 """Where the webhook and the API server are, on the loopback of their namespace."""
-_API_PORT, _WEBHOOK_PORT = 26443, 8443
+_API_PORT, _WEBHOOK_PORT, _CONTROLLER_PORT = 26443, 8443, 8080
 _SYSTEM = "dbom-system"
 HOST = f"dbom.{_SYSTEM}.svc"
 """The name by which the API server calls the webhook."""
@@ -113,6 +115,7 @@ class GateCluster:
     site: Path
     authority: Authority = field(repr=False)
     volumes: Volumes = field(repr=False)
+    api: Api = field(repr=False)
     process: PodProcess | None = None
     serving: bool = False
     controlling: tuple[str, ...] = ()
@@ -280,6 +283,20 @@ class GateCluster:
             to.request("GET", path)
             return to.getresponse().read()
 
+    def served(self) -> x509.Certificate:
+        """Return the certificate that the webhook shows."""
+        port = self.network.outside(_WEBHOOK_PORT)
+        with socket.create_connection(("127.0.0.1", port), 30) as plain, _unchecked().wrap_socket(plain) as found:
+            return x509.load_der_x509_certificate(found.getpeercert(binary_form=True) or b"")
+
+    def controller_metrics(self) -> dict[str, float]:
+        """Return what the controller counts, by the names of its metrics, labels included."""
+        port = self.network.outside(_CONTROLLER_PORT)
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as to:
+            to.request("GET", "/metrics")
+            lines = [line for line in to.getresponse().read().decode().splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
     def give_certificate(self, certificate: bytes, key: bytes) -> None:
         """Put a certificate and its key, in PEM, into the webhook's Secret, and wait until its files are these."""
         data = {"tls.crt": base64.b64encode(certificate).decode(), "tls.key": base64.b64encode(key).decode()}
@@ -392,7 +409,7 @@ def gate_cluster(folder: Path) -> Iterator[GateCluster]:
         f"--audit-log-path={folder / 'audit.log'}",
     ]
     certificates = str(folder / "ca.pem"), str(folder / "api.pem"), str(folder / "api.key")
-    network = namespace(folder / "logs", [_API_PORT, _WEBHOOK_PORT], [f"{ADDRESS}/32"])
+    network = namespace(folder / "logs", [_API_PORT, _WEBHOOK_PORT, _CONTROLLER_PORT], [f"{ADDRESS}/32"])
     with contextlib.ExitStack() as stack:
         signing = write_evidence(folder / "site")
         inside = stack.enter_context(network)
@@ -410,7 +427,8 @@ def gate_cluster(folder: Path) -> Iterator[GateCluster]:
         api = Api(inside.outside(_API_PORT), user["token"], certificates[0])
         volumes = Volumes(api, _SYSTEM)
         stack.callback(volumes.close)
-        gate = GateCluster(made, folder, folder / "site", authority, volumes)
+        gate = GateCluster(made, folder, folder / "site", authority, volumes, api)
+        gate.kubectl("apply", "--filename=-", document=POLICY_REPORTS)
         gate.namespace(BEFORE)
         gate.kubectl("apply", f"--namespace={BEFORE}", "--filename=-", document=before_documents())
         signing()

@@ -66,7 +66,7 @@ class ControllerSettings:
     makes_certificates: bool = True
     sync_every: float = 60.0
     judge_every: float = 300.0
-    judge_least: float = 5.0
+    judge_least: float = 1.0
     certificates_every: float = CERTIFICATES_EVERY
     lease: LeaseTimes = field(default_factory=LeaseTimes)
     lifetimes: Lifetimes = DEFAULT_LIFETIMES
@@ -76,29 +76,32 @@ class ControllerSettings:
 class _Step:
     """Something that is done every so often; sooner when asked for, later each time that it fails. Times in seconds.
 
-    `least` is how long after the last time it is done again where it is asked for. It may be asked for in any thread.
+    `least` is how long after the last time it is done again where it is asked for, more where that took long: it takes
+    a tenth of the time at most. It may be asked for in any thread.
     """
 
     def __init__(self, every: float, *, least: float = 0.0) -> None:
         self._every, self._least = every, least
         self._due, self._failures, self._is_asked = 0.0, 0, True
+        self._began = self._took = 0.0
 
     def is_due(self) -> bool:
         return time.monotonic() >= self._due or (self._is_asked and time.monotonic() >= self._soonest)
 
     @property
     def _soonest(self) -> float:
-        return self._due if self._failures else self._due - self._every + self._least
+        return self._due if self._failures else self._due - self._every + max(self._least, 9 * self._took)
 
     def ask(self) -> None:
         """Do it again soon, also where it is being done now: what is asked for may have come too late for that."""
         self._is_asked = True
 
     def begin(self) -> None:
-        self._is_asked = False
+        self._is_asked, self._began = False, time.monotonic()
 
     def done(self) -> None:
-        self._failures, self._due = 0, time.monotonic() + self._every
+        now = time.monotonic()
+        self._failures, self._due, self._took = 0, now + self._every, now - self._began
 
     def failed(self) -> None:
         self._due = time.monotonic() + backed_off(self._failures)

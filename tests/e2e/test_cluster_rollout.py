@@ -1,4 +1,7 @@
-"""A roll-out on a real control plane: audit, enforce, a dataset is revoked, the next pod is refused, break-glass."""
+"""A roll-out on a real control plane: audit, enforce, a dataset is revoked, the next pod is refused, break-glass.
+
+All of it by objects of the API and by what is in the store: nobody is restarted.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
 
 DENIED = 'admission webhook "provenance.dbom.dev" denied the request: dbom: '
 MODEL = f"registry.example.com/models/species@sha256:{'5' * 64}"
-SHOP = "shop-rollout"
+SHOP, LATER = "shop-rollout", "later-rollout"
+WAY = "[model species <- dataset clean (trained on) <- artifact scraped (derived from)]"
 
 CLEAN = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2]); open(sys.argv[2] + '/clean', 'w').write('yes')"
 TRAIN = "import os, sys; os.mkdir(sys.argv[2]); open(sys.argv[2] + '/model.csv', 'w').write('weights')"
@@ -48,27 +52,37 @@ def _sign(gate: GateCluster, name: str, kind: str, *words: str) -> None:
     gate.dbom("sign", name, "--bom", f"{name}.cdx.json", "--local", "--store", "store", *words)
 
 
-def policy(site: Path, mode: str) -> str:
-    """Return the policy of the site, asking for ancestors and revocations too."""
+def policy(site: Path, mode: str, name: str = "models", *namespaces: str) -> str:
+    """Return the policy of the site, asking for ancestors and revocations too; for some namespaces, or for all."""
     document = yaml.safe_load((site / "policy.yaml").read_text())
+    document["metadata"]["name"] = name
     document["spec"] |= {
         "mode": mode,
         "ancestors": {"signed": True, "noInputs": "allow"},
         "revocation": {"revokers": [{"authority": "signer"}]},
         "breakGlass": {"authorities": ["signer"], "longest": "4h"},
+        **({"match": {"namespaces": [*namespaces]}} if namespaces else {}),
     }
     return str(yaml.safe_dump(document))
 
 
 def test_a_roll_out_from_audit_to_break_glass(gate_cluster: GateCluster, shop: str) -> None:
     """One story, step by step, on one cluster."""
-    gate = gate_cluster
+    gate, later = gate_cluster, f"--namespace={gate_cluster.namespace(LATER)}"
+    started = gate.status()["startedAt"]
     # Audit: nothing is blocked, and what would be refused is written down.
     gate.install("audit", policy(gate.site, "audit"))
     gate.kubectl("create", shop, "--filename=-", document=[pod("seen", UNKNOWN), deployment("species", MODEL)])
     assert _verdict(gate, "seen", "pods") == "can't tell"
     assert _verdict(gate, "species", "deployments") == "verified"
-    # Enforce: the same pod is refused, and the verified Deployment runs on.
+    # Enforce, one namespace: the same pod is refused there, and nowhere else.
+    gate.apply_policy(policy(gate.site, "enforce", "enforced", SHOP))
+    assert DENIED in gate.refused("create", shop, "--filename=-", document=pod("unseen", UNKNOWN))
+    gate.kubectl("create", later, "--filename=-", document=pod("watched", UNKNOWN))
+    # One more, by the same object.
+    gate.apply_policy(policy(gate.site, "enforce", "enforced", SHOP, LATER))
+    assert DENIED in gate.refused("create", later, "--filename=-", document=pod("unseen", UNKNOWN))
+    # All of them: the verified Deployment runs on.
     gate.install("enforce", policy(gate.site, "enforce"))
     assert DENIED in gate.refused("create", shop, "--filename=-", document=pod("unseen", UNKNOWN))
     gate.kubectl("create", shop, "--filename=-", document=pod("species", MODEL))
@@ -76,14 +90,14 @@ def test_a_roll_out_from_audit_to_break_glass(gate_cluster: GateCluster, shop: s
     gate.dbom("attest", "revoke", "scraped", "--reason", "withdrawn records", "--local", "--store", "store")
     gate.dbom("attest", "revocations", "publish", "store", "--local")
     gate.synced()
-    # What runs goes on; a review of the cluster's own list says which of it would be refused today.
+    # What runs goes on; the controller says which of it would be refused today, and a review of a list says the same.
     assert gate.get("deployment/species", shop)["status"]["replicas"] == 1
+    _is_told_of(gate, shop)
     assert {"Deployment species", "Pod species"} <= _refused_today(gate, shop)
     # The next pod of it is refused, and says along which way.
     said = gate.refused("create", shop, "--filename=-", document=pod("next", MODEL))
     assert DENIED + "refused: " in said
-    way = "[model species <- dataset clean (trained on) <- artifact scraped (derived from)]"
-    assert re.search(r"is revoked[^;]*withdrawn records[^;]*" + re.escape(way), said), said
+    assert re.search(r"is revoked[^;]*withdrawn records[^;]*" + re.escape(WAY), said), said
     (lost,) = gate.get("pods", shop, "--selector=app=species")["items"]
     gate.kubectl("delete", "pod", lost["metadata"]["name"], shop, "--grace-period=0", "--force")
     gate.until("the event", lambda: any("is revoked" in words for words in gate.events(SHOP, "FailedCreate")))
@@ -92,6 +106,29 @@ def test_a_roll_out_from_audit_to_break_glass(gate_cluster: GateCluster, shop: s
     gate.kubectl("create", shop, "--filename=-", document=pod("next", MODEL))
     assert _verdict(gate, "next", "pods") == "refused"
     assert DENIED in gate.refused("create", shop, "--filename=-", document=pod("unseen", UNKNOWN))
+    assert started == gate.status()["startedAt"]
+
+
+def _is_told_of(gate: GateCluster, shop: str) -> None:
+    """Wait until Events and the namespace's report say it of what runs, with the way to the dataset."""
+
+    def events() -> dict[str, str]:
+        found = gate.get("events", shop, "--field-selector=reason=ProvenanceRefused")["items"]
+        return {f"{item['involvedObject']['kind']} {item['involvedObject']['name']}": item["message"] for item in found}
+
+    def failed() -> dict[str, str]:
+        reports = gate.get("policyreports", shop)["items"]
+        results = [item for report in reports for item in report["results"] if item["result"] == "fail"]
+        return {f"{item['resources'][0]['kind']} {item['resources'][0]['name']}": item["message"] for item in results}
+
+    both = {"Deployment species", "Pod species"}
+    gate.until("an Event of each", lambda: both <= set(events()))
+    gate.until("a result of each", lambda: both <= set(failed()))
+    for said in (*events().values(), *failed().values()):
+        assert re.search(r"is revoked[^;]*withdrawn records[^;]*" + re.escape(WAY), said), said
+    # The Deployment's pod stands in the report; its Event is the Deployment's.
+    assert any(name.startswith("Pod species-") for name in failed())
+    assert set(events()) == both
 
 
 def _refused_today(gate: GateCluster, shop: str) -> set[str]:

@@ -14,6 +14,7 @@ import pytest
 from controller_cluster import SYSTEM, ControllerCluster
 from cryptography import x509
 from judging import MODEL, bom, located
+from policy_reports import POLICY_REPORTS
 from snapshot_samples import POD, source
 
 from admission.controller.controlling import Controller, ControllerSettings
@@ -30,27 +31,6 @@ if TYPE_CHECKING:
     from attest.statement import Statement
     from attest.stores.store import UnreadBundle
 
-_REPORTS: dict[str, Any] = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {
-        "name": "policyreports.wgpolicyk8s.io",
-        "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
-    },
-    "spec": {
-        "group": "wgpolicyk8s.io",
-        "scope": "Namespaced",
-        "names": {"kind": "PolicyReport", "plural": "policyreports"},
-        "versions": [
-            {
-                "name": "v1alpha2",
-                "served": True,
-                "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-            }
-        ],
-    },
-}
 _QUICK = LeaseTimes(lasts=3, leads=2.0, every=0.3)
 
 
@@ -259,8 +239,8 @@ def make_pod(clean: ControllerCluster, name: str, namespace: str) -> None:
 
 def test_reports_are_written_where_the_cluster_has_them(clean: ControllerCluster, store: Path) -> None:
     """Again where the policy changed, not where nothing did, and nowhere what isn't so any more."""
-    clean.apply(_REPORTS)
-    clean.kubectl("wait", "--for=condition=Established", f"crd/{_REPORTS['metadata']['name']}", "--timeout=60s")
+    clean.apply(POLICY_REPORTS)
+    clean.kubectl("wait", "--for=condition=Established", f"crd/{POLICY_REPORTS['metadata']['name']}", "--timeout=60s")
     for namespace in ("ending", "reported"):
         make_namespace(clean, namespace)
         make_pod(clean, "a", namespace)
@@ -279,6 +259,9 @@ def test_reports_are_written_where_the_cluster_has_them(clean: ControllerCluster
         clean.until("a refusal in it", lambda: counted().get("fail") == 1)
         (result,) = clean.get("policyreport", "dbom", "--namespace=reported")["results"]
         assert ("p", "fail", "a") == (result["policy"], result["result"], result["resources"][0]["name"])
+        # Nothing of it was dropped, and so unknown to the kind.
+        known = {"source", "policy", "rule", "result", "scored", "message", "resources", "timestamp"}
+        assert known == set(result)
         clean.until(
             "the policy's status", lambda: clean.get("provenancepolicy", "p", f"--namespace={SYSTEM}")["status"]
         )
