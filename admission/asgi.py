@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -97,6 +98,7 @@ class Application:
         """Let the workers go; what nobody waits for any more is left undone."""
         self._workers.shutdown(wait=False, cancel_futures=True)
         self._reader.shutdown(wait=False, cancel_futures=True)
+        self._recorder.close()
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         """Answer one request (ASGI 3.0, HTTP)."""
@@ -192,11 +194,10 @@ class Application:
         try:
             entry = webhook.entry(review, decision, body)
             if entry is not None and webhook.journal is not None:
-                record = self._recorder.submit(webhook.journal, entry)
-                if not await _is_done(record, deadline):
-                    record.cancel()
+                belied = partial(webhook.belied, review)
+                recorded = self._recorder.record(webhook.journal, entry, deadline=deadline, belied=belied)
+                if await recorded is None:
                     return self._late(webhook, review, f"{late}: the journal is slow")
-                record.result()
         except (PathError, DocumentError) as error:
             return webhook.unrecorded(review, decision, error)
         return webhook.answered(review, decision)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from admission.gate import decide
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from admission.decision import Decision
     from admission.evidence import Evidence
     from admission.policy import Policy
-    from admission.review import Question, Review
+    from admission.review import Review
 
 __all__ = ["CachedGate", "Key", "VerdictCache"]
 
@@ -115,29 +115,29 @@ class CachedGate:
 
     def known(self, review: Review, *, now: datetime) -> Decision | None:
         """Return the decision that was made before and still holds, as that of this moment, or None."""
-        found = self.cache.get(self._key(review.question), now)
-        return None if found is None else replace(found, at=now)
+        found = self.cache.get(self.key(review), now)
+        return None if found is None else found.of_moment(now)
 
     def key(self, review: Review) -> Key:
         """Return the key under which the decision on a review is kept."""
-        return self._key(review.question)
+        part = review.part_digest or b""
+        return (self._base, part, review.group, review.kind, review.namespace, review.operation, review.is_unchanged)
 
     def decide(self, review: Review, *, now: datetime) -> Decision:
         """Return what `admission.gate.decide` returns. Never raises.
 
         Of several threads that ask the same at once, one works it out and the others wait for that.
         """
-        asked = review.question
-        key = self._key(asked)
+        key = self.key(review)
         found = self.known(review, now=now)
         if found is not None:
             return found
-        if asked.part is not None and len(asked.part) > self.cache.largest_entry:
+        if review.part is not None and len(review.part) > self.cache.largest_entry:
             return decide(review, self.policies, self.evidence, now=now)
         with self.cache.working(key):
             found = self.cache.get(key, now)
             if found is not None:
-                return replace(found, at=now)
+                return found.of_moment(now)
             try:
                 decision = decide(review, self.policies, self.evidence, now=now)
                 if not any(reason.rule in _NEVER_KEPT for reason in decision.all_reasons):
@@ -145,7 +145,3 @@ class CachedGate:
             finally:
                 self.cache.done(key)
         return decision
-
-    def _key(self, asked: Question) -> Key:
-        part = b"" if asked.part is None else hashlib.sha256(asked.part).digest()
-        return (self._base, part, asked.group, asked.kind, asked.namespace, asked.operation, asked.is_unchanged)

@@ -142,6 +142,11 @@ class Decision:
     synced_at: datetime | None = None
     until: datetime | None = None
 
+    def of_moment(self, at: datetime) -> Decision:
+        """Return the same decision as one of another moment, in which it holds as well."""
+        made = (self.verdict, self.allowed, self.mode, self.judgements, self.reasons, self.policies, self.evidence)
+        return Decision(*made, at, self.break_glass, self.synced_at, self.until)
+
     @property
     def size(self) -> int:
         """About how many bytes it takes to keep it, generously."""

@@ -1,71 +1,195 @@
 """Records from an event loop: what comes while the disk is waited for is handed over together, and awaited together.
 
-The journal's thread is woken once for many records, and wakes the loop once for them.
+Where the kernel flushes without being waited for, records are written in the loop, and no other thread takes the
+interpreter from it; else the journal's thread is woken once for many records, and wakes the loop once for them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from admission.journal.flushing import Flusher, flush_now
+from dbom.errors import DbomError
+
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from collections.abc import Callable, Sequence
 
     from admission.journal import Entry, Head, Journal
+    from admission.journal.writing import Begun
 
 __all__ = ["Recorder"]
 
-_LINGER: Final = 0.001
-"""For so many seconds a batch gathers, where several wait already."""
+_QUIET: Final = 2
+"""So many turns of the loop without another record end the gathering of a batch."""
+
+_ENOUGH: Final = 256
+
+
+@dataclass(slots=True)
+class _Waiter:
+    """Somebody who waits for a record until a moment by the loop's clock, and what is recorded if that was too long."""
+
+    journal: Journal
+    entry: Entry
+    deadline: float
+    belied: Callable[[Head], Entry]
+    future: asyncio.Future[Head | None]
 
 
 class Recorder:
     """Hands entries of one event loop to journals, batch after batch."""
 
     def __init__(self) -> None:
-        self._next: list[tuple[Journal, Entry, asyncio.Future[Head]]] = []
+        self._next: list[_Waiter] = []
+        self._under_way: list[_Waiter] = []
+        self._found: Sequence[Head] | DbomError = ()
         self._is_busy = False
+        self._flusher: Flusher | None = None
+        self._is_new = True
+        self._begun: tuple[Journal, Begun] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
-    def submit(self, journal: Journal, entry: Entry) -> asyncio.Future[Head]:
-        """Hand in an entry; the result comes as `Journal.submit`'s does. To be called in the loop.
+    def record(
+        self, journal: Journal, entry: Entry, *, deadline: float, belied: Callable[[Head], Entry]
+    ) -> asyncio.Future[Head | None]:
+        """Hand in an entry; the result comes once it is recorded, or its `PathError`, or None at the deadline.
 
-        Who cancels it before its batch is handed over leaves no record.
+        To be called in the loop, whose clock the deadline is of. At the deadline whoever waits says something else than
+        what was to be recorded: what isn't handed over by then leaves no record, and what is recorded in spite of it is
+        followed by what `belied` returns for it.
         """
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Head] = loop.create_future()
-        self._next.append((journal, entry, waiter))
+        waiter = _Waiter(journal, entry, deadline, belied, loop.create_future())
+        self._next.append(waiter)
+        if self._timer is None or deadline < self._timer.when():
+            self._wait_until(deadline, loop)
         if not self._is_busy:
             self._is_busy = True
-            # What else this turn of the loop brings comes along.
-            loop.call_soon(self._hand_over, loop)
-        return waiter
+            loop.call_soon(self._gather, loop, 0, _QUIET)
+        return waiter.future
+
+    def _gather(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int) -> None:
+        """Hand over what waits, once some turns of the loop brought no more: a flush for many costs what one costs."""
+        waiting = len(self._next)
+        quiet = _QUIET if waiting > seen else quiet - 1
+        if quiet and waiting < _ENOUGH:
+            loop.call_soon(self._gather, loop, waiting, quiet)
+        else:
+            self._hand_over(loop)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        taken, self._next = self._next, []
-        batch = [(journal.submit(entry), waiter) for journal, entry, waiter in taken if not waiter.cancelled()]
-        if not batch:
-            self._is_busy = False
+        waiting = [waiter for waiter in self._next if not waiter.future.done()]
+        journal = waiting[0].journal if waiting else None
+        # All are of one journal, unless it was changed a moment ago.
+        self._next = [waiter for waiter in waiting if waiter.journal is not journal]
+        self._under_way = [waiter for waiter in waiting if waiter.journal is journal]
+        self._is_busy = journal is not None
+        if journal is not None:
+            self._write(journal, [waiter.entry for waiter in self._under_way], loop)
+
+    def _write(self, journal: Journal, entries: Sequence[Entry], loop: asyncio.AbstractEventLoop) -> None:
+        if self._is_new:
+            self._open(loop)
+        try:
+            begun = None if self._flusher is None else journal.begin(entries)
+        except DbomError as error:
+            self._found = error
+            loop.call_soon(self._told, loop)
             return
+        if begun is None:
+            journal.hand_in(entries, partial(self._was_written, loop))
+            return
+        self._begun = journal, begun
+        if not begun.durable:
+            self._finish(0)
+            loop.call_soon(self._told, loop)
+        elif self._flusher is None or not self._flusher.begin(journal.descriptor):
+            # This file can't be flushed so: from now on the journal's thread does it.
+            self._flusher = None
+            self._finish(flush_now(journal.descriptor))
+            loop.call_soon(self._told, loop)
 
-        def done(_: Future[Head]) -> None:
-            loop.call_soon_threadsafe(self._told, batch, loop)
+    def _open(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_new, self._flusher = False, Flusher.open()
+        if self._flusher is not None:
+            loop.add_reader(self._flusher.fileno(), self._was_flushed, self._flusher, loop)
 
-        # Records are written in their order: with the last one, all are.
-        batch[-1][0].add_done_callback(done)
+    def _was_flushed(self, flusher: Flusher, loop: asyncio.AbstractEventLoop) -> None:
+        error = flusher.ended()
+        if error is not None and self._begun is not None:
+            self._finish(error)
+            self._told(loop)
 
-    def _told(self, batch: list[tuple[Future[Head], asyncio.Future[Head]]], loop: asyncio.AbstractEventLoop) -> None:
-        if len(self._next) > 1:
-            # Under load a flush for many costs less than many: what the next moment brings comes along.
-            loop.call_later(_LINGER, self._hand_over, loop)
-        elif self._next:
-            self._hand_over(loop)
-        else:
-            self._is_busy = False
-        for recorded, waiter in batch:
-            if waiter.done():
-                continue
-            error = recorded.exception()
-            if error is None:
-                waiter.set_result(recorded.result())
+    def _was_written(self, loop: asyncio.AbstractEventLoop, found: Sequence[Head] | DbomError) -> None:
+        """Take what came of a batch, in the journal's thread."""
+        self._found = found
+        # Where the loop has ended, `close` looks at it.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._told, loop)
+
+    def _finish(self, error: int) -> None:
+        if self._begun is not None:
+            journal, begun = self._begun
+            self._begun = None
+            try:
+                self._found = journal.finish(begun, error)
+            except DbomError as refused:
+                self._found = refused
+
+    def _told(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch, found, self._under_way = self._under_way, self._found, []
+        # Whoever is answered now may ask anew, and comes along.
+        loop.call_soon(self._gather, loop, 0, _QUIET)
+        if isinstance(found, DbomError):
+            for waiter in batch:
+                if not waiter.future.done():
+                    waiter.future.set_exception(copy(found))
+            return
+        for waiter, head in zip(batch, found, strict=True):
+            if not waiter.future.done():
+                waiter.future.set_result(head)
             else:
-                waiter.set_exception(error)
+                _belie(waiter, head)
+
+    def close(self) -> None:
+        """See to it, when the loop has ended, that what it left under way is followed by what was answered."""
+        if self._flusher is not None:
+            if self._begun is not None:
+                self._finish(self._flusher.ended(wait=True) or 0)
+            self._flusher.close()
+            self._flusher, self._is_new = None, True
+        batch, self._under_way = self._under_way, []
+        if not batch:
+            return
+        with suppress(DbomError):
+            # What was handed in before is written by then.
+            batch[0].journal.flush()
+        if not isinstance(self._found, DbomError):
+            for waiter, head in zip(batch, self._found, strict=True):
+                _belie(waiter, head)
+
+    def _wait_until(self, deadline: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(deadline, self._end_late, loop)
+
+    def _end_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let those go on whose time has come, and wait for the next."""
+        self._timer, now = None, loop.time()
+        waiting = [waiter for waiter in (*self._under_way, *self._next) if not waiter.future.done()]
+        for waiter in waiting:
+            if waiter.deadline <= now:
+                waiter.future.set_result(None)
+        left = [waiter.deadline for waiter in waiting if waiter.deadline > now]
+        if left:
+            self._wait_until(min(left), loop)
+
+
+def _belie(waiter: _Waiter, head: Head) -> None:
+    # Nobody waits for it. Where it can't be written, the journal's last error says so.
+    waiter.journal.hand_in((waiter.belied(head),), lambda _: None)

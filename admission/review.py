@@ -6,8 +6,9 @@ read into types that declare what is read of it; what doesn't fit is read again,
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
@@ -69,6 +70,7 @@ class Review:
     subresource: str = ""
     dry_run: bool = False
     where: str = ""
+    _part_digest: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def parse(cls, data: bytes, *, where: str = "request") -> Self:
@@ -182,10 +184,23 @@ class Review:
         return None if self.part is None else RelevantPart(self.part).document(where=printable(self.kind))
 
     @property
+    def part_digest(self) -> bytes | None:
+        """The sha256 of the relevant part, made once; None where there is none."""
+        found = self._part_digest
+        if found is None and self.part is not None:
+            found = hashlib.sha256(self.part).digest()
+            object.__setattr__(self, "_part_digest", found)
+        return found
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it is an update that leaves the relevant part as it is."""
+        return self.operation == "UPDATE" and self.part is not None and self.part == self.old_part
+
+    @property
     def question(self) -> Question:
         """What is asked: neither who asks, nor what the object is called, nor which of its subresources it is."""
-        is_unchanged = self.operation == "UPDATE" and self.part is not None and self.part == self.old_part
-        return Question(self.group, self.kind, self.namespace, self.operation, self.part, is_unchanged)
+        return Question(self.group, self.kind, self.namespace, self.operation, self.part, self.is_unchanged)
 
     @property
     def described(self) -> str:

@@ -65,15 +65,15 @@ class Server:
         Raises `InputError` where the address or the certificate can't be used.
         """
         self.certificate.context()
-        with _spoken_by(self.log), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-            loop.run(self._serve(host, port, started))
+        try:
+            with _spoken_by(self.log), asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+                loop.run(self._serve(host, port, started))
+        finally:
+            self.application.close()
 
     async def _serve(self, host: str, port: int, started: Callable[[str, int], None]) -> None:
         runner = self._runner = _Runner(self, host, port, started)
-        try:
-            await runner.serve()
-        finally:
-            self.application.close()
+        await runner.serve()
         if runner.failed is not None:
             said = f"can't listen: {runner.failed.strerror}"
             raise InputError(SERVER_SETUP, said, where=f"{host}:{port}") from runner.failed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from admission.cached import CachedGate, VerdictCache
 from admission.decision import Verdict
-from admission.journal.deciding import decision_entry
+from admission.journal.deciding import decision_entry, late_entry
 from admission.policy import Mode
 from admission.prepared import LONGEST_MESSAGE, Answers, message_of
 from admission.references.kinds import is_read
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from admission.cached import Key
     from admission.decision import Decision
     from admission.evidence import Evidence
-    from admission.journal import Entry, Journal
+    from admission.journal import Entry, Head, Journal
     from admission.policy import Policy
     from dbom.canonical import JsonObject
     from dbom.errors import DbomError
@@ -125,6 +125,10 @@ class Webhook:
             self.journal.count("dryRuns")
             return None
         return decision_entry(review, decision, request=body, allowed=decision.allowed)
+
+    def belied(self, review: Review, head: Head) -> Entry:
+        """Return what is to be recorded after a decision that was recorded at `head`, and came too late to be told."""
+        return late_entry(head, uid=review.uid, at=self.now(), allowed=self._lets_in_late(review))
 
     def answered(self, review: Review, decision: Decision) -> Answered:
         """Return the answer to a decision that is recorded, if it has to be."""

@@ -14,6 +14,7 @@ from admission.journal.records import (
     DECISION,
     END,
     GENESIS,
+    LATE,
     START,
     Record,
     line_digest,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChainCheck", "Fault", "JournalSummary", "Stop", "check_journal"]
 
-_KINDS: Final = frozenset((START, DECISION, CONTENT, COUNTS, END, CONTINUES, CONTINUED))
+_KINDS: Final = frozenset((START, DECISION, LATE, CONTENT, COUNTS, END, CONTINUES, CONTINUED))
 _BEGINS: Final = (START, CONTINUED)
 _MOST_FAULTS: Final = 1000
 _BACKWARDS_SECONDS: Final = 300

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from admission.journal.contents import Content
-from admission.journal.records import DECISION, canonical, instant
+from admission.journal.records import DECISION, LATE, canonical, instant
 from admission.journal.writing import Entry
 from admission.policy import Mode
 from dbom.printable import printable
@@ -16,15 +18,68 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from admission.decision import Decision
+    from admission.journal.records import Head
     from admission.review import Review
     from dbom.canonical import JsonObject
 
-__all__ = ["answer_content", "decision_entry", "inputs_content"]
+__all__ = ["answer_content", "decision_entry", "inputs_content", "late_entry"]
 
 _LONGEST_NAME: Final = 512
-_MOST_ANSWERS: Final = 1024
+_MOST_KEPT: Final = 1024
 _LARGEST_KEPT: Final = 16 * 1024
 """Of larger decisions, in bytes, nothing is kept: a thousand of them would be all the memory that a gate has."""
+# Texts that canonical JSON and `printable` leave as they are.
+_PLAIN: Final = re.compile(r"[0-9A-Za-z ._:/@-]{0,512}")
+_VARYING: Final = ("name", "request", "subresource", "uid", "user")
+_BLANK: Final = "\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """The record of a decision but for what is new each time: the pieces between that, and the contents it names.
+
+    `made` is what it was made from, by whose identity it is known; kept, so that no other value gets that identity.
+    """
+
+    made: tuple[object, ...]
+    pieces: tuple[str, ...]
+    inputs: Content
+    answer: Content
+
+    @classmethod
+    def of(cls, review: Review, decision: Decision, *, allowed: bool) -> Self:
+        answer = answer_content(decision)
+        inputs = inputs_content(decision.policies, decision.evidence, decision.synced_at)
+        part = _part(review)
+        facts: JsonObject = {
+            "allowed": allowed,
+            "answer": answer.digest,
+            "group": review.group,
+            "inputs": inputs.digest,
+            "mode": str(decision.mode) if isinstance(decision.mode, Mode) else None,
+            "namespace": review.namespace,
+            "objectKind": review.kind,
+            "operation": review.operation,
+            "part": None if part is None else {"digest": part.digest, "kept": part.is_kept, "size": len(part.data)},
+            "unchanged": review.is_unchanged,
+            "verdict": str(decision.verdict),
+            **dict.fromkeys(_VARYING, _BLANK),
+        }
+        pieces, rest = [], canonical(facts).decode()
+        for key in _VARYING:
+            # No text can hold a key with its quotes: a quote within a text has a backslash before it.
+            before, rest = rest.split(f'"{key}":"\\u0000"')
+            pieces.append(f'{before}"{key}":')
+        return cls(_made_from(decision), (*pieces, rest), inputs, answer)
+
+    def facts(self, name: str, request: str, subresource: str, uid: str, user: str) -> bytes:
+        """Return the facts with these texts, which are JSON already, in canonical JSON."""
+        first, second, third, fourth, fifth, last = self.pieces
+        told = f"{first}{name}{second}{request}{third}{subresource}{fourth}{uid}{fifth}{user}{last}"
+        return told.encode()
+
+
+_PREPARED: Final[dict[tuple[object, ...], _Prepared]] = {}
 _ANSWERS: Final[dict[tuple[int, int, int], tuple[object, Content]]] = {}
 """Answers given lately, by the identity of what they were made from, which is kept beside so that it stays theirs.
 
@@ -37,28 +92,47 @@ def decision_entry(review: Review, decision: Decision, *, request: bytes, allowe
 
     It must be durable before a yes where a policy enforces. Raises `DocumentError` for what JSON can't hold.
     """
-    answer, inputs = answer_content(decision), inputs_content(decision.policies, decision.evidence, decision.synced_at)
-    part = None if review.part is None else Content.of(review.part)
-    facts: JsonObject = {
-        "allowed": allowed,
-        "answer": answer.digest,
-        "group": review.group,
-        "inputs": inputs.digest,
-        "mode": str(decision.mode) if isinstance(decision.mode, Mode) else None,
-        "name": _shown(review.name),
-        "namespace": review.namespace,
-        "objectKind": review.kind,
-        "operation": review.operation,
-        "part": None if part is None else {"digest": part.digest, "kept": part.is_kept, "size": len(part.data)},
-        "request": hashlib.sha256(request).hexdigest(),
-        "subresource": _shown(review.subresource),
-        "uid": _shown(review.uid),
-        "unchanged": review.question.is_unchanged,
-        "user": _shown(review.user),
-        "verdict": str(decision.verdict),
-    }
-    contents = tuple(item for item in (inputs, part, answer) if item is not None)
-    return Entry(DECISION, decision.at, canonical(facts), contents, durable=decision.mode is Mode.ENFORCE)
+    prepared, part = _prepared(review, decision, allowed=allowed), _part(review)
+    told = f'"{hashlib.sha256(request).hexdigest()}"'
+    name, subresource, uid, user = review.name, review.subresource, review.uid, review.user
+    if _PLAIN.fullmatch(name + subresource + uid + user):
+        facts = prepared.facts(f'"{name}"', told, f'"{subresource}"', f'"{uid}"', f'"{user}"')
+    else:
+        facts = prepared.facts(_written(name), told, *map(_written, (subresource, uid, user)))
+    contents = (prepared.inputs, prepared.answer) if part is None else (prepared.inputs, part, prepared.answer)
+    return Entry(DECISION, decision.at, facts, contents, durable=decision.mode is Mode.ENFORCE)
+
+
+def late_entry(head: Head, *, uid: str, at: datetime, allowed: bool) -> Entry:
+    """Return what follows the record of a decision that came too late, where `allowed` is what was answered instead."""
+    return Entry.of(LATE, at, {"allowed": allowed, "number": head.number, "uid": printable(uid, limit=_LONGEST_NAME)})
+
+
+def _prepared(review: Review, decision: Decision, *, allowed: bool) -> _Prepared:
+    asked = (review.part_digest, review.group, review.kind, review.namespace, review.operation, review.is_unchanged)
+    key = (*map(id, _made_from(decision)), allowed, asked)
+    found = _PREPARED.get(key)
+    if found is None:
+        found = _Prepared.of(review, decision, allowed=allowed)
+        if decision.size <= _LARGEST_KEPT:
+            if len(_PREPARED) >= _MOST_KEPT:
+                _PREPARED.clear()
+            _PREPARED[key] = found
+    return found
+
+
+def _made_from(decision: Decision) -> tuple[object, ...]:
+    said = (decision.verdict, decision.mode, decision.judgements, decision.reasons, decision.break_glass)
+    return (*said, decision.policies, decision.evidence, decision.synced_at)
+
+
+def _part(review: Review) -> Content | None:
+    digest = review.part_digest
+    return None if digest is None or review.part is None else Content(digest.hex(), review.part)
+
+
+def _written(text: str) -> str:
+    return canonical(printable(text, limit=_LONGEST_NAME)).decode()
 
 
 def answer_content(decision: Decision) -> Content:
@@ -72,7 +146,7 @@ def answer_content(decision: Decision) -> Content:
     kept: JsonObject = {key: document[key] for key in ("breakGlass", "reasons", "references") if key in document}
     found = Content.of_json(kept)
     if decision.size <= _LARGEST_KEPT:
-        if len(_ANSWERS) >= _MOST_ANSWERS:
+        if len(_ANSWERS) >= _MOST_KEPT:
             _ANSWERS.clear()
         _ANSWERS[key] = (made, found)
     return found
@@ -87,7 +161,3 @@ def inputs_content(policies: tuple[tuple[str, str], ...], evidence: str, synced_
     """
     read = None if synced_at is None else instant(synced_at)
     return Content.of_json({"evidence": evidence, "evidenceReadAt": read, "policies": dict(policies)})
-
-
-def _shown(text: str) -> str:
-    return printable(text, limit=_LONGEST_NAME)

@@ -9,7 +9,7 @@ from admission.decision import Verdict
 from admission.journal.checking import ChainCheck, Fault
 from admission.journal.contents import Content
 from admission.journal.files import family_of
-from admission.journal.records import CONTENT, CONTINUED, CONTINUES, COUNTS, DECISION, END, START
+from admission.journal.records import CONTENT, CONTINUED, CONTINUES, COUNTS, DECISION, END, LATE, START
 from dbom.errors import PathError
 from dbom.printable import printable
 from dbom.rules.admission import JOURNAL_BROKEN
@@ -91,6 +91,7 @@ class Span:
 class JournalFile:
     """One file, checked by itself; `decisions` and `contents` are what was asked for.
 
+    `late` are the decisions of its chain, by number, that came too late to be told, with what was answered instead.
     `first` is None where not one record can be read. `chain` is empty where that isn't known.
     """
 
@@ -100,6 +101,7 @@ class JournalFile:
     chain: str = ""
     decisions: list[Decided] = field(default_factory=list)
     contents: dict[str, JsonObject] = field(default_factory=dict)
+    late: dict[int, bool] = field(default_factory=dict)
     counted: list[tuple[datetime, dict[str, int]]] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     starts: list[JsonObject] = field(default_factory=list)
@@ -184,6 +186,8 @@ def read_file(path: Path, wanted: Callable[[Decided], bool]) -> JournalFile:
                 contents[str(record.facts.get("digest"))] = record.facts
             elif record.kind == DECISION:
                 _take(found, record, wanted)
+            elif record.kind == LATE:
+                _take_late(found, record)
             tally.take(record)
     except OSError as error:
         raise PathError(PATH_UNREADABLE, f"can't be read: {error.strerror}", where=where) from error
@@ -208,6 +212,15 @@ def _take(found: JournalFile, record: Record, wanted: Callable[[Decided], bool])
         found.check.faults.append(Fault(JOURNAL_BROKEN, found.check.where, record.number, what))
     elif wanted(decided):
         found.decisions.append(decided)
+
+
+def _take_late(found: JournalFile, record: Record) -> None:
+    number, allowed = record.facts.get("number"), record.facts.get("allowed")
+    if type(number) is int and isinstance(allowed, bool) and number < record.number:
+        found.late[number] = allowed
+    else:
+        what = "it says of no record before it what was answered instead"
+        found.check.faults.append(Fault(JOURNAL_BROKEN, found.check.where, record.number, what))
 
 
 def _name(found: JournalFile) -> None:

@@ -27,6 +27,7 @@ __all__ = [
     "END",
     "FORMAT",
     "GENESIS",
+    "LATE",
     "START",
     "Head",
     "Record",
@@ -43,6 +44,7 @@ START: Final = "start"
 DECISION: Final = "decision"
 CONTENT: Final = "content"
 COUNTS: Final = "counts"
+LATE: Final = "late"
 END: Final = "end"
 CONTINUES: Final = "continues"
 CONTINUED: Final = "continued"

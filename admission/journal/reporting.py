@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from admission.decision import NOES, Verdict
@@ -142,11 +142,18 @@ def read_journals(paths: Iterable[Path], window: Window) -> Journals:
         where = ", ".join(printable(str(path)) for path in given)
         raise PathError(PATH_UNREADABLE, "there is no journal", where=where)
     chains = chains_of(files)
-    kept = [item for chain in chains for member in chain.files for item in member.decisions]
+    kept = [item for chain in chains for item in _as_told(chain)]
     # Of a record that two files hold, one counts.
     once = {(item.at, item.uid, item.number, item.request, item.verdict, item.allowed): item for item in kept}
     decisions = sorted(once.values(), key=lambda item: (item.at, item.where, item.number))
     return Journals(tuple(chains), tuple(decisions), tuple(foreign_files(files)))
+
+
+def _as_told(chain: Chain) -> list[Decided]:
+    """Return the decisions of a chain with what was answered: something else than was recorded, where that was late."""
+    late = {number: allowed for member in chain.files for number, allowed in member.late.items()}
+    decisions = [item for member in chain.files for item in member.decisions]
+    return [replace(item, allowed=late.get(item.number, item.allowed)) if late else item for item in decisions]
 
 
 def report_on(

@@ -2,7 +2,8 @@
 
 Whoever has something to record hands it to one thread that writes. While that waits for the disk, what comes in the
 meantime gathers, and goes out in the next write: a record waits for one flush at most before its own begins, never
-for a timer. Once a record's caller goes on, the record is where the journal promised it to be.
+for a timer. Once a record's caller goes on, the record is where the journal promised it to be. An event loop may write
+itself, in two steps with the flush between them (`begin`, `finish`), while it is nobody else's turn.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import os
 import threading
 from collections import Counter
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Self
 
 from admission.journal.contents import Content, Written
 from admission.journal.files import Rotation, Tail, create_file, full_name, locked_file, read_tail, sync_folder
+from admission.journal.flushing import flush_now
 from admission.journal.records import (
     CONTENT,
     CONTINUED,
@@ -38,7 +40,7 @@ from dbom.printable import printable
 from dbom.rules.admission import JOURNAL_UNWRITABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
     from typing import TypeAlias
@@ -47,9 +49,10 @@ if TYPE_CHECKING:
 
     _Add: TypeAlias = Callable[[str, datetime, bytes], None]
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Begun", "Entry", "Journal"]
 
 _MOST_IN_A_BATCH: Final = 1000
+_DISK_FAILED: Final = "the disk failed; start the gate anew"
 _COUNTS_EVERY: Final = timedelta(minutes=1)
 
 
@@ -82,8 +85,22 @@ class Entry:
 
 @dataclass(slots=True)
 class _Waiting:
-    entry: Entry
-    future: Future[Head] = field(default_factory=Future)
+    """Entries that were handed in together. `begins` says whether somebody still wants them, `told` what came of it."""
+
+    entries: Sequence[Entry]
+    told: Callable[[Sequence[Head] | DbomError], None]
+    begins: Callable[[], bool] = lambda: True
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Entries that were written, and where the record of each will stand once the disk has them, if it must."""
+
+    entries: Sequence[Entry]
+    heads: list[Head]
+    contents: list[str]
+    size: int
+    durable: bool
 
 
 class Journal:
@@ -102,6 +119,8 @@ class Journal:
         self._counting: Counter[str] = Counter()
         self._counted: datetime | None = None
         self._failed, self._is_ended = "", False
+        # Whoever writes holds it, from the first byte until the disk has it.
+        self._turn = threading.Lock()
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -165,11 +184,74 @@ class Journal:
 
     def submit(self, entry: Entry) -> Future[Head]:
         """Hand in an entry; the result comes once it is recorded, or the `PathError` that says why it is not."""
-        waiting = _Waiting(entry)
+        future: Future[Head] = Future()
+
+        def told(found: Sequence[Head] | DbomError) -> None:
+            if isinstance(found, DbomError):
+                future.set_exception(_again(found))
+            else:
+                future.set_result(found[0])
+
+        self._put(_Waiting((entry,), told, future.set_running_or_notify_cancel))
+        return future
+
+    def hand_in(self, entries: Sequence[Entry], told: Callable[[Sequence[Head] | DbomError], None]) -> None:
+        """Hand in entries that share a write and a flush.
+
+        Once they are recorded, `told` is called with where each stands, or with the `PathError` that says why none is,
+        in the thread that writes: it must be quick, and raise nothing.
+        """
+        self._put(_Waiting(entries, told))
+
+    def begin(self, entries: Sequence[Entry]) -> Begun | None:
+        """Write entries here and now, without waiting for the disk; what is returned must be handed to `finish`.
+
+        Returns None where that isn't quick, or the journal's own thread is at it: then they are to be handed in.
+        Raises as `record`.
+        """
+        if not self._queue.empty() or not self._turn.acquire(blocking=False):
+            return None
+        begun = None
+        try:
+            begun = self._begun(entries) if self._is_quick(entries) else None
+        except OSError as error:
+            raise self._noted(error, entries[-1].at) from error
+        except DbomError as error:
+            self._noted(error, entries[-1].at)
+            raise
+        finally:
+            if begun is None:
+                self._turn.release()
+        return begun
+
+    def finish(self, begun: Begun, error: int = 0) -> list[Head]:
+        """Return where the record of each entry stands that was begun, once the disk has what must be there.
+
+        `error` is the error number with which its flush ended, 0 where all is well. Raises as `record`.
+        """
+        try:
+            if not error:
+                self._take(begun)
+                return begun.heads
+            raise self._noted(self._lost(error), begun.entries[-1].at)
+        finally:
+            self._turn.release()
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor of the file that is written to."""
+        return self._descriptor
+
+    def _is_quick(self, entries: Sequence[Entry]) -> bool:
+        """Return whether writing them is a matter of microseconds: no other file, no large content to be packed."""
+        written = self._written
+        is_known = all(content.digest in written for entry in entries for content in entry.contents if content.is_kept)
+        return is_known and not self._failed and not self._is_full(entries[0].at)
+
+    def _put(self, waiting: _Waiting) -> None:
         self._queue.put(waiting)
         if not self._thread.is_alive():
             self._give_up()
-        return waiting.future
 
     def flush(self) -> Head:
         """Have the disk hold all that was recorded, and return the newest record. Raises as `record`."""
@@ -198,25 +280,30 @@ class Journal:
             if not batch:
                 self._give_up()
                 return
+            entries = batch[0].entries if len(batch) == 1 else [entry for item in batch for entry in item.entries]
             try:
-                heads = self._write(batch)
+                heads = self._write(entries)
             except (DbomError, OSError) as error:
-                refused = error if isinstance(error, DbomError) else self._refused(error)
-                self.last_error = (batch[-1].entry.at, str(refused))
+                refused = self._noted(error, entries[-1].at)
                 for item in batch:
-                    item.future.set_exception(_again(refused))
+                    item.told(refused)
             else:
-                for item, head in zip(batch, heads, strict=True):
-                    item.future.set_result(head)
+                begin = 0
+                for item in batch:
+                    end = begin + len(item.entries)
+                    item.told(heads[begin:end])
+                    begin = end
 
     def _gathered(self) -> list[_Waiting]:
         """Return what is to be written next: what waits already, or the first that comes. Nothing means the end."""
         batch: list[_Waiting] = []
+        count = 0
         first = self._queue.get()
         while first is not None:
-            if first.future.set_running_or_notify_cancel():
+            if first.begins():
                 batch.append(first)
-            if len(batch) >= _MOST_IN_A_BATCH:
+                count += len(first.entries)
+            if count >= _MOST_IN_A_BATCH:
                 break
             try:
                 first = self._queue.get_nowait()
@@ -233,33 +320,50 @@ class Journal:
         with contextlib.suppress(Empty):
             while True:
                 item = self._queue.get_nowait()
-                if item is not None and item.future.set_running_or_notify_cancel():
-                    item.future.set_exception(_unwritable(self.path, f"can't be written: {self._failed or 'closed'}"))
+                if item is not None and item.begins():
+                    item.told(_unwritable(self.path, f"can't be written: {self._failed or 'closed'}"))
 
-    def _refused(self, error: OSError) -> PathError:
-        return _unwritable(self.path, f"can't be written: {error.strerror}")
+    def _noted(self, error: DbomError | OSError, at: datetime) -> DbomError:
+        """Return what is said of an error, which is the last one from now on."""
+        said = error if isinstance(error, DbomError) else _unwritable(self.path, f"can't be written: {error.strerror}")
+        self.last_error = (at, str(said))
+        return said
 
-    def _write(self, batch: list[_Waiting]) -> list[Head]:
-        """Write a batch and return where each of its records stands. Raises as `record`, having written nothing."""
-        if self._failed:
-            raise _unwritable(self.path, f"can't be written: {self._failed}")
+    def _write(self, entries: Sequence[Entry]) -> list[Head]:
+        """Write entries and return where the record of each stands. Raises as `record`, having written nothing."""
+        with self._turn:
+            if self._failed:
+                raise _unwritable(self.path, f"can't be written: {self._failed}")
+            if self._is_full(entries[0].at):
+                self._demand_alone()
+                self._rotate(entries[0].at)
+            begun = self._begun(entries)
+            if begun.durable:
+                self._sync()
+            self._take(begun)
+        return begun.heads
+
+    def _begun(self, entries: Sequence[Entry]) -> Begun:
+        """Write entries, not yet flushed. Where that fails, what was written is taken back."""
         self._demand_alone()
-        if self._is_full(batch[0].entry.at):
-            self._rotate(batch[0].entry.at)
         self._counting.clear()
-        lines, heads, contents = self._lines(batch)
+        lines, heads, contents = self._lines(entries)
         data = b"".join(lines)
-        self._append(data, durable=any(item.entry.durable for item in batch))
-        for digest in contents:
-            self._written.add(digest)
-        with self._counts_lock:
-            self._counts -= self._counting
-        self.records += sum(bool(item.entry.kind) for item in batch)
-        self._advance(heads[-1], len(data))
-        return heads
+        self._append(data)
+        return Begun(entries, heads, contents, len(data), durable=any(entry.durable for entry in entries))
 
-    def _lines(self, batch: list[_Waiting]) -> tuple[list[bytes], list[Head], list[str]]:
-        """Return the lines of a batch, the place of each entry's record, and the contents among them."""
+    def _take(self, begun: Begun) -> None:
+        """Go on from what was written, and flushed where it had to be."""
+        for digest in begun.contents:
+            self._written.add(digest)
+        if self._counting:
+            with self._counts_lock:
+                self._counts -= self._counting
+        self.records += sum(bool(entry.kind) for entry in begun.entries)
+        self._advance(begun.heads[-1], begun.size)
+
+    def _lines(self, entries: Sequence[Entry]) -> tuple[list[bytes], list[Head], list[str]]:
+        """Return the lines of some entries, the place of the record of each, and the contents among them."""
         number, digest = self._tail.number, self._tail.head
         lines: list[bytes] = []
         heads: list[Head] = []
@@ -272,15 +376,14 @@ class Journal:
             number, digest = number + 1, line_digest(line)
 
         newest = self.head
-        for item in batch:
-            entry = item.entry
+        for entry in entries:
             if not entry.kind:
                 heads.append(newest)
                 continue
             if entry.kind == END or (self._counts and self._are_counts_due(entry.at)):
                 self._add_counts(add, entry.at)
             for content in entry.contents:
-                if content.is_kept and content.digest not in self._written and content.digest not in new:
+                if content.digest not in self._written and content.digest not in new and content.is_kept:
                     add(CONTENT, entry.at, content.facts())
                     new.append(content.digest)
             add(entry.kind, entry.at, entry.facts)
@@ -299,25 +402,29 @@ class Journal:
             add(COUNTS, at, canonical(said))
         self._counted = at
 
-    def _append(self, data: bytes, *, durable: bool) -> None:
+    def _append(self, data: bytes) -> None:
         try:
             _write_whole(self._descriptor, data)
-            if durable:
-                self._sync()
         except OSError:
-            try:
-                os.ftruncate(self._descriptor, self._size)
-            except OSError:
-                self._failed = "what was half written can't be taken back"
+            self._take_back()
             raise
 
-    def _sync(self) -> None:
+    def _take_back(self) -> None:
         try:
-            os.fsync(self._descriptor)
+            os.ftruncate(self._descriptor, self._size)
         except OSError:
-            # What the disk has after a failed flush isn't known, and a second flush may say yes without having it.
-            self._failed = "the disk failed; start the gate anew"
-            raise
+            self._failed = self._failed or "what was half written can't be taken back"
+
+    def _sync(self) -> None:
+        error = flush_now(self._descriptor)
+        if error:
+            raise self._lost(error)
+
+    def _lost(self, error: int) -> OSError:
+        """Give up after a failed flush: what the disk has isn't known, and the next could say yes without having it."""
+        self._failed = _DISK_FAILED
+        self._take_back()
+        return OSError(error, os.strerror(error))
 
     def _advance(self, head: Head, size: int) -> None:
         self._tail.number, self._tail.head = head.number + 1, head.digest
@@ -356,13 +463,15 @@ class Journal:
             self._open()
         start = line_of(self._tail.number, self._tail.head, START, instant(at), canonical(facts))
         data = (b"\n" if torn else b"") + start + b"\n"
-        self._append(data, durable=True)
+        self._append(data)
+        self._sync()
         self._advance(Head(self._tail.number, line_digest(start), at), len(data))
 
     def _rotate(self, at: datetime) -> None:
         """Close the file that is full, and go on in a new one, whose first record names the last head."""
         line = line_of(self._tail.number, self._tail.head, CONTINUES, instant(at), canonical({"file": self._tail.file}))
-        self._append(line + b"\n", durable=True)
+        self._append(line + b"\n")
+        self._sync()
         self._advance(Head(self._tail.number, line_digest(line), at), len(line) + 1)
         try:
             self.path.rename(self._free_name())

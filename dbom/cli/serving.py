@@ -33,9 +33,12 @@ _LONGEST_SIGNING = 10
 
 def log_line(document: JsonObject) -> None:
     """Write one line of JSON to stderr, whole even where several threads write."""
-    line = json.dumps(document, ensure_ascii=True)
+    _write(json.dumps(document, ensure_ascii=True) + "\n")
+
+
+def _write(lines: str) -> None:
     with _LOCK:
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(lines)
         sys.stderr.flush()
 
 
@@ -73,10 +76,11 @@ def serve_webhook(
     Files must be usable from the beginning, and `told` is given their evidence; a snapshot may come later.
     """
     from admission.counts import Counts
+    from admission.gathered_log import GatheredLog
     from admission.live import Live
     from admission.server import Server
 
-    counts = Counts()
+    counts, gathered = Counts(), GatheredLog(_write)
     live = Live(source, lambda: datetime.now(UTC), log_line, counts, certificate=certificate)
     if source.kind == "files":
         live.load()
@@ -87,7 +91,7 @@ def serve_webhook(
     if record is not None:
         live.record_in(record)
     heads = None if record is None or signer is None else _head_keeper(record, signer, counts)
-    server = Server(live, certificate, log_line, counts=counts, drain=drain)
+    server = Server(live, certificate, gathered, counts=counts, drain=drain)
     stop = threading.Event()
     watch = threading.Thread(target=live.run, args=(stop,), name="watch", daemon=True)
     keeping = threading.Thread(target=_keep_heads, args=(heads, stop), name="heads", daemon=True)
@@ -96,6 +100,7 @@ def serve_webhook(
         keeping.start()
         server.run(*address, started=lambda at, on: log_line({"event": "listening", "host": at, "port": on}))
     finally:
+        gathered.close()
         stop.set()
         if record is not None:
             record.close(at=datetime.now(UTC))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from datetime import UTC, datetime
 from functools import cache
@@ -10,12 +11,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from running_webhook import webhook
 
 from admission.journal import Entry, Journal, check_journal
 from admission.journal.contents import Content
+from admission.journal.deciding import decision_entry
 from admission.journal.records import Record, canonical, instant, line_of, moment_of
-from dbom.canonical import canonical_json
+from admission.review import Review
+from dbom.canonical import canonical_json, json_object
 from dbom.errors import DocumentError, EvidenceError
+from dbom.printable import printable
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -121,3 +126,22 @@ def test_a_content_is_what_it_was(data: bytes) -> None:
     facts = Record.parse(line_of(0, "0" * 64, "content", instant(NOW), content.facts()))
     assert facts is not None
     assert Content.of_facts(facts.facts) == content
+
+
+NAMES = TEXTS | st.text('aZ09 ._:/@-"\\\x00\x7f\u00e9\u202e', max_size=600)
+
+
+@given(st.tuples(*[NAMES] * 6), st.sampled_from(["CREATE", "UPDATE", "DELETE"]))
+def test_a_record_that_is_written_from_pieces_is_the_canonical_one(texts: tuple[str, ...], operation: str) -> None:
+    name, namespace, user, subresource, uid, kind = texts
+    part = None if operation == "DELETE" else b"{}"
+    review = Review("", kind, namespace, name, operation, part, part, uid, user, subresource)
+    decision = webhook().decide(review)
+    facts = decision_entry(review, decision, request=name.encode(), allowed=True).facts
+    found = json_object(facts, where="")
+    assert canonical_json(found) == facts
+    shown = [printable(text, limit=512) for text in (name, user, subresource, uid)]
+    assert [found[key] for key in ("name", "user", "subresource", "uid")] == shown
+    assert (found["namespace"], found["objectKind"], found["operation"]) == (namespace, kind, operation)
+    assert found["request"] == hashlib.sha256(name.encode()).hexdigest()
+    assert found["part"] == (None if part is None else {"digest": Content.of(part).digest, "kept": True, "size": 2})

@@ -141,7 +141,7 @@ def test_after_a_flush_that_failed_nothing_more_is_promised(tmp_path: Path, monk
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", failing)
+        patched.setattr(os, "fdatasync", failing)
         with pytest.raises(PathError, match="Input/output error"):
             journal.record("decision", at=NOW, facts={}, durable=True)
     with pytest.raises(PathError, match="the disk failed"):
@@ -200,14 +200,14 @@ def test_threads_and_tasks_record_into_one_chain(tmp_path: Path) -> None:
 def test_many_records_share_a_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal.open(tmp_path / "j", at=NOW, facts={})
     flushed, may_go = [0], threading.Event()
-    real = os.fsync
+    real = os.fdatasync
 
     def slow(descriptor: int) -> None:
         flushed[0] += 1
         may_go.wait()
         real(descriptor)
 
-    monkeypatch.setattr(os, "fsync", slow)
+    monkeypatch.setattr(os, "fdatasync", slow)
     futures = [journal.submit(Entry.of("decision", NOW, {})) for _ in range(100)]
     assert not futures[0].done()
     may_go.set()
