@@ -92,8 +92,8 @@ class Limits:
 class Certificate:
     """A serving certificate and its key on disk, loaded again when the files change.
 
-    A pair that can't be loaded (it may be half written, or two halves of different pairs) or that has expired leaves
-    the one before in use; `error` says why, and the log does once. With `clients`, the certificates of an authority in
+    A pair that can't be loaded (it may be half written, or two halves of different pairs), that has expired or isn't
+    valid yet leaves the one before in use; `error` says why, and the log does once. It is tried again. With `clients`, the certificates of an authority in
     PEM, what a client shows is verified; it may show nothing. `expires` is the end of what is in use.
     """
 
@@ -112,7 +112,7 @@ class Certificate:
         try:
             stats = [path.stat() for path in (self.certificate, self.key, *([self.clients] if self.clients else []))]
             seen = tuple((stat.st_mtime_ns, stat.st_size, stat.st_ino) for stat in stats)
-            if self._context is None or seen != self._seen:
+            if self._context is None or seen != self._seen or self.error:
                 self._context, self.expires = self._renewed()
                 self.error = ""
         except (OSError, ValueError) as error:
@@ -137,11 +137,14 @@ class Certificate:
         return outer
 
     def _renewed(self) -> tuple[ssl.SSLContext, datetime]:
-        """Return a new context with its end; one that has ended is no better than the one in use, if that hasn't."""
-        context, expires = self._loaded(), _end_of(self.certificate)
+        """Return a new context with its end; one of another time is no better than the one in use, if that holds."""
+        context, (begins, expires) = self._loaded(), _times_of(self.certificate)
         now = datetime.now(UTC)
-        if self.expires is not None and expires <= now < self.expires:
-            raise ValueError(f"it expired at {expires.isoformat()}")
+        if self.expires is not None and now < self.expires:
+            if expires <= now:
+                raise ValueError(f"it expired at {expires.isoformat()}")
+            if now < begins:
+                raise ValueError(f"it isn't valid before {begins.isoformat()}")
         return context, expires
 
     def _loaded(self) -> ssl.SSLContext:
@@ -158,10 +161,11 @@ class Certificate:
         return context
 
 
-def _end_of(certificate: Path) -> datetime:
+def _times_of(certificate: Path) -> tuple[datetime, datetime]:
     from cryptography import x509  # noqa: PLC0415  heavy, and only a server over TLS needs it
 
-    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return found.not_valid_before_utc, found.not_valid_after_utc
 
 
 def _no_password() -> str:
