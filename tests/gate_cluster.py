@@ -19,6 +19,7 @@ import base64
 import contextlib
 import http.client
 import json
+import re
 import signal
 import socket
 import ssl
@@ -26,6 +27,7 @@ import subprocess
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -45,7 +47,6 @@ from admission.policy_sources import PolicySource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 __all__ = ["HOST", "PROGRAMS", "Authority", "GateCluster", "gate_cluster"]
 
@@ -207,6 +208,15 @@ class GateCluster:
         """Make what nodes bring to our namespace."""
         self.kubectl("create", "namespace", _SYSTEM)
         self.kubectl("apply", "--filename=-", document=_by_hand())
+
+    def take_away(self) -> None:
+        """Uninstall by the guide's one line while nothing answers, and make the ground for who installs next."""
+        self.kill()
+        self.stop_controller()
+        guide = Path(__file__).resolve().parents[1] / "docs" / "guide" / "rollout.md"
+        (line,) = re.findall(r"^kubectl (delete .*part-of=dbom.*)$", guide.read_text(encoding="utf-8"), re.MULTILINE)
+        self.kubectl(*line.split())
+        self.prepare()
 
     def install(self, mode: str, policy: str, manifests: str = "") -> None:
         """Apply the manifests of a mode (or these) as they are, and this policy alone; run what they say.

@@ -7,9 +7,7 @@ an upgrade by values goes from audit to enforce, and one line takes all of it aw
 from __future__ import annotations
 
 import json
-import re
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 DENIED = 'admission webhook "provenance.dbom.dev" denied the request: dbom: '
 REVOKED = f"registry.example.com/models/recalled@sha256:{'7' * 64}"
 IMAGE = f"registry.example.com/dbom@sha256:{'c' * 64}"
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "rollout.md"
 KINDS = (
     "validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,"
     "clusterrolebindings,namespaces"
@@ -39,7 +36,7 @@ def make_site(gate_cluster: GateCluster) -> Iterator[GateCluster]:
     gate.dbom("sign", "recalled.csv", "--local", "--store", "store", "--location", f"oci://{REVOKED}")
     gate.dbom("attest", "revoke", "recalled.csv", "--reason", "recalled weights", "--local", "--store", "store")
     gate.dbom("attest", "revocations", "publish", "store", "--local")
-    take_away(gate)
+    gate.take_away()
     yield gate
     gate.install("enforce", (gate.site / "policy.yaml").read_text())
 
@@ -51,17 +48,8 @@ def policy(gate: GateCluster, mode: str) -> str:
     return str(yaml.safe_dump(document))
 
 
-def take_away(gate: GateCluster) -> None:
-    """Uninstall by the guide's line while nothing answers, and make the ground for whoever installs next."""
-    gate.kill()
-    gate.stop_controller()
-    (line,) = re.findall(r"^kubectl (delete .*part-of=dbom.*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
-    gate.kubectl(*line.split())
-    assert left(gate) == []
-    gate.prepare()
-
-
 def left(gate: GateCluster) -> list[str]:
+    """Return what is there of us and could block, our namespace aside."""
     return gate.kubectl("get", KINDS, "--selector=app.kubernetes.io/part-of=dbom", "--output=name").split()
 
 
@@ -135,7 +123,8 @@ def test_the_chart_goes_from_audit_to_enforce_by_its_values_and_one_line_takes_i
     gate.kill()
     gate.stop_controller()
     assert "failed calling webhook" in gate.refused("create", second, "--filename=-", document=pod("blocked"))
-    take_away(gate)
+    gate.take_away()
+    assert left(gate) == []
     gate.until("the way", lambda: gate.said("create", second, "--filename=-", document=pod("free", UNKNOWN)).code == 0)
     assert verdict(gate, "chart-second", "free") == ""
 
@@ -187,4 +176,5 @@ def test_the_base_is_applied_by_kubectl_and_judges_as_the_manifests_do(site: Gat
     (overlay / "kustomization.yaml").write_text(json.dumps(document))
     gate.kubectl("apply", "--kustomize", str(overlay))
     assert gate.get("deployment/dbom", "--namespace=dbom-system")["spec"]["replicas"] == 5
-    take_away(gate)
+    gate.take_away()
+    assert left(gate) == []
