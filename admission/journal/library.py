@@ -3,11 +3,16 @@
 A store grows: a revocation of today was not known yesterday. The bundles that were read stand in the records by one
 digest over all of them, and a bundle tells when it was signed. So those that were signed later are left out, and the
 digest says whether just these were read then. A bundle without a time, as a bare key makes it, is never left out.
+
+Times are of whole seconds, and a bundle may come into the store some time after it was signed. So what was signed about
+when it was read is tried both ways: the digest is cryptographic, and no wrong guess has it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import combinations, islice
 from typing import TYPE_CHECKING, Final
 
 from admission.evidence import Evidence, digest_of_bundles
@@ -18,7 +23,7 @@ from dbom.errors import DbomError
 from dbom.model import Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from admission.policy import Policy
@@ -27,6 +32,9 @@ if TYPE_CHECKING:
     from attest.stores.store import Store, StoredBundle
 
 __all__ = ["SnapshotLibrary", "StoresLibrary"]
+
+_NEAR: Final = timedelta(minutes=5)
+_MOST_GUESSES: Final = 500
 
 MOST_READINGS: Final = 1000
 """How many readings are made again; more moments than these are asked for apart."""
@@ -78,13 +86,31 @@ class StoresLibrary:
         return self._last.evidence
 
     def _chosen(self, read_at: datetime, digest: str) -> frozenset[str]:
-        """Return the bundles that were there at a moment: all, where their digest is the one; else the older ones."""
+        """Return the bundles that were there at a moment: those with this digest, or else just the older ones."""
         if self._known is None:
             self._known = {entry.sha256: _signed_at(entry) for store in self.stores for entry in _bundles(store)}
-        everything = frozenset(self._known)
-        if digest_of_bundles(everything) == digest:
-            return everything
-        return frozenset(sha256 for sha256, at in self._known.items() if at is None or at <= read_at)
+        guesses = islice(_guesses(self._known, read_at), _MOST_GUESSES)
+        first = next(guesses)
+        return next((guess for guess in (first, *guesses) if digest_of_bundles(guess) == digest), first)
+
+
+def _guesses(known: Mapping[str, datetime | None], read_at: datetime) -> Iterator[frozenset[str]]:
+    """Yield what may have been read at a moment, the likeliest first: what is older, all, and what lies near it."""
+    surely = {sha256 for sha256, at in known.items() if at is None or at < read_at - _NEAR}
+    seconds: dict[datetime, set[str]] = {}
+    for sha256, at in known.items():
+        if at is not None and read_at - _NEAR <= at <= read_at + _NEAR:
+            seconds.setdefault(at, set()).add(sha256)
+    yield frozenset(surely.union(*(seconds[at] for at in seconds if at <= read_at)))
+    yield frozenset(known)
+    # Up to a second that is near, and then with a part of what was signed in it.
+    near = sorted(seconds, key=lambda at: (abs(at - read_at), at))
+    for at in near:
+        yield frozenset(surely.union(*(seconds[other] for other in seconds if other < at)))
+    for at in near:
+        before = frozenset(surely.union(*(seconds[other] for other in seconds if other < at)))
+        for size in range(1, len(seconds[at])):
+            yield from (before.union(part) for part in combinations(sorted(seconds[at]), size))
 
 
 @dataclass(frozen=True, slots=True)

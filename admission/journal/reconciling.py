@@ -32,6 +32,9 @@ EXCLUDED: Final = ("kube-system", "dbom-system")
 """The namespaces that the webhook's configuration excludes as it is installed."""
 
 _SLACK: Final = timedelta(seconds=15)
+_UNDER_WAY: Final = timedelta(seconds=2)
+"""A request that was decided on so shortly before a log ends may have ended after it."""
+
 _SECOND: Final = timedelta(seconds=1)
 _MIRROR: Final = ("kubernetes.io/config.mirror", "kubernetes.io/config.source")
 
@@ -84,7 +87,7 @@ def reconcile_events(
         else:
             found.left_out["refused without a record (by others, or before the webhook)"] += 1
     if first is not None and last is not None:
-        found.findings += [_unasked(item) for item in pending.unclaimed(first, last)]
+        found.findings += [_unasked(item) for item in pending.unclaimed(first, last - _UNDER_WAY)]
     return found
 
 

@@ -105,6 +105,21 @@ def test_an_earlier_moment_is_not_told_by_a_later_one(site: Site) -> None:
     assert knows(read(library, LATER + timedelta(minutes=2)), site, OTHER)
 
 
+def test_what_was_signed_about_when_it_was_read_is_told_by_the_digest(tmp_path: Path) -> None:
+    """Three bundles of one second, of which a reading in that second saw one; and one that was published late."""
+    site = Site(tmp_path)
+    parts = [site.add(Digest(Kind.FILE, letter * 64), LATER) for letter in "cde"]
+    read_at = LATER + timedelta(milliseconds=500)
+    for seen in ([site.first, parts[1]], [site.first, site.second, parts[0], parts[2]], [site.first]):
+        digest = digest_of_bundles(seen)
+        assert read(site.library(), read_at, digest).digest == digest
+    late = site.add(Digest(Kind.FILE, "f" * 64), LATER - timedelta(seconds=30))
+    before = digest_of_bundles([site.first])
+    assert read(site.library(), read_at, before).digest == before
+    unknown = read(site.library(), read_at, "0" * 64)
+    assert unknown.digest == digest_of_bundles([site.first, site.second, *parts, late])
+
+
 def test_a_bundle_without_a_time_is_never_left_out(site: Site) -> None:
     third = put(site.store, KeySigner(generate_key()), Digest(Kind.FILE, "c" * 64))
     assert read(site.library(), START + timedelta(minutes=1)).digest == digest_of_bundles([site.first, third])
