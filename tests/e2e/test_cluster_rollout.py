@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DENIED = 'admission webhook "provenance.dbom.dev" denied the request: dbom: '
 MODEL = f"registry.example.com/models/species@sha256:{'5' * 64}"
 SHOP, LATER = "shop-rollout", "later-rollout"
-WAY = "[model species <- dataset clean (trained on) <- artifact scraped (derived from)]"
+WAY = "[model species <- dataset clean (trained on) <- artifact scraped (its statements are revoked) (derived from)]"
 
 CLEAN = "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2]); open(sys.argv[2] + '/clean', 'w').write('yes')"
 TRAIN = "import os, sys; os.mkdir(sys.argv[2]); open(sys.argv[2] + '/model.csv', 'w').write('weights')"
