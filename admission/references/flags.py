@@ -181,9 +181,8 @@ def read_flags(words: Sequence[Word], *, abbreviated: bool) -> list[Given]:
     found: list[Given] = []
     for number, word in enumerate(words):
         text = word.spelling
-        if text == "--":
-            break
-        if not text.startswith("-"):
+        # `--` may end the options of a wrapper (`tini --`, `bash -lc --`): what looks like a flag behind it is read.
+        if not is_option(word) or text == "--":
             continue
         name, equals, written = text.lstrip("-").partition("=")
         value = word.value if isinstance(word.value, Unknown) else written

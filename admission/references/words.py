@@ -135,7 +135,7 @@ def _followed(
     word, shell = words[number], _shell_number(words) or 0
     leads = shell == 0 and word.is_command == words[0].is_command and words[0].is_command
     behind = words[number + 1 :]
-    kept = () if leads else words[:number]
+    kept = () if leads else tuple(item for item in words[:number] if item.value != "--")
     unfollowed = Started((*kept, *(() if leads else behind)), (Script(word.text, word.path),), may_write=True)
     text = _script_text(word, environment, is_expanded=is_expanded)
     if text is None or depth > _DEEPEST:

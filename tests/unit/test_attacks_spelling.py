@@ -176,3 +176,26 @@ def test_a_good_name_in_capitals_names_another_place() -> None:
     found = found_in(pod(server("--model", "ORG/M", "--revision", COMMIT), volumes=[]))
     assert [str(item.target.location) for item in found] == [f"hf://ORG/M@{COMMIT}"]
     assert not is_found(found, "org/m")
+
+
+@pytest.mark.parametrize(
+    ("command", "is_script"),
+    [
+        (["/bin/bash", "-lc", "--"], True),
+        (["sh", "-c", "--"], True),
+        (["tini", "--", "sh", "-c"], True),
+        (["tini", "-g", "--"], False),
+        (["dumb-init", "--"], False),
+        (["env", "--"], False),
+    ],
+)
+@pytest.mark.parametrize(
+    "start", [["vllm", "serve"], ["python3", "-m", "vllm.entrypoints.openai.api_server"], ["./own"]]
+)
+def test_the_end_of_a_wrappers_options_hides_no_flag(command: list[str], is_script: bool, start: list[str]) -> None:  # noqa: FBT001  a parameter
+    words = [*start, "--model", "org/bad", "--lora-modules", "a=org/adapter"]
+    container: dict[str, Json] = {"name": "c", "image": "registry.example.com/any:1", "command": [*command]}
+    container["args"] = [" ".join(words)] if is_script else [*words]
+    found = found_in(pod(container, volumes=[]))
+    assert is_found(found, "org/bad")
+    assert is_found(found, "org/adapter")
