@@ -120,6 +120,8 @@ class GateCluster:
     process: PodProcess | None = None
     serving: bool = False
     controlling: tuple[str, ...] = ()
+    audited: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    audit_read: int = 0
 
     @property
     def network(self) -> Namespace:
@@ -158,7 +160,8 @@ class GateCluster:
 
     def get(self, *words: str) -> dict[str, Any]:
         """Return an object, or a list of them, as the API server has it."""
-        return dict(json.loads(self.kubectl("get", *words, "--output=json")))
+        found = self.api.get_as_kubectl(*words)
+        return found if found is not None else dict(json.loads(self.kubectl("get", *words, "--output=json")))
 
     def namespace(self, name: str, **labels: str) -> str:
         """Make a namespace, wait until pods can be made in it, and let the group `tenants` edit in it."""
@@ -181,8 +184,12 @@ class GateCluster:
 
     def audit_events(self) -> list[dict[str, Any]]:
         """Return the events that the API server's audit log holds so far."""
-        lines = (self.folder / "audit.log").read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        with (self.folder / "audit.log").open("rb") as log:
+            log.seek(self.audit_read)
+            whole = log.read().rpartition(b"\n")[0]
+        self.audit_read += len(whole) + 1 if whole else 0
+        self.audited += [json.loads(line) for line in whole.splitlines()]
+        return [*self.audited]
 
     def events(self, namespace: str, reason: str) -> list[str]:
         """Return the messages of a namespace's events of one reason."""

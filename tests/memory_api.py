@@ -59,6 +59,7 @@ class MemoryApi(Api):
     ) -> Answer:
         del content_type
         asked = f"{method} {path}"
+        path = path.removesuffix("/status")
         self._count(method, asked)
         if any(path.endswith(f"/{kind}") or f"/{kind}/" in path for kind in self.state["kinds_gone"]):
             return Answer(404, {"message": "404 page not found"}, asked)

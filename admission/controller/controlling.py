@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from admission.cached import CachedGate, VerdictCache
+from admission.controller.carrying import carried_over
 from admission.controller.certificates import Certificates
 from admission.controller.client import collection
 from admission.controller.leading import Leadership, LeaseTimes
@@ -26,6 +27,7 @@ from admission.controller.rotation import DEFAULT_LIFETIMES, Lifetimes
 from admission.controller.running import JUDGED, RunningJudge, kept_workload
 from admission.controller.watching import Watcher, backed_off
 from admission.decision import Verdict
+from admission.evidence import Evidence
 from admission.policy_reading import OWN_NAMESPACE
 from admission.policy_sources import sourced_policies
 from admission.snapshot import pack_snapshot
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
     from admission.controller.client import Api
     from admission.controller.running import Outcome
-    from admission.evidence import Evidence
     from admission.policy import Policy
     from admission.policy_sources import PolicySource
     from admission.syncing import Snapshot as Synced
@@ -96,6 +97,10 @@ class _Step:
         """Do it again soon, also where it is being done now: what is asked for may have come too late for that."""
         self._is_asked = True
 
+    def ask_anew(self) -> None:
+        """Do it now, though it failed until now: there is something new in it."""
+        self._is_asked, self._failures, self._due = True, 0, 0.0
+
     def begin(self) -> None:
         self._is_asked, self._began = False, time.monotonic()
 
@@ -138,6 +143,8 @@ class Controller:
         self._last: dict[str, PolicySource] = {}
         self._seen: dict[str, SeenHead] = {}
         self._observed: ObservedPolicies | None = None
+        self._handed: tuple[PolicySource, ...] | None = None
+        self._not_handed = ""
         self._generation = -1
         self._synced: Synced = NO_SNAPSHOT
         self._gate: CachedGate | None = None
@@ -194,7 +201,7 @@ class Controller:
         if generation != self._generation:
             # What was written into a status, by us too, is no other policy: the stores aren't read again for that.
             if self._observe():
-                self._sync.ask()
+                self._sync.ask_anew()
             self._tell.ask()
             self._generation = generation
         self._do(self._sync, "sync", lambda: self._sync_all(now))
@@ -230,6 +237,7 @@ class Controller:
         found = self._publisher.read()
         if found is not None:
             self._last = {source.where: source for source in found.sources}
+            self._handed = tuple(found.sources)
             self._seen = found.evidence.seen
             self._gate, self._gate_digest = CachedGate(found.policies, found.evidence, self._cache), found.digest
         self._is_restored = True
@@ -260,18 +268,36 @@ class Controller:
             return
         sources = self._observed.sources
         policies = sourced_policies(sources, own_namespace=self._settings.namespace)
-        synced = sync_evidence(self._stores, policies, now, before=self._synced, seen=self._seen)
+        try:
+            synced = sync_evidence(self._stores, policies, now, before=self._synced, seen=self._seen)
+        except DbomError as error:
+            self._not_handed = printable(str(error))
+            self._carry_over(sources, policies, now)
+            raise
         self._synced = synced
         self._seen = {**self._seen, **synced.evidence.seen}
         self._numbers.synced_at = now.timestamp()
         self._publish(sources, policies, synced.evidence, now)
 
+    def _carry_over(self, sources: Sequence[PolicySource], policies: Sequence[Policy], now: datetime) -> None:
+        """Hand over other policies though the stores can't be read, with the evidence of before."""
+        before = self._gate or CachedGate((), Evidence())
+        if self._gate is None or tuple(before.policies) != tuple(policies):
+            self._publish(sources, policies, carried_over(before.evidence, before.policies, policies), now)
+
     def _publish(
         self, sources: Sequence[PolicySource], policies: Sequence[Policy], evidence: Evidence, now: datetime
     ) -> None:
         before = self._publisher.manifest
-        packed = pack_snapshot(sources, evidence, own_namespace=self._settings.namespace)
-        manifest = self._publisher.publish(packed, now=now)
+        try:
+            packed = pack_snapshot(sources, evidence, own_namespace=self._settings.namespace)
+            manifest = self._publisher.publish(packed, now=now)
+        except DbomError as error:
+            self._not_handed = printable(str(error))
+            raise
+        if self._handed != tuple(sources):
+            self._tell.ask()
+        self._handed, self._not_handed = tuple(sources), ""
         self._numbers.snapshot_sequence = manifest.sequence
         if before is None or before.digest != manifest.digest or self._gate is None:
             self._log(
@@ -289,8 +315,15 @@ class Controller:
         self._publisher.collect()
 
     def _tell_policies(self, now: datetime) -> None:
-        if self._observed is not None:
-            self._reporter.tell_policies(self._observed.states, self._policies.now().objects, now)
+        """Say what became of each policy; nothing of what is on its way to the webhooks, unless it got stuck."""
+        if self._observed is None:
+            return
+        states, is_handed = self._observed.states, self._handed == self._observed.sources
+        if not is_handed and not self._not_handed:
+            return
+        if not is_handed:
+            states = tuple(replace(state, not_handed=self._not_handed) for state in states)
+        self._reporter.tell_policies(states, self._policies.now().objects, now)
 
     def _judge_running(self, now: datetime) -> bool:
         """Judge what runs by what was handed over last, as far as anything changed, and say what would be refused.

@@ -22,7 +22,10 @@ _LONGEST_MESSAGE = 4096
 
 @dataclass(frozen=True, slots=True)
 class PolicyState:
-    """What became of a policy object: `fault` is empty for a good one, `keeps_last` where an earlier one goes on."""
+    """What became of a policy object: `fault` is empty for a good one, `keeps_last` where an earlier one goes on.
+
+    `not_handed` is why webhooks don't have the policies of now.
+    """
 
     namespace: str
     name: str
@@ -30,12 +33,21 @@ class PolicyState:
     generation: int
     fault: str = ""
     keeps_last: bool = False
+    not_handed: str = ""
+
+    @property
+    def reason(self) -> str:
+        """What became of it, in a word."""
+        if self.fault:
+            return "Refused"
+        return "NotHandedOver" if self.not_handed else "InForce"
 
     @property
     def message(self) -> str:
         """What its owner is told."""
         if not self.fault:
-            return "read, and handed to the webhooks"
+            stuck = f"read, but webhooks don't have it yet: {self.not_handed}"[:_LONGEST_MESSAGE]
+            return stuck if self.not_handed else "read, and handed to the webhooks"
         what = "its last good version stays in force" if self.keeps_last else "it is not in force"
         return f"{what}: {self.fault}"[:_LONGEST_MESSAGE]
 
@@ -93,8 +105,8 @@ def status_patch(state: PolicyState, item: JsonObject, now: datetime) -> JsonObj
     """Return the patch that says in the object's status what became of it, None where it is said already."""
     wanted: JsonObject = {
         "type": "Ready",
-        "status": "False" if state.fault else "True",
-        "reason": "Refused" if state.fault else "InForce",
+        "status": "True" if state.reason == "InForce" else "False",
+        "reason": state.reason,
         "message": state.message,
         "observedGeneration": state.generation,
     }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DENIED = 'admission webhook "provenance.dbom.dev" denied the request: dbom: '
 SPACE = "controlled"
+FAILED = 'dbom_controller_failures_total{step="sync"}'
 WITHDRAWN = f"registry.example.com/models/withdrawn@sha256:{'6' * 64}"
 
 
@@ -115,6 +116,27 @@ def test_a_policy_may_be_deleted_while_pods_of_it_run(gate_cluster: GateCluster,
     gate.until("a report of that", lambda: results(gate)["fine"]["result"] == "pass")
     assert before == {item["metadata"]["uid"] for item in gate.get("pods", space)["items"]}
     assert started == gate.status()["startedAt"]
+
+
+def test_policies_change_while_the_store_is_away(gate_cluster: GateCluster, space: str) -> None:
+    """Who loosens a policy may do so because the store is away; what was verified stays so, as old as it is."""
+    gate, store = gate_cluster, gate_cluster.site / "store"
+    gate.apply_policy(_policy(gate))
+    store.rename(gate.site / "away")
+    store.write_text("no folder")
+    try:
+        gate.until("a failure", lambda: gate.controller_metrics().get(FAILED, 0) > 0)
+        read = gate.status()["evidence"]["syncedAt"]
+        gate.apply_policy(_policy(gate, mode="audit"))
+        assert not _is_refused(gate, space, UNKNOWN)
+        gate.apply_policy(_policy(gate))
+        assert _is_refused(gate, space, UNKNOWN)
+        assert not _is_refused(gate, space, GOOD)
+        assert read == gate.status()["evidence"]["syncedAt"]
+    finally:
+        store.unlink()
+        (gate.site / "away").rename(store)
+    gate.synced()
 
 
 def test_a_killed_controller_leaves_a_gate_that_works_on_and_grows_stale(gate_cluster: GateCluster, space: str) -> None:
