@@ -14,7 +14,7 @@ from admission.references.generic import generic_references
 from admission.references.kinds import WORKLOADS, resource_of, there
 from admission.references.mounts import FILLED, read_volumes
 from admission.references.places import image_target, is_path, uri_target
-from admission.references.program import Resource, known_programs, read_volume
+from admission.references.program import Addition, Resource, known_programs, read_volume
 from admission.references.reference import ModelReference, Pinning, Role, Target
 from dbom.errors import DocumentError
 from dbom.names import POD_ANNOTATION_PREFIX
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from admission.references.mounts import Volume
-    from dbom.canonical import JsonObject
+    from dbom.canonical import Json, JsonObject
 
 __all__ = [
     "MODEL_ANNOTATION",
@@ -64,7 +64,7 @@ def find_references(document: JsonObject, *, group: str, kind: str, where: str) 
     for spec in pod_parts(root, group, kind):
         found += [
             item
-            for item in _in_pod(spec, resource.fills(root, spec), resource.completes, resource.commands(root, spec))
+            for item in _in_pod(spec, resource.fills(root, spec), resource.completes, resource.adds(root, spec))
             if item.target != FILLED
         ]
     own = resource.reads(root)
@@ -126,7 +126,7 @@ def _place(text: str) -> Target:
 
 
 def _in_pod(
-    spec: Node, filled: tuple[str, ...], completed: tuple[str, ...], commands: Mapping[str, tuple[str, ...]]
+    spec: Node, filled: tuple[str, ...], completed: tuple[str, ...], additions: Mapping[str, Addition]
 ) -> list[ModelReference]:
     volumes = read_volumes(spec)
     found: list[ModelReference] = []
@@ -142,16 +142,26 @@ def _in_pod(
         because = f"its pod has more than {_MOST_CONTAINERS} containers"
         found.append(ModelReference(Role.MODEL, "containers", spec.get("containers").path, Target.opaque(because)))
     for node in containers[:_MOST_CONTAINERS]:
-        found += _in_container(_commanded(node, commands), volumes, filled, completed)
+        found += _in_container(_added_to(node, additions), volumes, filled, completed)
     return found
 
 
-def _commanded(node: Node, commands: Mapping[str, tuple[str, ...]]) -> Node:
-    """Return a container with the command that a controller gives it, where it has no words of its own."""
-    command = commands.get(node.get("name").text() or "") if commands else None
-    if command is None or node.get("command").value or node.get("args").value or not isinstance(node.value, dict):
+def _added_to(node: Node, additions: Mapping[str, Addition]) -> Node:
+    """Return a container with what a controller adds to it; its own variables stay as they are."""
+    added = additions.get(node.get("name").text() or "") if additions else None
+    if added is None or not isinstance(node.value, dict):
         return node
-    return Node({**node.value, "command": [*command]}, node.path, node.faults)
+    changed = dict(node.value)
+    if added.command and not node.get("command").value and not node.get("args").value:
+        changed["command"] = [*added.command]
+    own = changed.get("env")
+    known = {item.get("name").value for item in node.get("env").items()}
+    variables: list[Json] = [
+        {"name": name, "value": text} for name, text in added.variables.items() if name not in known
+    ]
+    if variables and (own is None or isinstance(own, list)):
+        changed["env"] = [*(own or []), *variables]
+    return Node(changed, node.path, node.faults)
 
 
 def _in_container(

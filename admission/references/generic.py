@@ -32,10 +32,19 @@ _MODEL_VARIABLES: Final = {
     "VLLM_TOKENIZER": Role.TOKENIZER,
 }
 _STORAGE_FLAG: Final = loosely(("storage-uri",))
+# A data set's name of one word, or a folder, may be anything; the hub's has a slash in the middle.
+_TRAINING_FLAGS: Final = {
+    "model-name-or-path": Role.MODEL,
+    "pretrained-model-name-or-path": Role.MODEL,
+    "tokenizer-name-or-path": Role.TOKENIZER,
+    **dict.fromkeys(("dataset", "dataset-name", "dataset-id"), Role.DATASET),
+}
+_TRAINING: Final = loosely(_TRAINING_FLAGS)
 # These name the model that a service asks elsewhere as often: only a hub's name counts, and a model's where it is run.
 _TOKENIZER_VARIABLE: Final = "TOKENIZER"
 _TUNED_VARIABLES: Final = ("MODEL_NAME", "BASE_MODEL")
 _HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
+_NEWEST: Final = "no revision is given, so the newest is loaded"
 _REVISION_VARIABLES: Final = ("VLLM_REVISION", "REVISION", "HF_REVISION", "HF_MODEL_REVISION")
 _LOADING_WORDS: Final = re.compile(
     r"vllm|--model|--lora|--tokenizer|sglang|from_pretrained|huggingface|hf_hub|hf download|storage-initializer"
@@ -50,6 +59,7 @@ def generic_references(container: Container) -> list[ModelReference]:
         *script_references(container, always=False),
         *flag_references(container, (), is_vllm=False),
         *_from_storage_flag(container),
+        *_from_training_flags(container),
         *_from_environment(container),
     ]
 
@@ -111,3 +121,19 @@ def _hub_variables(container: Container) -> dict[str, Role]:
 def _from_storage_flag(container: Container) -> list[ModelReference]:
     options = read_options(container.words, _STORAGE_FLAG, greedy=True)
     return [stored(container, Role.MODEL, option.value, option.path, written=option.text) for option in options]
+
+
+def _from_training_flags(container: Container) -> list[ModelReference]:
+    """Return what options of training scripts name: models and tokenizers, and data sets of the hub.
+
+    No revision of a data set is followed.
+    """
+    found: list[ModelReference] = []
+    for option in read_options(container.words, _TRAINING, greedy=True):
+        role = _TRAINING_FLAGS[option.name]
+        if role is not Role.DATASET:
+            found.append(container.reference(role, option.value, option.path, written=option.text))
+        elif isinstance(option.value, str) and _HUB_NAME.fullmatch(option.value):
+            target = Target.unpinned(f"hf://datasets/{option.value}", _NEWEST)
+            found.append(ModelReference(role, option.value, option.path, target))
+    return found

@@ -44,6 +44,8 @@ OTHERS: Final = {
     ("serving.knative.dev", "Service"): _TEMPLATE,
     ("serving.knative.dev", "Configuration"): _TEMPLATE,
     ("serving.knative.dev", "Revision"): Resource(("spec",)),
+    # awslabs/sagemaker-hyperpod-cli: sagemaker.amazonaws.com/v1, a template for each of its replicas
+    ("sagemaker.amazonaws.com", "HyperPodPyTorchJob"): Resource(("spec.replicaSpecs[].template.spec",)),
     # argoproj/argo-rollouts 1.8; kedacore/keda 2.17; openkruise/kruise 1.8 apps/v1alpha1 and v1beta1
     ("argoproj.io", "Rollout"): _TEMPLATE,
     ("keda.sh", "ScaledJob"): Resource(("spec.jobTargetRef.template.spec",)),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from admission.references.container import Container
     from admission.references.reference import ModelReference
 
-__all__ = ["Program", "Resource", "known_programs", "known_resources", "read_volume"]
+__all__ = ["Addition", "Program", "Resource", "known_programs", "known_resources", "read_volume"]
 
 _HOME: Final = "admission.references.programs"
 
@@ -39,8 +39,16 @@ def _empty(_: Node, __: Node) -> tuple[str, ...]:
     return ()
 
 
-def _no_commands(_: Node, __: Node) -> Mapping[str, tuple[str, ...]]:
+def _no_additions(_: Node, __: Node) -> Mapping[str, Addition]:
     return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What a controller adds to a container: a command where it has no words of its own, and variables."""
+
+    command: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +62,16 @@ class Resource:
     `fills` returns the folders that its controller fills in the containers of one of the pods (the object and that pod
     are given) with what `reads` names: a path there, where nothing is mounted, is no reference of its own. `completes`
     are the names of the containers to whose words the controller adds, so that what these words leave out isn't left to
-    the program. `commands` returns those that its controller gives to containers of one of the pods which have no words
-    of their own, by the containers' names: their images start nothing. `plural` is what the API calls objects of the
-    kind, where that isn't the kind in lower case and an `s`.
+    the program. `adds` returns what its controller adds to containers of one of the pods, by the containers' names: a
+    command where they have no words of their own (their images then start nothing), and variables. `plural` is what the
+    API calls objects of the kind, where that isn't the kind in lower case and an `s`.
     """
 
     pods: tuple[str, ...] = ()
     reads: Callable[[Node], list[ModelReference]] = _nothing
     fills: Callable[[Node, Node], tuple[str, ...]] = _empty
     completes: tuple[str, ...] = ()
-    commands: Callable[[Node, Node], Mapping[str, tuple[str, ...]]] = _no_commands
+    adds: Callable[[Node, Node], Mapping[str, Addition]] = _no_additions
     plural: str = ""
 
 

@@ -133,7 +133,7 @@ def _followed(
         may_write = bool(words) and (bool(scripts) or not changes_nothing([word.value for word in words]))
         return (Started(words, scripts, may_write=may_write),)
     word, shell = words[number], _shell_number(words) or 0
-    leads = shell == 0 and word.is_command == words[0].is_command and words[0].is_command
+    leads = shell == 0 and words[0].is_command
     behind = words[number + 1 :]
     kept = () if leads else tuple(item for item in words[:number] if item.value != "--")
     unfollowed = Started((*kept, *(() if leads else behind)), (Script(word.text, word.path),), may_write=True)

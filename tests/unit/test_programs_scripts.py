@@ -60,3 +60,10 @@ def test_an_image_that_is_given_another_command_starts_no_server(image: str) -> 
     assert found(f"{image}:v1", command=["ray", "start", "--head"]) == []
     for command in ([], ["tini", "--", "/entrypoint.sh"], ["python3", "/serve.py"]):
         assert any(item.endswith("opaque") for item in found(f"{image}:v1", command=command))
+
+
+def test_words_behind_a_script_are_its_own_whichever_key_holds_them() -> None:
+    words = ['exec vllm serve "$@"', "sh", "org/m", "--lora-modules", "a=org/b"]
+    told = [item.rpartition(" ")[2] for item in found("x/y", command=["bash", "-c"], args=words)]
+    assert told == [item.rpartition(" ")[2] for item in found("x/y", command=["bash", "-c", *words])]
+    assert "org/b" in str(found("x/y", command=["bash", "-c"], args=words))

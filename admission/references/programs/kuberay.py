@@ -5,11 +5,11 @@ Followed are KubeRay 1.4 `ray-operator/apis/ray/v1` (rayservice_types.go, rayclu
 `ray/llm/_internal/serve/engines/vllm/vllm_models.py` (a source in a bucket is mirrored).
 
 KubeRay starts `ray start` in the first container of each pod, unless that has words of its own or an annotation leaves
-it to the image (`ray-operator/controllers/ray/common/pod.go`). `serveConfigV2` is a text of YAML: what it names stands
-at its own path. Any pod of the cluster may be the one that loads, so that a path or a name must come to the same in
-each of them. What can't be told: what an application's own code loads, above all code that is fetched when it starts
-(`working_dir`, `py_modules` by URL), configurations that are named by a file, and adapters that are taken from a bucket
-when somebody asks for them.
+it to the image (`ray-operator/controllers/ray/common/pod.go`), and sets that command as a variable. `serveConfigV2` is
+a text of YAML: what it names stands at its own path. Any pod of the cluster may be the one that loads, so that a path
+or a name must come to the same in each of them. What can't be told: what an application's own code loads, above all
+code that is fetched when it starts (`working_dir`, `py_modules` by URL), configurations that are named by a file, and
+adapters that are taken from a bucket when somebody asks for them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from admission.references.hub import openings
 from admission.references.kinds import there
 from admission.references.mounts import read_volumes
 from admission.references.places import uri_target
-from admission.references.program import Program, Resource
+from admission.references.program import Addition, Program, Resource
 from admission.references.reference import ModelReference, Role, Target
 from admission.references.words import Word
 from dbom.errors import DocumentError
@@ -49,9 +49,16 @@ _CONFIG: Final = "model_loading_config"
 _CONFIGS: Final = ("llm_configs", "llm_config", "prefill_config", "decode_config")
 _NAMES: Final = ("model", "model_id", "model_name_or_path", "model_path", "model_source", "model_uri")
 _OF_THE_HEAD: Final = ("image", "env", "envFrom", "volumeMounts", "workingDir")
-_CLUSTERS: Final = ("spec", "spec.rayClusterConfig", "spec.rayClusterSpec", "spec.jobTemplate.rayClusterSpec")
+_CLUSTERS: Final = (
+    "spec",
+    "spec.rayClusterConfig",
+    "spec.rayClusterSpec",
+    "spec.jobTemplate.rayClusterSpec",
+    "spec.template.spec",
+)
 _SUBMITTER: Final = "submitterPodTemplate"
 _RAY_START: Final = ("ray", "start")
+_COMMAND: Final = {"KUBERAY_GEN_RAY_START_CMD": "ray start"}
 _FILE: Final = "a file names it, which is no part of this object"
 _FETCHED: Final = "code that is fetched when it starts may load any model"
 _ELSEWHERE: Final = "it runs in another image than the pod's, with other files"
@@ -62,19 +69,19 @@ def _clusters(path: str) -> tuple[str, ...]:
     return tuple(f"{path}.{pod}" for pod in _PODS)
 
 
-def _started_by_ray(root: Node, spec: Node) -> Mapping[str, tuple[str, ...]]:
-    """Return the command that KubeRay gives to the first container of a pod of its cluster."""
+def _added(root: Node, spec: Node) -> Mapping[str, Addition]:
+    """Return what KubeRay adds to the first container of a pod of its cluster."""
     names = [item.get("name").text() or "" for item in spec.get("containers").items()][:1]
     if spec.path.endswith(f"{_SUBMITTER}.spec"):
         return {}
     left = any(item.lower() == "true" for metadata in _metadata(root) if (item := metadata.get(OWN_COMMANDS).text()))
-    return {} if left else dict.fromkeys(names, _RAY_START)
+    return dict.fromkeys(names, Addition((), _COMMAND) if left else Addition(_RAY_START, _COMMAND))
 
 
 def _metadata(root: Node) -> list[Node]:
     """Return the annotations of an object and of all its pod templates, wherever the cluster stands in it."""
     templates = [pattern.removesuffix(".spec") for path in _CLUSTERS for pattern in _clusters(path)]
-    nodes = [root, *(node for pattern in templates for node in there(root, pattern))]
+    nodes = [root, root.at("spec", "template"), *(node for pattern in templates for node in there(root, pattern))]
     return [node.at("metadata", "annotations") for node in nodes]
 
 
@@ -349,15 +356,18 @@ PROGRAM: Final = Program(
     "KubeRay",
     "kuberay 1.4 ray-operator/apis/ray/v1; ray 2.60 ray/serve/schema.py, ray/llm/…/configs/llm_config.py",
     resources={
-        ("ray.io", "RayCluster"): Resource(_clusters("spec"), commands=_started_by_ray),
-        ("ray.io", "RayService"): Resource(_clusters("spec.rayClusterConfig"), _service, commands=_started_by_ray),
+        # vllm-project/aibrix 0.5 api/orchestration/v1alpha1: clusters by a template
+        ("orchestration.aibrix.ai", "RayClusterFleet"): Resource(_clusters("spec.template.spec"), adds=_added),
+        ("orchestration.aibrix.ai", "RayClusterReplicaSet"): Resource(_clusters("spec.template.spec"), adds=_added),
+        ("ray.io", "RayCluster"): Resource(_clusters("spec"), adds=_added),
+        ("ray.io", "RayService"): Resource(_clusters("spec.rayClusterConfig"), _service, adds=_added),
         ("ray.io", "RayJob"): Resource(
-            (*_clusters("spec.rayClusterSpec"), f"spec.{_SUBMITTER}.spec"), _job, commands=_started_by_ray
+            (*_clusters("spec.rayClusterSpec"), f"spec.{_SUBMITTER}.spec"), _job, adds=_added
         ),
         ("ray.io", "RayCronJob"): Resource(
             (*_clusters("spec.jobTemplate.rayClusterSpec"), f"spec.jobTemplate.{_SUBMITTER}.spec"),
             _cron_job,
-            commands=_started_by_ray,
+            adds=_added,
         ),
     },
 )
