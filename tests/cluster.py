@@ -17,7 +17,7 @@ from programs import program
 from sigstore_keys import private_pem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from netns import Namespace
@@ -38,6 +38,8 @@ class Cluster:
     network: Namespace = field(repr=False)
     folder: Path
     issuer: str
+    server: tuple[str, ...] = field(default=(), repr=False)
+    is_ready: Callable[[], bool] = field(default=lambda: False, repr=False)
 
     @property
     def kubeconfig(self) -> Path:
@@ -55,6 +57,15 @@ class Cluster:
             manifest = self.kubectl("create", kind, *words, "--dry-run=client", "--output=yaml")
             self.kubectl("apply", "--filename=-", stdin=manifest)
         return self.kubectl("create", "token", name, f"--namespace={namespace}", f"--audience={audience}").strip()
+
+    def stop_server(self) -> None:
+        """Kill the API server as `kill -9` does."""
+        self.network.stop("kube-apiserver")
+
+    def start_server(self) -> None:
+        """Start the API server, and wait until it is ready."""
+        self.network.start("kube-apiserver", self.server)
+        self.network.ready("kube-apiserver", self.is_ready)
 
     def identity(self, namespace: str, name: str) -> str:
         """Return who Fulcio says that a service account is."""
@@ -83,8 +94,6 @@ def cluster(
     issuer = f"https://127.0.0.1:{port}"
     (folder / "sa.key").write_bytes(private_pem(rsa.generate_private_key(65537, 2048)))
     (folder / "tokens.csv").write_text(f'{_ADMIN},admin,1,"system:masters"\n')
-    made = Cluster(network, folder, issuer)
-    made.kubeconfig.write_text(json.dumps(_kubeconfig(issuer, authority)))
     etcd = f"http://127.0.0.1:{_ETCD}"
     at = [f"--listen-client-urls={etcd}", f"--advertise-client-urls={etcd}"]
     at += [f"--listen-peer-urls=http://127.0.0.1:{_ETCD_PEER}", "--unsafe-no-fsync"]
@@ -93,11 +102,13 @@ def cluster(
     words += [f"--tls-cert-file={certificate}", f"--tls-private-key-file={key}", *options]
     if not service_accounts:
         words.append("--disable-admission-plugins=ServiceAccount")
-    network.start("kube-apiserver", [program("kube-apiserver"), *words])
+    tls = ssl.create_default_context(cafile=authority)
+    is_ready = network.answers(port, "/readyz", tls=tls)
+    made = Cluster(network, folder, issuer, (program("kube-apiserver"), *words), is_ready)
+    made.kubeconfig.write_text(json.dumps(_kubeconfig(issuer, authority)))
     started = ["kube-apiserver", "etcd"]  # in the order in which they must end
     try:
-        tls = ssl.create_default_context(cafile=authority)
-        network.ready("kube-apiserver", network.answers(port, "/readyz", tls=tls))
+        made.start_server()
         made.kubectl("apply", "--filename=-", stdin=json.dumps(_DISCOVERY))
         if controllers:
             words = _controllers(folder, made.kubeconfig)

@@ -91,19 +91,19 @@ class Reporter:
         Return whether that is all. A pod of a workload that would be refused is told of there. Raises `UndecidedError`
         where the API server is away, or refuses some.
         """
-        noes, refusals, before = list(told_of(outcomes)), _Refusals(), self.told
+        noes, refusals, tried = list(told_of(outcomes)), _Refusals(), 0
         uids = {item.uid for item in noes}
         self._told = {uid: message for uid, message in self._told.items() if uid in uids}
         untold = [item for item in noes if self._told.get(item.uid) != item.message]
         refused: set[str] = set()
         for item in untold:
-            if self.told - before >= MOST_EVENTS:
+            if tried >= MOST_EVENTS:
                 return False
             if item.namespace in refused:
                 continue  # A quota of one namespace's takes no time of the others'.
             if refusals.tried(partial(self._tell, item, now)):
                 self._told[item.uid] = item.message
-                self.told += 1
+                tried += 1
             else:
                 refused.add(item.namespace)
         refusals.demand_none()
@@ -112,7 +112,7 @@ class Reporter:
     def _tell(self, item: Outcome, now: datetime) -> None:
         note = f"{NO_LONGER_PASSES.title} (mode {item.mode or 'none'}): {item.message}"
         reason = "ProvenanceRefused" if item.verdict == "refused" else "ProvenanceUnknown"
-        self._event(_about(item), reason, note, now)
+        self.told += self._event(_about(item), reason, note, now)
 
     def tell_policies(
         self, states: Iterable[PolicyState], objects: Mapping[tuple[str, str], JsonObject], now: datetime
@@ -198,7 +198,8 @@ class Reporter:
             self.reported += 1
         self._reports[namespace] = digest
 
-    def _event(self, about: JsonObject, reason: str, note: str, now: datetime) -> None:
+    def _event(self, about: JsonObject, reason: str, note: str, now: datetime) -> bool:
+        """Return whether an Event was written: not where it was said already, or the namespace is being deleted."""
         namespace = str(about["namespace"])
         moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         named = hashlib.sha256(f"{about['uid']}\n{reason}\n{note}".encode()).hexdigest()[:16]
@@ -219,9 +220,10 @@ class Reporter:
         }
         self.demand()
         answer = self.api.create(collection("v1", "events", namespace), document)
-        # It was said already, or its namespace is being deleted.
-        if not (answer.is_conflict or answer.is_namespace_ending):
-            answer.demanded()
+        if answer.is_conflict or answer.is_namespace_ending:
+            return False
+        answer.demanded()
+        return True
 
 
 def _about(item: Outcome) -> JsonObject:

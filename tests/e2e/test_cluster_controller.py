@@ -139,6 +139,30 @@ def test_policies_change_while_the_store_is_away(gate_cluster: GateCluster, spac
     gate.synced()
 
 
+def test_the_api_server_is_killed_and_comes_back_to_a_gate_that_never_left(
+    gate_cluster: GateCluster, space: str
+) -> None:
+    """The webhook needs nobody to be ready; the controller leads again by itself, and hears of what comes then."""
+    gate = gate_cluster
+    gate.apply_policy(_policy(gate))
+    before = gate.status()
+    gate.cluster.stop_server()
+    try:
+        gate.until(
+            "a failure", lambda: gate.controller_metrics().get('dbom_controller_failures_total{step="lease"}', 0) > 0
+        )
+        assert gate.status()["ready"]
+    finally:
+        gate.cluster.start_server()
+    gate.apply_policy(_policy(gate, mode="audit"))
+    assert not _is_refused(gate, space, UNKNOWN)
+    gate.apply_policy(_policy(gate))
+    assert _is_refused(gate, space, UNKNOWN)
+    gate.synced()
+    assert before["startedAt"] == gate.status()["startedAt"]
+    assert before["source"]["sequence"] < gate.status()["source"]["sequence"]
+
+
 def test_a_killed_controller_leaves_a_gate_that_works_on_and_grows_stale(gate_cluster: GateCluster, space: str) -> None:
     """Where a policy says how old evidence may be, the gate can't tell after that; and can when there is another."""
     gate = gate_cluster
