@@ -48,7 +48,9 @@ _NEWEST: Final = "no revision is given, so the newest is loaded"
 _REVISION_VARIABLES: Final = ("VLLM_REVISION", "REVISION", "HF_REVISION", "HF_MODEL_REVISION")
 _LOADING_WORDS: Final = re.compile(
     r"vllm|--model|--lora|--tokenizer|sglang|from_pretrained|huggingface|hf_hub|hf download|storage-initializer"
-    r"|llama-server|text-generation|tgi|tritonserver",
+    r"|llama-server|text-generation|tgi|tritonserver|trtllm|lmdeploy|torchserve|tensorflow_model_server|mlserver"
+    r"|mlflow (?:models|deployments|artifacts)|bentoml|openllm|kit (?:unpack|pull)|ollama (?:serve|run|pull)"
+    r"|modelscope download|aibrix[._]download|model_name_or_path",
     re.IGNORECASE,
 )
 
@@ -86,7 +88,10 @@ def script_references(container: Container, *, always: bool) -> list[ModelRefere
 
 def _is_command_line(word: Word) -> bool:
     text = word.spelling
-    return len(text.split()) > 1 and _LOADING_WORDS.search(text) is not None and isinstance(json_value(text), Unknown)
+    if len(text.split()) < 2:  # noqa: PLR2004  a program and a word
+        return False
+    names = _LOADING_WORDS.search(text) is not None or names_download(text)
+    return names and isinstance(json_value(text), Unknown)
 
 
 def _from_environment(container: Container) -> list[ModelReference]:

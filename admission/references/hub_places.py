@@ -34,13 +34,21 @@ _HUB_PATH: Final = re.compile(
 _LONGEST_SCRIPT: Final = 128 * 1024
 _PLACE: Final = re.compile(r"\b(?:https?|s3|gs|oci|hf)://[^\s'\"<>|;()$`]{1,2048}")
 _HUB_COMMAND: Final = re.compile(r"\b(?:hf|huggingface-cli)\s+download\s|\bsnapshot_download\b")
+_COPY: Final = re.compile(
+    r"\b(?:oras\s+pull|rclone\s+(?:copy|copyto|sync|move)|mc\s+(?:cp|mirror)|azcopy\s+(?:copy|cp)"
+    r"|crane\s+(?:pull|export)|skopeo\s+copy)\s(?P<words>[^\n;|&]{1,2048})"
+)
 
 
 def names_download(text: str) -> bool:
     """Return whether a script that can't be followed names a place of a model as a plain word."""
+    text = text[:_LONGEST_SCRIPT]
     if _HUB_COMMAND.search(text):
         return True
-    for match in _PLACE.finditer(text[:_LONGEST_SCRIPT]):
+    copied = (word for match in _COPY.finditer(text) for word in match["words"].split())
+    if any(role_of(word.strip("'\"").replace(":", "/")) is not None for word in copied if not word.startswith("-")):
+        return True
+    for match in _PLACE.finditer(text):
         place = match[0].rstrip(".,;")
         kind, _, rest = place.partition("://")
         host, _, path = rest.partition("/")

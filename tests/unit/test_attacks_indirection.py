@@ -211,3 +211,32 @@ def test_an_empty_folder_that_an_earlier_container_has_filled() -> None:
     main: Json = {"name": "m", "image": "any:1"}
     assert may_be_yes(found_in(pod(main, volumes=volumes, initContainers=[fetch])))
     assert not may_be_yes(found_in(pod(main, volumes=volumes, initContainers=[before, fetch])))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "lmdeploy serve api_server org/bad",
+        "mlflow models serve -m s3://b/m",
+        "mlserver start /models",
+        "torchserve --models m=https://x.example/m.mar",
+        "tensorflow_model_server --model_base_path=s3://b/m",
+        "kit unpack registry.example.com/kit:1",
+        "modelscope download org/bad",
+        "oras pull registry.example.com/models/bad:1",
+        "rclone copy r:models/bad /m",
+        "aws s3 cp s3://b/models/bad.safetensors /m",
+        "s5cmd cp s3://b/models/bad.onnx /m",
+        "aibrix_download --model-uri org/bad",
+        "python train.py --model_name_or_path org/bad",
+    ],
+)
+@pytest.mark.parametrize(
+    "form", ['eval "{}"', '$(which sh) -c "{}"', "f() {{ {}; }}; f", "case x in x) {} ;; esac", "bash -lc -- '{}'"]
+)
+def test_no_program_hides_in_a_script_that_can_not_be_followed(line: str, form: str) -> None:
+    found = found_in(
+        pod({"name": "c", "image": "registry.example.com/any:1", "command": ["sh", "-c", form.format(line)]})
+    )
+    assert found != ()
+    assert not may_be_yes(found)
