@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from admission.journal import Entry, Head, Journal
-    from admission.journal.writing import Begun
+    from admission.journal.entries import Begun
 
 __all__ = ["Recorder"]
 

@@ -31,6 +31,11 @@ __all__ = ["Question", "Review", "is_admission_review", "response_document"]
 
 _LONGEST_WARNING: Final = 240
 _MOST_WARNINGS: Final = 15
+_LONGEST_DIGESTED: Final = 64 * 1024
+_MOST_DIGESTED: Final = 64
+_DIGESTED: Final[dict[int, tuple[bytes, bytes]]] = {}
+"""Parts digested lately, by their length, with their digests."""
+
 _REASONS: Final = {400: "BadRequest", 403: "Forbidden"}
 
 
@@ -188,7 +193,7 @@ class Review:
         """The sha256 of the relevant part, made once; None where there is none."""
         found = self._part_digest
         if found is None and self.part is not None:
-            found = hashlib.sha256(self.part).digest()
+            found = _digest_of(self.part)
             object.__setattr__(self, "_part_digest", found)
         return found
 
@@ -240,6 +245,19 @@ def response_document(
         response["auditAnnotations"] = dict(annotations)
     document: JsonObject = {"apiVersion": REVIEW_API_VERSION, "kind": "AdmissionReview", "response": response}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+def _digest_of(part: bytes) -> bytes:
+    """Return the sha256 of a part. Pods of one template have the same, and comparing is faster than digesting."""
+    known = _DIGESTED.get(len(part))
+    if known is not None and known[0] == part:
+        return known[1]
+    found = hashlib.sha256(part).digest()
+    if len(part) <= _LONGEST_DIGESTED:
+        if len(_DIGESTED) >= _MOST_DIGESTED:
+            _DIGESTED.clear()
+        _DIGESTED[len(part)] = part, found
+    return found
 
 
 def _part_of(document: Json, group: str, kind: str, where: str) -> bytes | None:

@@ -7,8 +7,9 @@ auditor's. docs/formats/journal.md specifies the format.
 from __future__ import annotations
 
 from admission.journal.checking import JournalSummary, check_journal
+from admission.journal.entries import Entry
 from admission.journal.files import Rotation
 from admission.journal.records import DECISION, FORMAT, GENESIS, Head
-from admission.journal.writing import Entry, Journal
+from admission.journal.writing import Journal
 
 __all__ = ["DECISION", "FORMAT", "GENESIS", "Entry", "Head", "Journal", "JournalSummary", "Rotation", "check_journal"]

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Self
 
 from admission.journal.contents import Content
+from admission.journal.entries import Entry
 from admission.journal.records import DECISION, LATE, canonical, instant
-from admission.journal.writing import Entry
 from admission.policy import Mode
 from dbom.printable import printable
 

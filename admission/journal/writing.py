@@ -14,12 +14,13 @@ import os
 import threading
 from collections import Counter
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Self
 
-from admission.journal.contents import Content, Written
+from admission.journal.contents import Written
+from admission.journal.entries import Begun, Entry, Waiting
 from admission.journal.files import Rotation, Tail, create_file, full_name, locked_file, read_tail, sync_folder
 from admission.journal.flushing import flush_now
 from admission.journal.records import (
@@ -40,67 +41,21 @@ from dbom.printable import printable
 from dbom.rules.admission import JOURNAL_UNWRITABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
     from typing import TypeAlias
 
+    from admission.journal.contents import Content
     from dbom.canonical import Json, JsonObject
 
     _Add: TypeAlias = Callable[[str, datetime, bytes], None]
 
-__all__ = ["Begun", "Entry", "Journal"]
+__all__ = ["Journal"]
 
 _MOST_IN_A_BATCH: Final = 1000
 _DISK_FAILED: Final = "the disk failed; start the gate anew"
 _COUNTS_EVERY: Final = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Something to be recorded: its facts, and the contents that they name by digest.
-
-    `durable` says that the disk must have it before the caller goes on; else it is enough that it was written.
-    """
-
-    kind: str
-    at: datetime
-    facts: bytes
-    contents: tuple[Content, ...] = ()
-    durable: bool = True
-
-    @classmethod
-    def of(
-        cls,
-        kind: str,
-        at: datetime,
-        facts: JsonObject,
-        *,
-        contents: Iterable[Content] = (),
-        durable: bool = True,
-    ) -> Self:
-        """Return an entry with these facts. Raises `DocumentError` for what JSON can't hold."""
-        return cls(kind, at, canonical(facts), tuple(contents), durable)
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Entries that were handed in together. `begins` says whether somebody still wants them, `told` what came of it."""
-
-    entries: Sequence[Entry]
-    told: Callable[[Sequence[Head] | DbomError], None]
-    begins: Callable[[], bool] = lambda: True
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """Entries that were written, and where the record of each will stand once the disk has them, if it must."""
-
-    entries: Sequence[Entry]
-    heads: list[Head]
-    contents: list[str]
-    size: int
-    durable: bool
 
 
 class Journal:
@@ -121,7 +76,7 @@ class Journal:
         self._failed, self._is_ended = "", False
         # Whoever writes holds it, from the first byte until the disk has it.
         self._turn = threading.Lock()
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     @classmethod
@@ -192,7 +147,7 @@ class Journal:
             else:
                 future.set_result(found[0])
 
-        self._put(_Waiting((entry,), told, future.set_running_or_notify_cancel))
+        self._put(Waiting((entry,), told, future.set_running_or_notify_cancel))
         return future
 
     def hand_in(self, entries: Sequence[Entry], told: Callable[[Sequence[Head] | DbomError], None]) -> None:
@@ -201,7 +156,7 @@ class Journal:
         Once they are recorded, `told` is called with where each stands, or with the `PathError` that says why none is,
         in the thread that writes: it must be quick, and raise nothing.
         """
-        self._put(_Waiting(entries, told))
+        self._put(Waiting(entries, told))
 
     def begin(self, entries: Sequence[Entry]) -> Begun | None:
         """Write entries here and now, without waiting for the disk; what is returned must be handed to `finish`.
@@ -244,11 +199,14 @@ class Journal:
 
     def _is_quick(self, entries: Sequence[Entry]) -> bool:
         """Return whether writing them is a matter of microseconds: no other file, no large content to be packed."""
-        written = self._written
-        is_known = all(content.digest in written for entry in entries for content in entry.contents if content.is_kept)
-        return is_known and not self._failed and not self._is_full(entries[0].at)
+        return not (self._failed or self._new_in(entries) or self._is_full(entries[0].at))
 
-    def _put(self, waiting: _Waiting) -> None:
+    def _new_in(self, entries: Sequence[Entry]) -> dict[str, Content]:
+        """Return the contents of some entries that the file doesn't hold yet, by digest."""
+        found = {content.digest: content for entry in entries for content in entry.contents}
+        return {digest: content for digest, content in found.items() if digest not in self._written and content.is_kept}
+
+    def _put(self, waiting: Waiting) -> None:
         self._queue.put(waiting)
         if not self._thread.is_alive():
             self._give_up()
@@ -294,9 +252,9 @@ class Journal:
                     item.told(heads[begin:end])
                     begin = end
 
-    def _gathered(self) -> list[_Waiting]:
+    def _gathered(self) -> list[Waiting]:
         """Return what is to be written next: what waits already, or the first that comes. Nothing means the end."""
-        batch: list[_Waiting] = []
+        batch: list[Waiting] = []
         count = 0
         first = self._queue.get()
         while first is not None:
@@ -367,7 +325,7 @@ class Journal:
         number, digest = self._tail.number, self._tail.head
         lines: list[bytes] = []
         heads: list[Head] = []
-        new: list[str] = []
+        new, named = self._new_in(entries), []
 
         def add(kind: str, at: datetime, facts: bytes) -> None:
             nonlocal number, digest
@@ -382,14 +340,14 @@ class Journal:
                 continue
             if entry.kind == END or (self._counts and self._are_counts_due(entry.at)):
                 self._add_counts(add, entry.at)
-            for content in entry.contents:
-                if content.digest not in self._written and content.digest not in new and content.is_kept:
+            for content in entry.contents if new else ():
+                if new.pop(content.digest, None) is not None:
                     add(CONTENT, entry.at, content.facts())
-                    new.append(content.digest)
+                    named.append(content.digest)
             add(entry.kind, entry.at, entry.facts)
             newest = Head(number - 1, digest, entry.at)
             heads.append(newest)
-        return lines, heads, new
+        return lines, heads, named
 
     def _are_counts_due(self, at: datetime) -> bool:
         return self._counted is None or at - self._counted >= _COUNTS_EVERY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -150,3 +151,10 @@ def test_of_many_who_ask_at_once_one_works_it_out(monkeypatch: pytest.MonkeyPatc
     for thread in threads:
         thread.join(30)
     assert ([1], 8, 1) == (count, len(answers), len(set(map(str, answers))))
+
+
+def test_parts_of_one_length_have_digests_of_their_own() -> None:
+    parts = [f'{{"spec":{number}}}'.encode() for number in range(10, 99)] + [b"x" * size for size in range(100)]
+    for part in (*parts, *parts):
+        found = Review("", "Pod", "n", "", "CREATE", part).part_digest
+        assert found == hashlib.sha256(part).digest()
