@@ -156,26 +156,37 @@ class Serving:
 
 @contextmanager
 def serving(
-    folder: Path, *words: str, authority: Path | None = None, certificate: Path | None = None
+    folder: Path,
+    *words: str,
+    authority: Path | None = None,
+    certificate: Path | None = None,
+    is_log_read: bool = True,
 ) -> Iterator[Serving]:
     """Run a webhook with these words, in `folder`, until the block ends.
 
     `certificate` is the folder of `tls.crt` and `tls.key`, for which `authority` vouches; without it, it makes its own.
+    Where its log isn't read, it is until it listens.
     """
     own = ["--self-signed", "tls"]
     if certificate is not None:
         own = ["--tls-cert", str(certificate / "tls.crt"), "--tls-key", str(certificate / "tls.key")]
     command = [sys.executable, "-P", "-m", "dbom", "admission", "serve", *words, *own]
     command += ["--listen", "127.0.0.1:0", "--drain", "0"]
-    path = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     log = folder / f"log-{time.monotonic_ns()}"
+    read, write = os.pipe()
     with (
-        log.open("wb") as stderr,
-        subprocess.Popen(command, stderr=stderr, cwd=folder, env={**os.environ, "PYTHONPATH": path}) as process,
+        log.open("wb") as file,
+        os.fdopen(read, "rb", buffering=0) as pipe,
+        subprocess.Popen(command, stderr=file if is_log_read else write, cwd=folder, env=environment) as process,
     ):
+        os.close(write)
         try:
             while not (found := [line["port"] for line in _documents(log) if line.get("event") == "listening"]):
                 assert process.poll() is None, log.read_text()
+                if not is_log_read:
+                    file.write(pipe.read(4096))
+                    file.flush()
                 time.sleep(0.05)
             yield Serving(process, found[0], log, authority or folder / "tls" / "ca.crt")
         finally:

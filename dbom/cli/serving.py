@@ -80,8 +80,9 @@ def serve_webhook(
     from admission.live import Live
     from admission.server import Server
 
-    counts, gathered = Counts(), GatheredLog(_write)
-    live = Live(source, lambda: datetime.now(UTC), log_line, counts, certificate=certificate)
+    counts, log = Counts(), GatheredLog(_write)
+    certificate.log = log
+    live = Live(source, lambda: datetime.now(UTC), log, counts, certificate=certificate)
     if source.kind == "files":
         live.load()
         told(live.loaded.evidence)
@@ -90,30 +91,30 @@ def serve_webhook(
     record = open_journal(journal, live.loaded, datetime.now(UTC))
     if record is not None:
         live.record_in(record)
-    heads = None if record is None or signer is None else _head_keeper(record, signer, counts)
-    server = Server(live, certificate, gathered, counts=counts, drain=drain)
+    heads = None if record is None or signer is None else _head_keeper(record, signer, counts, log)
+    server = Server(live, certificate, log, counts=counts, drain=drain)
     stop = threading.Event()
     watch = threading.Thread(target=live.run, args=(stop,), name="watch", daemon=True)
     keeping = threading.Thread(target=_keep_heads, args=(heads, stop), name="heads", daemon=True)
     try:
         watch.start()
         keeping.start()
-        server.run(*address, started=lambda at, on: log_line({"event": "listening", "host": at, "port": on}))
+        server.run(*address, started=lambda at, on: log({"event": "listening", "host": at, "port": on}))
     finally:
-        gathered.close()
         stop.set()
         if record is not None:
             record.close(at=datetime.now(UTC))
         keeping.join(_LONGEST_SIGNING)
         if heads is not None:
             heads.sign()
-    log_line({"event": "stopped"})
+        log.close()
+    log({"event": "stopped"})
 
 
-def _head_keeper(record: Journal, signer: Signer, counts: Counts) -> HeadKeeper:
+def _head_keeper(record: Journal, signer: Signer, counts: Counts, log: Callable[[JsonObject], None]) -> HeadKeeper:
     from admission.journal.heads import HeadKeeper
 
-    keeper = HeadKeeper(record, signer, log_line)
+    keeper = HeadKeeper(record, signer, log)
     keeper.show_in(counts.metrics)
     return keeper
 

@@ -304,6 +304,14 @@ def test_clocks_that_differ_are_no_yes(site: Path) -> None:
         assert up.eventually(lambda: up.review(MODEL)["allowed"])
 
 
+def test_a_log_that_nobody_reads_stops_nothing(site: Path) -> None:
+    """A pipe holds 64 KiB: some 170 decisions."""
+    with serving(site, "--policy", "policy.yaml", "--store", "store", is_log_read=False) as up:
+        for _ in range(400):
+            assert up.review(MODEL)["allowed"] is True
+        assert 0 == up.stop()
+
+
 @pytest.mark.parametrize("spoil", ["edited", "cut", "another gate's", "in use"])
 def test_a_gate_does_not_go_on_with_a_journal_that_is_broken_or_somebody_else_s(
     spoil: str, site: Path, capsys: pytest.CaptureFixture[str]
