@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["PROGRAMS", "SYSTEM", "USER", "ControllerCluster", "controller_cluster"]
+__all__ = ["PORT", "PROGRAMS", "SYSTEM", "USER", "ControllerCluster", "controller_cluster"]
 
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl", "unshare", "nsenter", "setpriv", "ip")
 SYSTEM = "dbom-system"

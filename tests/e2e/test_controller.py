@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import signal
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from controller_cluster import SYSTEM, ControllerCluster
+from controller_cluster import PORT, SYSTEM, ControllerCluster
 from cryptography import x509
 from judging import MODEL, bom, located
 from policy_reports import POLICY_REPORTS
@@ -21,6 +22,7 @@ from admission.controller.controlling import Controller, ControllerSettings
 from admission.controller.leading import LeaseTimes
 from admission.controller.publishing import Publisher
 from admission.controller.rights import CERTIFICATE_RIGHTS, CLUSTER_RIGHTS, CONFIGURATION_RIGHTS, NAMESPACE_RIGHTS
+from admission.controller.starting import ControllerFlags, run_controller
 from attest.stores.store import StoredBundle, open_store
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from admission.snapshot import Snapshot
     from attest.statement import Statement
     from attest.stores.store import UnreadBundle
+    from dbom.canonical import JsonObject
 
 _QUICK = LeaseTimes(lasts=3, leads=2.0, every=0.3)
 
@@ -330,6 +333,32 @@ def test_certificates_are_made_and_a_new_authority_is_believed_before_it_signs(
 def holder(controlled: ControllerCluster) -> str:
     spec = controlled.get("leases", f"--namespace={SYSTEM}")["items"]
     return str(spec[0]["spec"].get("holderIdentity", "")) if spec else ""
+
+
+def test_it_runs_as_its_flags_say_until_sigterm_and_gives_the_lease_away(clean: ControllerCluster, store: Path) -> None:
+    clean.apply(policy())
+    server = f"https://127.0.0.1:{clean.network.outside(PORT)}"
+    flags = ControllerFlags(
+        stores=[str(store)],
+        certificates="given",
+        sync_every=1.0,
+        listen="127.0.0.1:0",
+        server=server,
+        token_file=clean.token,
+        server_ca=clean.authority,
+    )
+    events: list[str] = []
+
+    def log(line: JsonObject) -> None:
+        events.append(str(line["event"]))
+        if {"listening", "leading"} <= set(events) and events.count("snapshot") == 1 and events[-1] == "snapshot":
+            assert holder(clean).startswith("flagged_")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    run_controller(flags, {"POD_NAME": "flagged", "POD_NAMESPACE": SYSTEM}, log=log)
+    assert events[-1] == "stopped"
+    assert holder(clean) == ""
+    assert verified(clean)
 
 
 def test_of_two_processes_one_leads_and_a_stopped_or_killed_one_is_followed_by_the_other(
