@@ -94,6 +94,7 @@ def _revocations(loaded: Loaded) -> list[Json]:
         if isinstance(item.revocations, Unknown):
             found.append({"policy": policy, "unknown": item.revocations.reason})
         elif isinstance(item.revocations, Revocations):
+            found.extend({"policy": policy, "unknown": doubt.message} for doubt in item.revocations.doubts)
             found.extend(
                 {
                     "policy": policy,

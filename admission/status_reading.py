@@ -19,6 +19,7 @@ from attest.files import read_file
 from attest.revocation.status import Revocations
 from dbom.canonical import json_object
 from dbom.errors import DocumentError, StoreError
+from dbom.model import Unknown
 from dbom.names import schema_name
 from dbom.printable import printable
 from dbom.rules.admission import SERVER_SETUP
@@ -92,7 +93,10 @@ class Status:
     def _revocations(self, evidence: Evidence) -> list[Json]:
         heads: list[Json] = []
         for name, item in sorted(evidence.policies.items()):
-            if isinstance(item.revocations, Revocations):
+            if isinstance(item.revocations, Unknown):
+                heads.append({"policy": name, "unknown": printable(item.revocations.reason)})
+            elif isinstance(item.revocations, Revocations):
+                heads += [{"policy": name, "unknown": printable(doubt.message)} for doubt in item.revocations.doubts]
                 for statement, head in item.revocations.current:
                     age = self._since(head.issued)
                     by = printable(str(statement.signer))

@@ -35,7 +35,10 @@ _NOT_JOURNALS: Final = (".lock", ".new", ".torn", ".heads.jsonl")
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision as it was recorded: what was asked by whom, what was answered, and by digest what it rests on."""
+    """A decision as it was recorded: what was asked by whom, what was answered, and by digest what it rests on.
+
+    Where it came too late (`is_late`), `allowed` is what was answered instead, and not what it said.
+    """
 
     where: str
     number: int
@@ -56,6 +59,7 @@ class Decided:
     request: str
     inputs: str
     answer: str
+    is_late: bool = field(default=False, kw_only=True)
 
     @classmethod
     def of(cls, record: Record, where: str) -> Self | None:

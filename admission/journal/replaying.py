@@ -138,7 +138,8 @@ class _Player:
     def _compared(decided: Decided, decision: Decision, other: str, *, is_same: bool) -> Replayed:
         if not is_same:
             return Replayed(decided, Outcome.NEW, decision, other)
-        is_equal = (decision.verdict, decision.allowed) == (decided.verdict, decided.allowed)
+        # What was answered instead of a decision that came too late is nothing that a replay could come to.
+        is_equal = decision.verdict == decided.verdict and (decided.is_late or decision.allowed == decided.allowed)
         return Replayed(decided, Outcome.SAME if is_equal else Outcome.DIFFERS, decision)
 
     def _read(self, decided: Decided) -> Inputs | None:

@@ -153,7 +153,9 @@ def _as_told(chain: Chain) -> list[Decided]:
     """Return the decisions of a chain with what was answered: something else than was recorded, where that was late."""
     late = {number: allowed for member in chain.files for number, allowed in member.late.items()}
     decisions = [item for member in chain.files for item in member.decisions]
-    return [replace(item, allowed=late.get(item.number, item.allowed)) if late else item for item in decisions]
+    return [
+        replace(item, allowed=late[item.number], is_late=True) if item.number in late else item for item in decisions
+    ]
 
 
 def report_on(

@@ -37,7 +37,8 @@ class Said:
 def told(decided: Decided, answer: JsonObject) -> Said:
     """Return what a decision and the answer that belongs to it say."""
     mode = f"mode {printable(decided.mode)}" if decided.mode else "no policy judges it"
-    return Said(f"{decided.verdict} ({mode})", _reasons(answer), _excuse(answer.get("breakGlass")))
+    late = f", too late: {'allowed' if decided.allowed else 'denied'} without it" if decided.is_late else ""
+    return Said(f"{decided.verdict} ({mode}){late}", _reasons(answer), _excuse(answer.get("breakGlass")))
 
 
 def grouped(decisions: Iterable[tuple[Decided, Said]]) -> list[str]:

@@ -220,7 +220,7 @@ def _decision_document(item: Decided, report: Report) -> JsonObject:
     inputs: JsonObject | None = None
     if found is not None:
         inputs = {"policies": dict(found.policies), "evidence": found.evidence, "readAt": _instant(found.read_at)}
-    return {**_row(item), "inputs": inputs, "answer": report.answers.get(item.answer)}
+    return {**_row(item), "late": item.is_late, "inputs": inputs, "answer": report.answers.get(item.answer)}
 
 
 def _chain_document(chain: Chain) -> JsonObject:

@@ -263,3 +263,53 @@ def test_a_replay_knows_only_what_was_known_then(gate: Gate, capsys: pytest.Capt
     assert (code, {item["outcome"] for item in json.loads(text)["replayed"]}) == (3, {"can't tell"})
     code, text = gate.report(capsys, *["other.yaml" if word == "policy.yaml" else word for word in flags])
     assert (code, all("isn't that of then" in item["because"] for item in json.loads(text)["replayed"])) == (0, True)
+
+
+def test_a_replay_from_a_snapshot_is_of_that_snapshot(gate: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a controller handed over is enough, and brings its own policies; of other evidence nothing is told."""
+    assert not gate.ask(pod("bad", BAD))
+    assert gate.ask(pod("good", GOOD))
+    assert run(["admission", "snapshot", "--policy", "policy.yaml", "--store", "store", "-o", "snapshot"]) == 0
+    code, text = gate.report(capsys, "--replay", "--snapshot", "snapshot", "-f", "json")
+    assert (code, [item["outcome"] for item in json.loads(text)["replayed"]]) == (0, ["same", "same"])
+    assert run(["admission", "report", "journal.jsonl", "--replay", "--snapshot", "snapshot", "--store", "store"]) == 2
+    assert "a snapshot has policies and evidence of its own" in capsys.readouterr().err
+    (gate.folder / "late.csv").write_text("species,mass\nGentoo,5000\n")
+    assert run(["sign", "late.csv", "--local", "--store", "store"]) == 0
+    assert run(["admission", "snapshot", "--policy", "policy.yaml", "--store", "store", "-o", "snapshot"]) == 0
+    code, text = gate.report(capsys, "--replay", "--snapshot", "snapshot", "-f", "json")
+    assert (code, {item["outcome"] for item in json.loads(text)["replayed"]}) == (3, {"can't tell"})
+
+
+def test_a_dry_run_is_given_no_uid_of_a_record(gate: Gate) -> None:
+    """The audit log keeps these annotations; whoever looks for the record of one would miss it."""
+
+    def annotations(*, dry: bool) -> dict[str, str]:
+        request = {
+            "uid": "u",
+            "operation": "CREATE",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "namespace": "shop",
+            "object": pod("good", GOOD),
+            "dryRun": dry,
+        }
+        review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+        answer = json.loads(gate.webhook.answer(json.dumps(review).encode()).body)
+        return dict(answer["response"]["auditAnnotations"])
+
+    assert annotations(dry=True) == {"verdict": "verified"}
+    assert annotations(dry=False) == {"verdict": "verified", "record": "u"}
+    assert annotations(dry=True) == {"verdict": "verified"}
+
+
+def test_what_came_too_late_is_told_as_it_was_answered(gate: Gate, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gate.ask(pod("good", GOOD))
+    number = gate.journal.head.number
+    gate.journal.record("late", at=gate.at, facts={"number": number, "allowed": False, "uid": "uid-1"}, durable=False)
+    gate.journal.close(at=gate.at)
+    code, text = gate.report(capsys, "--replay", "--policy", "policy.yaml", "--store", "store")
+    assert (code, "\n  1 same\n" in text) == (0, True)
+    assert "\nDenied\n  verified (mode enforce), too late: denied without it\n" in text
+    _, listed = gate.report(capsys, "-f", "json")
+    (decision,) = json.loads(listed)["decisions"]
+    assert (decision["allowed"], decision["late"], decision["verdict"]) == (False, True, "verified")
