@@ -182,7 +182,7 @@ def read_flags(words: Sequence[Word], *, abbreviated: bool) -> list[Given]:
     for number, word in enumerate(words):
         text = word.spelling
         # `--` may end the options of a wrapper (`tini --`, `bash -lc --`): what looks like a flag behind it is read.
-        if not is_option(word) or text == "--":
+        if not text.startswith("-") or text in ("-", "--"):
             continue
         name, equals, written = text.lstrip("-").partition("=")
         value = word.value if isinstance(word.value, Unknown) else written

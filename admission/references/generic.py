@@ -31,7 +31,7 @@ _MODEL_VARIABLES: Final = {
     "LORA_ADAPTERS": Role.ADAPTER,
     "VLLM_TOKENIZER": Role.TOKENIZER,
 }
-_STORAGE_FLAG: Final = loosely(("storage-uri",))
+_STORAGE: Final = "storage-uri"
 # A data set's name of one word, or a folder, may be anything; the hub's has a slash in the middle.
 _TRAINING_FLAGS: Final = {
     "model-name-or-path": Role.MODEL,
@@ -39,7 +39,7 @@ _TRAINING_FLAGS: Final = {
     "tokenizer-name-or-path": Role.TOKENIZER,
     **dict.fromkeys(("dataset", "dataset-name", "dataset-id"), Role.DATASET),
 }
-_TRAINING: Final = loosely(_TRAINING_FLAGS)
+_FLAGS: Final = loosely((_STORAGE, *_TRAINING_FLAGS))
 # These name the model that a service asks elsewhere as often: only a hub's name counts, and a model's where it is run.
 _TOKENIZER_VARIABLE: Final = "TOKENIZER"
 _TUNED_VARIABLES: Final = ("MODEL_NAME", "BASE_MODEL")
@@ -60,8 +60,7 @@ def generic_references(container: Container) -> list[ModelReference]:
     return [
         *script_references(container, always=False),
         *flag_references(container, (), is_vllm=False),
-        *_from_storage_flag(container),
-        *_from_training_flags(container),
+        *_from_flags(container),
         *_from_environment(container),
     ]
 
@@ -123,20 +122,17 @@ def _hub_variables(container: Container) -> dict[str, Role]:
     }
 
 
-def _from_storage_flag(container: Container) -> list[ModelReference]:
-    options = read_options(container.words, _STORAGE_FLAG, greedy=True)
-    return [stored(container, Role.MODEL, option.value, option.path, written=option.text) for option in options]
+def _from_flags(container: Container) -> list[ModelReference]:
+    """Return what options of storage initializers and training scripts name: places, models, tokenizers, data sets.
 
-
-def _from_training_flags(container: Container) -> list[ModelReference]:
-    """Return what options of training scripts name: models and tokenizers, and data sets of the hub.
-
-    No revision of a data set is followed.
+    A data set is one of the hub, and no revision of it is followed.
     """
     found: list[ModelReference] = []
-    for option in read_options(container.words, _TRAINING, greedy=True):
-        role = _TRAINING_FLAGS[option.name]
-        if role is not Role.DATASET:
+    for option in read_options(container.words, _FLAGS, greedy=True):
+        role = _TRAINING_FLAGS.get(option.name)
+        if role is None:
+            found.append(stored(container, Role.MODEL, option.value, option.path, written=option.text))
+        elif role is not Role.DATASET:
             found.append(container.reference(role, option.value, option.path, written=option.text))
         elif isinstance(option.value, str) and _HUB_NAME.fullmatch(option.value):
             target = Target.unpinned(f"hf://datasets/{option.value}", _NEWEST)

@@ -90,9 +90,9 @@ def read_options(
     """
     found: list[Option] = []
     for number, word in enumerate(words):
-        if not is_option(word):
-            continue
         text = word.spelling
+        if not text.startswith("-") or len(text) == 1:
+            continue
         flag, equals, rest = text.partition("=") if joined else (text, "", "")
         given = [(name, rest if equals else None) for name in means(flag)]
         letter = (letters or {}).get(text[1:2]) if not given and not text.startswith("--") else None

@@ -112,7 +112,11 @@ def read_hooks(container: Node) -> list[tuple[Word, ...]]:
 
 def basename(word: Word) -> str:
     """Return the last segment of a word, empty where its value can't be told."""
-    return "" if isinstance(word.value, Unknown) else word.value.rsplit("/", 1)[-1]
+    # (Every program asks this of every word: most have no slash.)
+    value = word.value
+    if not isinstance(value, str):
+        return ""
+    return value[value.rfind("/") + 1 :] if "/" in value else value
 
 
 def unwrapped(words: tuple[Word, ...], environment: Environment, *, is_expanded: bool = True) -> tuple[Started, ...]:
