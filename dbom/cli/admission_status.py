@@ -94,7 +94,10 @@ def _of_files(snapshot: Path | None, journals: list[Path], tls_cert: Path | None
 
 def _lines(document: JsonObject) -> list[str]:
     lines = [f"not ready: {printable(str(document['notReady']))}"] if document.get("notReady") else []
-    lines += [f"policy {_texts(item, 'name', 'mode', 'digest')}" for item in _items(document.get("policies"))]
+    lines += [
+        f"policy {_text(item, 'name')}: mode {_text(item, 'mode')}, sha256:{_text(item, 'digest')}"
+        for item in _items(document.get("policies"))
+    ]
     for key in ("source", "evidence", "snapshot", "certificate", "decisions", "cache", "journal", "lastError"):
         value = document.get(key)
         if isinstance(value, dict):
@@ -111,14 +114,18 @@ def _items(value: Json) -> list[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _texts(item: JsonObject, *keys: str) -> str:
-    return " ".join(printable(str(item.get(key))) for key in keys)
+def _text(item: JsonObject, key: str) -> str:
+    return printable(str(item.get(key)))
 
 
 def _pair(name: str, value: Json) -> str:
     if name in ("ageSeconds", "secondsLeft") and isinstance(value, int | float):
         return f"{'age' if name == 'ageSeconds' else 'left'} {_length(int(value))}"
-    return f"{printable(name)} {'unknown' if value is None else printable(str(value))}"
+    if name == "unknown":
+        return f"can't be told: {printable(str(value))}"
+    known = {None: "unknown", True: "yes", False: "no"}
+    shown = known[value] if value is None or isinstance(value, bool) else printable(str(value))
+    return f"{printable(name)} {shown}"
 
 
 def _length(seconds: int) -> str:

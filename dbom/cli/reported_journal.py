@@ -105,13 +105,15 @@ def _summary(report: Report) -> list[str]:
     lines = [f"{counted(len(report.decisions), 'decision')}: {verdicts or 'none'}"]
     if report.denied or report.spared:
         lines.append(f"{report.denied} denied, {len(report.spared)} allowed in spite of a no")
-    beside = ", ".join(f"{count} {_words(name)}" for name, count in report.counts.items())
+    beside = ", ".join(_only_counted(name, count) for name, count in report.counts.items())
     return [*lines, f"only counted, in all namespaces: {beside}"] if beside else lines
 
 
-def _words(name: str) -> str:
-    known = {"dryRuns": "dry runs", "late": "answered too late, with a no", "malformed": "malformed"}
-    return known.get(name, printable(name))
+def _only_counted(name: str, count: int) -> str:
+    if name == "dryRuns":
+        return counted(count, "dry run")
+    known = {"late": "answered too late, with a no", "malformed": "malformed"}
+    return f"{count} {known.get(name, printable(name))}"
 
 
 def _chain(chain: Chain) -> str:

@@ -167,7 +167,7 @@ def test_without_a_signer_to_expect_the_end_is_not_proven(
 def test_a_person_reads_it(site: Site, capsys: pytest.CaptureFixture[str], format_: str) -> None:
     assert run(["admission", "report", str(site.journal), "--local", "-f", format_]) == 0
     text = capsys.readouterr().out
-    for words in ("4 decisions", "shop/bad", "DBOM-", "1 denied", "dry runs", "static pods", "proven up to record"):
+    for words in ("4 decisions", "shop/bad", "DBOM-", "1 denied", "1 dry run", "static pods", "proven up to record"):
         assert words in text
     assert text.startswith("## " if format_ == "markdown" else "Decisions")
 

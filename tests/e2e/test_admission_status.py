@@ -89,3 +89,25 @@ def test_all_that_is_known_is_said() -> None:
     error = document["lastError"]
     assert isinstance(error, dict)
     assert error["what"] == "the snapshot is half"
+
+
+def test_a_person_is_told_what_is_so_and_what_cannot_be_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that holds, a policy with its digest, and revocations that it asks for and nobody publishes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.csv").write_text("a,b\n1,2\n")
+    assert run(["sign", "model.csv", "--local", "--store", "store"]) == 0
+    assert run(["policy", "init", "--local", "-o", "policy.yaml"]) == 0
+    with (tmp_path / "policy.yaml").open("a") as file:
+        file.write("\n  revocation:\n    revokers:\n      - authority: signer\n")
+    assert run(["admission", "snapshot", "--policy", "policy.yaml", "--store", "store", "-o", "snapshot"]) == 0
+    Journal.open(tmp_path / "j", at=NOW, facts={}, replica="gate-0").close(at=NOW)
+    capsys.readouterr()
+    assert run(["admission", "status", "--snapshot", "snapshot", "--journal", "j"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (policy,) = [line for line in lines if line.startswith("policy ")]
+    assert policy.startswith("policy models: mode enforce, sha256:")
+    (revocations,) = [line for line in lines if line.startswith("revocations: ")]
+    assert revocations.startswith("revocations: policy models, can't be told: ")
+    assert any(line.startswith("journal: ") and line.endswith(", holds yes") for line in lines)

@@ -221,8 +221,8 @@ def test_counts_and_ends_without_notice_are_of_the_time_that_is_asked_about(
     gate.at += 2 * DAY
     gate.journal.close(at=gate.at)
     since = (gate.began + 3 * DAY).isoformat()
-    assert "only counted, in all namespaces: 1 dry runs" in gate.report(capsys)[1]
-    assert "dry runs" not in gate.report(capsys, "--since", since)[1]
+    assert "only counted, in all namespaces: 1 dry run\n" in gate.report(capsys)[1]
+    assert "dry run" not in gate.report(capsys, "--since", since)[1]
     path, later = gate.folder / "journal.jsonl", gate.began + 4 * DAY
     Journal.open(path, at=later, facts={}).close(at=later)
     # The end record was never written: the gate was killed.
