@@ -57,9 +57,11 @@ INSTALLATIONS: dict[str, dict[str, Any]] = {
         "api_servers": ("10.0.0.0/24", "fd00::/64"),
         "monitoring": ("monitoring",),
         "journal_claim": "dbom-journals",
+        "journal_most": "2Gi",
         "heads": Heads(HeadsSigner.TOKEN, TRUST_CONFIG, "sigstore.example.com", ("10.9.0.0/16", "fd09::/64")),
     },
-    "keyed": {"heads": Heads(HeadsSigner.KEY)},
+    "keyed": {"heads": Heads(HeadsSigner.KEY), "journal_most": "200Mi"},
+    "claimed": {"journal_claim": "dbom-journals"},
     "signed": {"heads": Heads(HeadsSigner.TOKEN, TRUST_CONFIG)},
 }
 """What differs from the default, by a name."""

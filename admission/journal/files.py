@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["Rotation", "Tail", "create_file", "family_of", "full_name", "locked_file", "read_tail", "sync_folder"]
+__all__ = [
+    "Rotation",
+    "Tail",
+    "create_file",
+    "family_of",
+    "full_files",
+    "full_name",
+    "locked_file",
+    "read_tail",
+    "sync_folder",
+]
 
 _NUMBERED: Final = re.compile(r"(.+)\.(\d{6})")
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from admission.journal.files import family_of
 from admission.journal.records import Head, canonical, instant, moment_of
+from admission.journal.space import trim_lines
 from attest.statement import Statement, Subject
 from attest.verified import Rejection, VerifiedStatement
 from attest.verifier.verifying import verify_bundle
@@ -61,12 +62,16 @@ def head_statement(replica: str, chain: str, head: Head) -> Statement:
 
 @dataclass(slots=True)
 class HeadKeeper:
-    """Signs the head of an open journal, now and then. Nothing waits for it: what fails is said, and tried again."""
+    """Signs the head of an open journal, now and then. Nothing waits for it: what fails is said, and tried again.
+
+    Of `most` bytes of heads the newest stay, which prove what the others did; None keeps all.
+    """
 
     journal: Journal
     signer: Signer
     log: Callable[[JsonObject], None]
     every: timedelta = timedelta(minutes=1)
+    most: int | None = None
     last: Head | None = None
     last_error: str = ""
     _due: datetime | None = field(default=None, repr=False)
@@ -86,7 +91,7 @@ class HeadKeeper:
             # What is signed to be there must survive a machine that loses its power now.
             head = self.journal.flush()
             bundle = self.signer.sign(head_statement(self.journal.replica, self.journal.chain, head))
-            _append(heads_path(self.journal.path), bundle)
+            _append(heads_path(self.journal.path), bundle, self.most)
         except DbomError as error:
             self.last_error = str(error)
             self.log({"event": "head", "error": printable(str(error)), "rule": error.rule.id})
@@ -108,7 +113,7 @@ class HeadKeeper:
             self.tick(now())
 
 
-def _append(path: Path, bundle: bytes) -> None:
+def _append(path: Path, bundle: bytes, most: int | None) -> None:
     line = canonical({"bundle": base64.b64encode(bundle).decode(), "format": HEADS_FORMAT}) + b"\n"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -121,6 +126,8 @@ def _append(path: Path, bundle: bytes) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        if most is not None:
+            trim_lines(path, most)
     except OSError as error:
         what = f"can't be written: {error.strerror}"
         raise PathError(JOURNAL_UNWRITABLE, what, where=printable(str(path))) from error

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Final
 from admission.manifests.demands import NETWORK_PATTERN
 from admission.manifests.gaps import gaps_of
 from admission.manifests.heads import AUDIENCE_PATTERN, HeadsSigner
-from admission.manifests.installation import ALWAYS_EXCLUDED, IMAGE_PATTERN, LABEL_PATTERN, STORE_PATTERN, Certificates
+from admission.manifests.installation import (
+    ALWAYS_EXCLUDED,
+    HELD_PATTERN,
+    IMAGE_PATTERN,
+    LABEL_PATTERN,
+    MOST_PATTERN,
+    STORE_PATTERN,
+    Certificates,
+)
 from admission.manifests.parts import PARTS
 from admission.manifests.values import CHART_VALUES, container_resources
 from admission.policy import Mode
@@ -167,9 +175,15 @@ def _settings(given: Installation) -> tuple[_Setting, ...]:
         _Setting("monitoring", [*given.monitoring], _list(_NAME), "Namespaces that may read metrics."),
         _Setting(
             "journal",
-            {"claim": given.journal_claim},
-            _object({"claim": {"type": "string", "pattern": f"^({LABEL_PATTERN})?$"}}),
-            "A volume claim, for many pods, that keeps the journals of replicas that are gone.",
+            {"claim": given.journal_claim, "most": given.journal_most},
+            _object(
+                {
+                    "claim": {"type": "string", "pattern": f"^({LABEL_PATTERN})?$"},
+                    "most": {"type": "string", "pattern": f"^({MOST_PATTERN})?$"},
+                }
+            ),
+            "A volume claim, for many pods, that keeps the journals of replicas that are gone; most is what a replica's"
+            " may take (192Mi to 999Gi) before its oldest files are deleted.",
         ),
         _heads(given.heads),
     )
@@ -214,6 +228,10 @@ def _schema(settings: tuple[_Setting, ...]) -> JsonObject:
             _when(
                 {"heads": _signed_by({"enum": ["none", "key"]})},
                 {"heads": {"properties": {"trustConfig": {"maxLength": 0}, "networks": {"maxItems": 0}}}},
+            ),
+            _when(
+                {"journal": {"properties": {"claim": {"const": ""}}}},
+                {"journal": {"properties": {"most": {"pattern": f"^({HELD_PATTERN})?$"}}}},
             ),
             _when({"certificates": {"const": "own"}}, {"controller": {"properties": {"enabled": {"const": True}}}}),
         ],

@@ -41,9 +41,7 @@ def gaps_of(installation: Installation) -> list[str]:
         found.append(
             "who calls the webhook's port: any pod may. --api-server NETWORK lets only the API server's network"
         )
-    if not installation.journal_claim:
-        found.append("decisions of a replica that is gone: its journal goes with it. --journal-claim keeps them")
-    found += _heads(installation.heads)
+    found += [*_journal(installation), *_heads(installation.heads)]
     if not installation.has_controller:
         found.append("what changes: without the controller, policies and evidence are read when the webhook starts")
         found.append("ProvenancePolicy objects of the cluster: only the files of the ConfigMap dbom-policies count")
@@ -54,6 +52,17 @@ def gaps_of(installation: Installation) -> list[str]:
             f"what pods of these load, though they are excluded: {', '.join(installation.accelerator_accounts)}"
         )
     return found
+
+
+def _journal(installation: Installation) -> list[str]:
+    found: list[str] = []
+    if not installation.journal_claim:
+        found.append("decisions of a replica that is gone: its journal goes with it. --journal-claim keeps them")
+    if installation.journal_bound:
+        found.append(f"a replica's oldest decisions: of more than {installation.journal_bound} the oldest are deleted")
+        return found
+    full = "how soon the journals' claim is full, when what is enforced is refused: who may make pods can fill it"
+    return [*found, f"{full}. --journal-most has the oldest deleted instead"]
 
 
 def _heads(heads: Heads) -> list[str]:

@@ -13,18 +13,27 @@ from admission.policy import Mode
 
 __all__ = [
     "ALWAYS_EXCLUDED",
+    "DEFAULT_MOST",
+    "HELD_PATTERN",
     "IMAGE_PATTERN",
     "LABEL_PATTERN",
+    "MOST_PATTERN",
     "STORE_PATTERN",
     "Certificates",
     "Installation",
     "Resources",
 ]
 
+DEFAULT_MOST: Final = "768Mi"
+"""What a journal may take where its volume goes with its pod. A kubelet ends a pod whose volume outgrows its limit, and
+who may make pods could have both replicas ended like that."""
+
 ALWAYS_EXCLUDED: Final = "kube-system"
 """The namespace whose pods the cluster can't start without."""
 
 IMAGE_PATTERN: Final = "[a-z0-9][A-Za-z0-9./:_-]*@sha256:[0-9a-f]{64}"
+HELD_PATTERN: Final = "(19[2-9]|[2-8][0-9]{2})Mi"
+MOST_PATTERN: Final = "(19[2-9]|[2-9][0-9]{2}|[1-9][0-9]{3,5})Mi|[1-9][0-9]{0,2}Gi"
 LABEL_PATTERN: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 STORE_PATTERN: Final = "[a-z][a-z0-9+.-]*://[^\\s\\x00-\\x20]+"
 _ACCOUNT: Final = re.compile(rf"{LABEL_PATTERN}/[a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?")
@@ -62,10 +71,11 @@ class Installation:
     namespaces to leave alone beside our own and kube-system; `accelerator_accounts` (`NAMESPACE/NAME`) may have pods
     with accelerators or image volumes there. `stores` are URLs of evidence for the controller; `api_servers` networks
     from which alone the webhook is called, `monitoring` namespaces that may read metrics. `journal_claim` names a
-    PersistentVolumeClaim that many pods can write to, `heads` who signs the journals' heads. `ca_bundle` are the PEM
-    certificates by which the API server knows the webhook where its certificate is `given`, None where the controller
-    or cert-manager puts them in. Without `has_controller` policies come from the ConfigMap dbom-policies, and evidence
-    from the volume claim dbom-store.
+    PersistentVolumeClaim that many pods can write to, `journal_most` how much a replica's journal may take before its
+    oldest files are deleted (nothing: 768Mi without a claim, all there is with one), `heads` who signs the journals'
+    heads. `ca_bundle` are the PEM certificates by which the API server knows the webhook where its certificate is
+    `given`, None where the controller or cert-manager puts them in. Without `has_controller` policies come from the
+    ConfigMap dbom-policies, and evidence from the volume claim dbom-store.
     """
 
     image: str
@@ -83,6 +93,7 @@ class Installation:
     api_servers: tuple[str, ...] = ()
     monitoring: tuple[str, ...] = ()
     journal_claim: str = ""
+    journal_most: str = ""
     heads: Heads = field(default_factory=Heads)
     has_controller: bool = True
 
@@ -104,6 +115,10 @@ class Installation:
         demand(2 <= self.replicas <= 100, "two replicas at least: one is down while it is replaced", self.replicas)  # noqa: PLR2004  said in the message
         claim = self.journal_claim
         demand(not claim or re.fullmatch(LABEL_PATTERN, claim) is not None, "not the name of a volume claim", claim)
+        most = self.journal_most
+        demand(not most or re.fullmatch(MOST_PATTERN, most) is not None, "not a size (192Mi to 999Gi)", most)
+        is_held = not most or bool(claim) or re.fullmatch(HELD_PATTERN, most) is not None
+        demand(is_held, "a journal without a claim may take 192Mi to 899Mi", most)
         bundle = self.ca_bundle
         is_given = self.certificates is Certificates.GIVEN
         demand(
@@ -124,6 +139,11 @@ class Installation:
     def enforces(self) -> bool:
         """Whether what the webhook doesn't answer is refused everywhere."""
         return self.mode is Mode.ENFORCE
+
+    @property
+    def journal_bound(self) -> str:
+        """How much a replica's journal may take; empty: all that there is."""
+        return self.journal_most or ("" if self.journal_claim else DEFAULT_MOST)
 
     @property
     def excluded_namespaces(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from admission.manifests.heads import NO_PARTS, HeadsParts, HeadsSigner, key_parts, token_parts
-from admission.manifests.installation import ALWAYS_EXCLUDED, Certificates
+from admission.manifests.installation import ALWAYS_EXCLUDED, DEFAULT_MOST, Certificates
 from admission.manifests.naming import SERVICE
 from admission.manifests.network import ANY_TCP, DNS
 from admission.yaml_text import Expression, flow_text
@@ -37,9 +37,9 @@ class Values:
 
     `main` and `enforced` are the requirements by which the two webhooks, and the bindings of the pinning policy, select
     namespaces by name; `main_failure` is the main webhook's failure policy, `actions` what the API server's own
-    policies do. `service_names` are the names
-    by which the API server calls the webhook. `injection` are the annotations by which cert-manager puts the CA in.
-    `store_words` are the controller's arguments for its stores, `rotation` that for certificates. `heads` is what the
+    policies do. `service_names` are the names by which the API server calls the webhook. `injection` are the
+    annotations by which cert-manager puts the CA in. `store_words` are the controller's arguments for its stores,
+    `rotation` that for certificates. `journal_words` say how much room a journal may take. `heads` is what the
     webhook's pods have more where heads are signed, `heads_egress` whom they reach then, `heads_trust` the Sigstore.
     """
 
@@ -62,6 +62,7 @@ class Values:
     api_servers: Json
     monitoring: Json
     journal_volume: Json
+    journal_words: Json
     heads: HeadsMore
     heads_egress: Json
     heads_trust: Json
@@ -77,11 +78,11 @@ class HeadsMore:
     variables: Json
 
 
-def extended(fixed: list[Json], more: Json) -> Json:
-    """Return a list that is not empty with what another holds behind it; an expression gives `,ITEM` for each item."""
-    if isinstance(more, list):
-        return [*fixed, *more]
-    return Expression(flow_text(fixed).removesuffix("]") + f"{more}]")
+def extended(fixed: list[Json], *more: Json) -> Json:
+    """Return a list that is not empty with what others hold behind it; an expression gives `,ITEM` for each item."""
+    if all(isinstance(items, list) for items in more):
+        return [*fixed, *(item for items in more if isinstance(items, list) for item in items)]
+    return Expression(flow_text(fixed).removesuffix("]") + "".join(map(str, more)) + "]")
 
 
 def installed_values(installation: Installation) -> Values:
@@ -111,6 +112,7 @@ def installed_values(installation: Installation) -> Values:
         api_servers=_blocks(installation.api_servers),
         monitoring=[_from_namespace(name) for name in (namespace, *installation.monitoring)],
         journal_volume=_claimed(claim) if claim else _EMPTIED,
+        journal_words=_most(installation.journal_bound),
         heads=_installed_heads(heads),
         heads_egress=_egress(_blocks(heads.networks)) if heads.signer is HeadsSigner.TOKEN else [],
         heads_trust=(heads.trust_config or b"").decode(),
@@ -154,6 +156,10 @@ def container_resources(resources: Resources) -> Json:
         "requests": {"cpu": resources.cpu, "memory": resources.memory},
         "limits": {"memory": resources.most_memory},
     }
+
+
+def _most(size: str) -> Json:
+    return [f"--journal-most={size}"] if size else []
 
 
 def _claimed(name: Json) -> JsonObject:
@@ -238,6 +244,11 @@ CHART_VALUES: Final = Values(
     api_servers=_networks(".Values.apiServers"),
     monitoring=extended([_from_namespace(_NAMESPACE)], _each(".Values.monitoring", _from_namespace(_ITEM))),
     journal_volume=_either(".Values.journal.claim", _claimed(_given(".Values.journal.claim")), _EMPTIED),
+    journal_words=Expression(
+        '{{ with .Values.journal.most | default (ternary "" "'
+        + DEFAULT_MOST
+        + '" (ne .Values.journal.claim "")) }},{{ printf "--journal-most=%s" . | toJson }}{{ end }}'
+    ),
     heads=_chart_heads(
         {HeadsSigner.TOKEN: token_parts(_given(".Values.heads.audience")), HeadsSigner.KEY: key_parts()}
     ),

@@ -148,7 +148,7 @@ def _container(values: Values, words: list[Json], mounts: list[Json]) -> JsonObj
         "name": "webhook",
         "image": values.image,
         "command": ["dbom"],
-        "args": extended([*_WORDS, *words], values.heads.words),
+        "args": extended([*_WORDS, *words], values.heads.words, values.journal_words),
         "env": extended(
             [{"name": "HOME", "value": "/tmp"}, _field("POD_NAME", "metadata.name")],  # noqa: S108  a volume
             values.heads.variables,

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["review", "serve"]
 
+_UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
+_DIGITS = 16
+
 
 @with_policy_signer_flags
 def review(
@@ -114,6 +117,14 @@ def serve(
     journal: Annotated[
         Path | None, typer.Option("--journal", metavar="FILE", help="Append every decision to this hash chain.")
     ] = None,
+    journal_most: Annotated[
+        str | None,
+        typer.Option(
+            "--journal-most",
+            metavar="SIZE",
+            help="What it may take (192Mi, 2Gi) before its oldest full files are deleted; else a full disk refuses.",
+        ),
+    ] = None,
     policy_signers: PolicySigners,
     signer_flags: SignerFlags,
 ) -> None:
@@ -150,15 +161,31 @@ def serve(
         source = MountedFiles(policy_paths(policy), stores, policy_signers.authorities(), folders)
     if signer_flags != SignerFlags() and journal is None:
         raise UsageError(USAGE, "who signs, signs the heads of a journal; --journal says where it is")
+    if journal_most is not None and journal is None:
+        raise UsageError(USAGE, "--journal-most is of a journal; --journal says where it is")
     serve_webhook(
         source,
         address=address,
         certificate=Certificate(*files, log_line, clients=client_ca),
         journal=journal,
+        most=None if journal_most is None else _bytes_of(journal_most),
         drain=drain,
         told=tell_evidence,
         signer=signer_flags.late_signer() if signer_flags != SignerFlags() else None,
     )
+
+
+def _bytes_of(text: str) -> int:
+    """Return a size that was given (`512Mi`, `2Gi`, or bytes) in bytes. Raises `UsageError`."""
+    from admission.journal.space import LEAST_KEPT
+
+    digits, unit = (text[:-2], text[-2:]) if text[-2:] in _UNITS else (text, "")
+    size = int(digits) * _UNITS.get(unit, 1) if digits.isascii() and digits.isdigit() and len(digits) < _DIGITS else 0
+    if size < LEAST_KEPT:
+        raise UsageError(
+            USAGE, "not a size that a journal can be held to", got=printable(text), expected="192Mi or more"
+        )
+    return size
 
 
 def _certificate(

@@ -87,6 +87,14 @@ def manifests(
     journal_claim: Annotated[
         str, typer.Option("--journal-claim", metavar="NAME", help="A volume claim, for many pods, that keeps journals.")
     ] = "",
+    journal_most: Annotated[
+        str,
+        typer.Option(
+            "--journal-most",
+            metavar="SIZE",
+            help="What a replica's journal may take before its oldest files are deleted. Without a claim 768Mi.",
+        ),
+    ] = "",
     heads_signer: Annotated[
         _HeadsSigner | None,
         typer.Option(
@@ -150,6 +158,7 @@ def manifests(
         api_servers=tuple(api_server or ()),
         monitoring=tuple(monitoring or ()),
         journal_claim=journal_claim,
+        journal_most=journal_most,
         heads=Heads(
             HeadsSigner(str(heads_signer or (_HeadsSigner.TOKEN if trust_config else _HeadsSigner.NONE))),
             None if trust_config is None else _read(trust_config),

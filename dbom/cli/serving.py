@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["log_line", "open_journal", "serve_webhook"]
 
 _LOCK = threading.Lock()
+_HEADS_SHARE = 8
+"""Of what a journal may take, heads take so small a part."""
 _LONGEST_SIGNING = 10
 """Seconds to wait, when it ends, for a head that is just being signed."""
 
@@ -67,12 +69,14 @@ def serve_webhook(
     certificate: Certificate,
     journal: Path | None,
     drain: float,
+    most: int | None = None,
     told: Callable[[Evidence], None],
     signer: Signer | None = None,
 ) -> None:
     """Serve until SIGTERM from what `source` gives, and keep the journal where one is asked for.
 
-    With `signer`, the journal's head is signed each minute, and the last one when it is closed.
+    With `signer`, the journal's head is signed each minute, and the last one when it is closed. Where it may take no
+    more than `most` bytes, its oldest full files are deleted.
     Files must be usable from the beginning, and `told` is given their evidence; a snapshot may come later.
     """
     from admission.counts import Counts
@@ -91,9 +95,11 @@ def serve_webhook(
     record = open_journal(journal, live.loaded, datetime.now(UTC))
     if record is not None:
         live.record_in(record)
-    heads = None if record is None or signer is None else _head_keeper(record, signer, counts, log)
+    heads = None if record is None or signer is None else _head_keeper(record, signer, counts, log, most)
     server = Server(live, certificate, log, counts=counts, drain=drain)
     stop = threading.Event()
+    if record is not None:
+        _watch_space(record.path, log, most, counts, stop)
     watch = threading.Thread(target=live.run, args=(stop,), name="watch", daemon=True)
     keeping = threading.Thread(target=_keep_heads, args=(heads, stop), name="heads", daemon=True)
     try:
@@ -111,12 +117,25 @@ def serve_webhook(
     log({"event": "stopped"})
 
 
-def _head_keeper(record: Journal, signer: Signer, counts: Counts, log: Callable[[JsonObject], None]) -> HeadKeeper:
+def _head_keeper(
+    record: Journal, signer: Signer, counts: Counts, log: Callable[[JsonObject], None], most: int | None
+) -> HeadKeeper:
     from admission.journal.heads import HeadKeeper
 
-    keeper = HeadKeeper(record, signer, log)
+    keeper = HeadKeeper(record, signer, log, most=None if most is None else most // _HEADS_SHARE)
     keeper.show_in(counts.metrics)
     return keeper
+
+
+def _watch_space(
+    path: Path, log: Callable[[JsonObject], None], most: int | None, counts: Counts, stop: threading.Event
+) -> None:
+    """Have a thread look to the room that the journal takes, until `stop` is set."""
+    from admission.journal.space import JournalSpace
+
+    space = JournalSpace(path, log, most)
+    space.show_in(counts.metrics)
+    threading.Thread(target=space.run, args=(stop,), name="space", daemon=True).start()
 
 
 def _keep_heads(heads: HeadKeeper | None, stop: threading.Event) -> None:

@@ -22,7 +22,8 @@ FLAGS: dict[str, list[str]] = {
     "cert-manager": ["--cert-manager", "--namespace=gate"],
     "given": ["--no-controller", "--ca-bundle=ca.crt"],
     "signed": ["--trust-config=sigstore.json"],
-    "keyed": ["--heads-signer=key"],
+    "keyed": ["--heads-signer=key", "--journal-most=200Mi"],
+    "claimed": ["--journal-claim=dbom-journals"],
 }
 
 
@@ -84,6 +85,8 @@ def test_a_folder_is_written_once_and_only_where_nothing_else_lies(
         ["--helm", "ca.crt"],
         ["--helm", "ca.crt/below"],
         ["--replicas", "1"],
+        ["--journal-most", "1Gi"],
+        ["--journal-claim", "j", "--journal-most", "many"],
         ["--heads-signer", "token"],
         ["--heads-signer", "key", "--trust-config", "sigstore.json"],
         ["--trust-config", "ca.crt"],
@@ -106,7 +109,7 @@ def started(name: str) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("name", ["given", "all", "keyed"])
+@pytest.mark.parametrize("name", ["given", "all", "keyed", "claimed"])
 def test_the_program_takes_the_words_that_its_deployments_start_it_with(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

@@ -74,6 +74,26 @@ def test_without_a_signer_no_head_is_signed_and_the_replica_is_named_all_the_sam
 
 
 @pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("size", ["1Mi", "-200Mi", "200", "two", "", "9" * 40, "\u0669\u0669\u0669Gi", "200MiB"])
+def test_a_journal_is_held_to_a_size_that_it_can_be_held_to(capsys: pytest.CaptureFixture[str], size: str) -> None:
+    words = ["admission", "serve", "--policy=policy.yaml", "--store=store", "--self-signed=tls", "--journal=j.jsonl"]
+    assert run([*words, f"--journal-most={size}"]) == 2
+    assert "not a size that a journal can be held to" in capsys.readouterr().err
+
+
+def test_a_journal_that_may_take_so_much_is_served_like_any_other(site: Path) -> None:
+    serve_and_end(site, "--journal-most=192Mi", "--local")
+    assert (site / "journal.jsonl").is_file()
+
+
+@pytest.mark.usefixtures("site")
+def test_a_size_without_a_journal_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["admission", "serve", "--policy=policy.yaml", "--store=store", "--self-signed=tls"]
+    assert run([*words, "--journal-most=200Mi"]) == 2
+    assert "--journal says where it is" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("site")
 def test_a_signer_without_a_journal_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["admission", "serve", "--policy=policy.yaml", "--store=store", "--self-signed=tls"]
     assert run([*words, "--local"]) == 2

@@ -62,7 +62,7 @@ VALUES: dict[str, dict[str, object]] = {
         "webhook": {"resources": {"requests": {"cpu": "1", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}},
         "apiServers": ["10.0.0.0/24", "fd00::/64"],
         "monitoring": ["monitoring"],
-        "journal": {"claim": "dbom-journals"},
+        "journal": {"claim": "dbom-journals", "most": "2Gi"},
         "heads": {
             "signer": "token",
             "trustConfig": TRUST_CONFIG.decode(),
@@ -70,7 +70,8 @@ VALUES: dict[str, dict[str, object]] = {
             "networks": ["10.9.0.0/16", "fd09::/64"],
         },
     },
-    "keyed": {"heads": {"signer": "key"}},
+    "keyed": {"heads": {"signer": "key"}, "journal": {"most": "200Mi"}},
+    "claimed": {"journal": {"claim": "dbom-journals"}},
     "signed": {"heads": {"signer": "token", "trustConfig": TRUST_CONFIG.decode()}},
 }
 """The installations of `installed`, as somebody says them to the chart of another one."""
@@ -116,6 +117,8 @@ WRONG = {
     "trustConfig": ["--set", "heads.trustConfig={}"],
     "networks": ["--set-json", 'heads={"signer":"key","networks":["10.0.0.0/8"]}'],
     "audience": ["--set", "heads.audience=a b"],
+    "most": ["--set", "journal.most=1Gi"],
+    "no size": ["--set", "journal.claim=j,journal.most=2"],
     "misspelt": ["--set", "exclude=cni"],
 }
 

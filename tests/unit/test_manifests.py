@@ -255,3 +255,24 @@ def test_what_the_webhook_is_not_asked_about_is_told_for_the_same_kinds_and_name
     (selected,) = binding["matchResources"]["namespaceSelector"]["matchExpressions"]
     assert (selected["operator"], selected["values"]) == ("NotIn", ["kube-system", "dbom-system", "cni"])
     assert binding["validationActions"] == ["Audit"]
+
+
+def test_a_journal_never_outgrows_a_volume_that_a_kubelet_would_end_the_pod_for() -> None:
+    """Who may make pods writes to every replica's journal: without a bound, all of them would end at once."""
+
+    def held(**changes: Any) -> tuple[list[str], dict[str, Any]]:  # noqa: ANN401  fields of an Installation
+        spec = rendered(changes)["Deployment", "dbom"]["spec"]["template"]["spec"]
+        words = [word for word in spec["containers"][0]["args"] if word.startswith("--journal-most=")]
+        (volume,) = (volume for volume in spec["volumes"] if volume["name"] == "journal")
+        return words, volume
+
+    words, volume = held()
+    assert words == ["--journal-most=768Mi"]
+    assert volume["emptyDir"] == {"sizeLimit": "1Gi"}
+    assert held(has_controller=False, certificates=Certificates.GIVEN)[0] == ["--journal-most=768Mi"]
+    assert held(journal_claim="kept")[0] == []
+    assert "who may make pods can fill it" in render_manifests(installation(journal_claim="kept"))
+    assert held(journal_claim="kept", journal_most="5Gi")[0] == ["--journal-most=5Gi"]
+    for most in ("900Mi", "1Gi", "100Mi", "2", "200MB", "0200Mi"):
+        with pytest.raises(UsageError):
+            installation(journal_most=most)
