@@ -87,7 +87,7 @@ peers: $(VENV)/.dev
 bench: wheel
 	@status=0; \
 	tests/benchmarks/startup.sh "$(UV)" "$(PYTHON)" dist/*.whl || status=1; \
-	for table in local verifying admission server; do PYTHONPATH=tests $(BIN)/python -P tests/benchmarks/$$table.py || status=1; done; \
+	for table in local verifying admission server journal; do PYTHONPATH=tests $(BIN)/python -P tests/benchmarks/$$table.py || status=1; done; \
 	PYTHONPATH=tests $(BIN)/python -P tests/benchmarks/fingerprints.py $(BENCH_ARGS) || status=1; \
 	exit $$status
 

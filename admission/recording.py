@@ -143,8 +143,12 @@ class Recorder:
 
     def _told(self, loop: asyncio.AbstractEventLoop) -> None:
         batch, found, self._under_way = self._under_way, self._found, []
-        # Whoever is answered now may ask anew, and comes along.
-        loop.call_soon(self._gather, loop, 0, _QUIET)
+        if 2 * len(self._next) >= len(batch):
+            # What came in the meantime goes out while these are answered.
+            self._hand_over(loop)
+        else:
+            # Whoever is answered now may ask anew, and comes along.
+            loop.call_soon(self._gather, loop, 0, _QUIET)
         if isinstance(found, DbomError):
             for waiter in batch:
                 if not waiter.future.done():
