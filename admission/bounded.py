@@ -102,7 +102,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._began: float | None = None
-        self._is_head = True
+        self._is_head, self._is_whole = True, True
         self._head_bytes = 0
         self._is_known = False
         self.held = 0
@@ -144,7 +144,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Note when the request began."""
         super().on_message_begin()
-        self._is_head = True
+        self._is_head, self._is_whole = True, False
         began = self.loop.time() if self._began is None else self._began
         extensions: Any = {EXTENSION: (began, self._is_known)}
         self.scope["extensions"] = extensions
@@ -172,10 +172,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Note that the request is whole."""
+        self._is_whole = True
         self._unexpect()
+        if self.transport.is_closing():
+            return
+        if self.cycle.response_complete:
+            # It was answered before: it waits for the next.
+            self._began = None
+            self._places.let_go(self)
+            self._expect(self._limits.idle, "idle")
+            return
         self._places.asks(self)
-        if not self.transport.is_closing():
-            super().on_message_complete()
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
@@ -184,6 +192,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._places.let_go(self)
         self._places.waits(self)
         super().on_response_complete()
+        if not self._is_whole and not self.transport.is_closing():
+            # Some of it, or of the next, is still to come, and must come in time.
+            self._began = self.loop.time()
+            self._expect(self._limits.request, "slow")
 
     def pause_writing(self) -> None:
         """Give who doesn't read the answer as long as who doesn't send the question."""

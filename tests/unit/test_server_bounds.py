@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -143,3 +143,22 @@ def test_a_prepared_answer_is_the_same_whoever_asks(uid: str, tmp_path: Path) ->
     assert uid == again["response"].pop("uid")
     assert "u" == first["response"].pop("uid")
     assert first == again
+
+
+EARLY = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"
+PARTLY = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + HEAD
+
+
+@pytest.mark.parametrize(("data", "then"), [(EARLY, b"x"), (EARLY, b""), (PARTLY, b""), (PARTLY, b"x")])
+def test_what_is_answered_before_it_was_whole_ends_as_everything_does(data: bytes, then: bytes, tmp_path: Path) -> None:
+    """Such a connection was forgotten: nothing ended it, and its place was nobody's any more."""
+    with running(tmp_path, webhook(), Limits(idle=0.2, request=0.2)) as up, ExitStack() as stack:
+        connection = slow_client(up, stack, data)
+        connection.settimeout(20)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 ")
+        connection.sendall(then)
+        with suppress(ConnectionError, ssl.SSLError):
+            while connection.recv(4096):
+                pass
+        assert up.ask("GET", "/healthz")[0] == 200
+    assert {("idle",), ("slow",)} >= {values for values, _ in up.server.counts.dropped.items()}
