@@ -78,12 +78,12 @@ def reconcile_events(
             found.left_out["dry runs"] += 1
         elif event.namespace in excluded:
             found.left_out["in excluded namespaces"] += 1
-        elif pending.claim(event, kind):
+        elif (answered := pending.claim(event, kind)) is not None and (answered or not event.is_let_in):
             found.matched += 1
-        elif event.is_unchanged:
+        elif answered is None and event.is_unchanged:
             found.left_out["updates that leave what is judged as it was (the webhook isn't asked)"] += 1
         elif event.is_let_in:
-            found.findings.append(_unrecorded(event))
+            found.findings.append(_unrecorded(event, is_denied=answered is False))
         else:
             found.left_out["refused without a record (by others, or before the webhook)"] += 1
     if first is not None and last is not None:
@@ -162,11 +162,11 @@ class _Pending:
                 self._by_uid[item.uid].append(item)
             self._by_place[item.namespace, item.group, item.kind, item.subresource].append(item)
 
-    def claim(self, event: AuditEvent, kind: str) -> bool:
-        """Take the decisions that an event is on; return whether there is one that says what the event came to."""
+    def claim(self, event: AuditEvent, kind: str) -> bool | None:
+        """Take the decisions that an event is on; return whether one of them let it in, None where there is none."""
         items = self._by_uid.get(event.record, []) if event.record else self._alike(event, kind)
         self._claimed.update((item.where, item.number) for item in items)
-        return any(item.allowed or not event.is_let_in for item in items)
+        return any(item.allowed for item in items) if items else None
 
     def unclaimed(self, first: datetime, last: datetime) -> list[Decided]:
         return [
@@ -185,8 +185,13 @@ class _Pending:
         ]
 
 
-def _unrecorded(event: AuditEvent) -> Finding:
-    why = "let in because the webhook didn't answer (failurePolicy Ignore)" if event.failed_open else "no record of it"
+def _unrecorded(event: AuditEvent, *, is_denied: bool) -> Finding:
+    if is_denied:
+        why = "let in, and its record says that it was denied"
+    elif event.failed_open:
+        why = "let in because the webhook didn't answer (failurePolicy Ignore)"
+    else:
+        why = "no record of it"
     what = f"{event.described} at {event.received.isoformat()}: {why}"
     return Finding(EVENT_UNRECORDED.id, Severity.ERROR, what, event.where)
 

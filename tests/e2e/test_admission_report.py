@@ -411,6 +411,8 @@ def test_what_an_audit_log_and_a_journal_differ_in(
     said = " ".join(message for _, message in errors)
     assert all(name in said for name in ("shop/unseen", "shop/unrecorded", "shop/bad", "shop/again"))
     assert "the webhook didn't answer" in said
+    (denied,) = [message for _, message in errors if "shop/bad" in message]
+    assert denied.endswith("let in, and its record says that it was denied")
 
 
 @pytest.mark.parametrize("line", ["not json", "{}", '{"kind":"Event","apiVersion":"audit.k8s.io/v1"}x', "[]"])
