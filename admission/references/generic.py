@@ -32,14 +32,20 @@ _MODEL_VARIABLES: Final = {
     "VLLM_TOKENIZER": Role.TOKENIZER,
 }
 _STORAGE: Final = "storage-uri"
-# A data set's name of one word, or a folder, may be anything; the hub's has a slash in the middle.
-_TRAINING_FLAGS: Final = {
+_SCRIPT_FLAGS: Final = {
     "model-name-or-path": Role.MODEL,
     "pretrained-model-name-or-path": Role.MODEL,
     "tokenizer-name-or-path": Role.TOKENIZER,
-    **dict.fromkeys(("dataset", "dataset-name", "dataset-id"), Role.DATASET),
 }
-_FLAGS: Final = loosely((_STORAGE, *_TRAINING_FLAGS))
+# These may name what a service calls its models as well: only what has a slash is a place.
+_PLACE_FLAGS: Final = {
+    **dict.fromkeys(("base-model", "base-model-path"), Role.MODEL),
+    **dict.fromkeys(("draft-model", "draft-model-path", "assistant-model"), Role.DRAFT_MODEL),
+    **dict.fromkeys(("adapter-name-or-path", "adapter-path", "lora-path", "peft-model"), Role.ADAPTER),
+}
+# A data set's name of one word, or a folder, may be anything; the hub's has a slash in the middle.
+_DATASET_FLAGS: Final = ("dataset", "dataset-name", "dataset-id")
+_FLAGS: Final = loosely({_STORAGE, *_SCRIPT_FLAGS, *_PLACE_FLAGS, *_DATASET_FLAGS})
 # These name the model that a service asks elsewhere as often: only a hub's name counts, and a model's where it is run.
 _TOKENIZER_VARIABLE: Final = "TOKENIZER"
 _TUNED_VARIABLES: Final = ("MODEL_NAME", "BASE_MODEL")
@@ -123,18 +129,19 @@ def _hub_variables(container: Container) -> dict[str, Role]:
 
 
 def _from_flags(container: Container) -> list[ModelReference]:
-    """Return what options of storage initializers and training scripts name: places, models, tokenizers, data sets.
+    """Return what options of storage initializers, servers and training scripts name.
 
     A data set is one of the hub, and no revision of it is followed.
     """
     found: list[ModelReference] = []
     for option in read_options(container.words, _FLAGS, greedy=True):
-        role = _TRAINING_FLAGS.get(option.name)
-        if role is None:
+        role = _SCRIPT_FLAGS.get(option.name) or _PLACE_FLAGS.get(option.name)
+        is_place = not isinstance(option.value, str) or "/" in option.value
+        if option.name == _STORAGE:
             found.append(stored(container, Role.MODEL, option.value, option.path, written=option.text))
-        elif role is not Role.DATASET:
+        elif role is not None and (is_place or option.name in _SCRIPT_FLAGS):
             found.append(container.reference(role, option.value, option.path, written=option.text))
-        elif isinstance(option.value, str) and _HUB_NAME.fullmatch(option.value):
+        elif role is None and isinstance(option.value, str) and _HUB_NAME.fullmatch(option.value):
             target = Target.unpinned(f"hf://datasets/{option.value}", _NEWEST)
-            found.append(ModelReference(role, option.value, option.path, target))
+            found.append(ModelReference(Role.DATASET, option.value, option.path, target))
     return found
