@@ -196,14 +196,16 @@ class Application:
             review = reading.result()
         if isinstance(review, Answered):
             return review
-        decision = webhook.known(review)
+        at = webhook.now()
+        decision = webhook.recalled(review, at)
         self.counts.looked_up(found=decision is not None)
         if decision is None:
             decision = await self._worked_out(webhook, review, deadline)
+            at = at if decision is None else decision.at
         if decision is None or asyncio.get_running_loop().time() >= deadline:
             return self._late(webhook, review, late)
         try:
-            entry = webhook.entry(review, decision, body)
+            entry = webhook.entry(review, decision, body, at)
             if entry is not None and webhook.journal is not None:
                 belied = partial(webhook.belied, review)
                 recorded = self._recorder.record(webhook.journal, entry, deadline=deadline, belied=belied)

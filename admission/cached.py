@@ -115,8 +115,12 @@ class CachedGate:
 
     def known(self, review: Review, *, now: datetime) -> Decision | None:
         """Return the decision that was made before and still holds, as that of this moment, or None."""
-        found = self.cache.get(self.key(review), now)
+        found = self.recalled(review, now=now)
         return None if found is None else found.of_moment(now)
+
+    def recalled(self, review: Review, *, now: datetime) -> Decision | None:
+        """Return the decision that was made before and holds at this moment, too, as it was made, or None."""
+        return self.cache.get(self.key(review), now)
 
     def key(self, review: Review) -> Key:
         """Return the key under which the decision on a review is kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,10 @@ __all__ = ["Answered", "Webhook"]
 
 _LARGEST_EXPLAINED: Final = 1024 * 1024
 """Up to this size it is said what is wrong with a review that can't be read: that takes long, and much memory."""
+
+
+# What `printable` leaves as it is.
+_PLAIN: Final = re.compile(r"[0-9A-Za-z .:_/-]{0,300}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +107,9 @@ class Webhook:
     def _demanded(self, review: Review) -> Review | Answered:
         return self.gave_up(review, self.missing) if self.missing and _is_judged(review) else review
 
-    def known(self, review: Review) -> Decision | None:
-        """Return the decision that was made before and still holds, None where there is none. Quick."""
-        return self._gate.known(review, now=self.now())
+    def recalled(self, review: Review, now: datetime) -> Decision | None:
+        """Return the decision that was made before and holds now, None where there is none. Quick."""
+        return self._gate.recalled(review, now=now)
 
     def key(self, review: Review) -> Key:
         """Return by what the decision on a review is known: the same for all that have one answer."""
@@ -114,17 +119,18 @@ class Webhook:
         """Return the decision. Never raises."""
         return self._gate.decide(review, now=self.now())
 
-    def entry(self, review: Review, decision: Decision, body: bytes) -> Entry | None:
+    def entry(self, review: Review, decision: Decision, body: bytes, at: datetime | None = None) -> Entry | None:
         """Return what is to be recorded before the answer; None for a dry run, which is only counted.
 
-        Raises `DocumentError` for what JSON can't hold.
+        `at` is when it is given, where that is another moment than the one for which it was made. Raises
+        `DocumentError` for what JSON can't hold.
         """
         if self.journal is None:
             return None
         if review.dry_run:
             self.journal.count("dryRuns")
             return None
-        return decision_entry(review, decision, request=body, allowed=decision.allowed)
+        return decision_entry(review, decision, request=body, allowed=decision.allowed, at=at)
 
     def belied(self, review: Review, head: Head) -> Entry:
         """Return what is to be recorded after a decision that was recorded at `head`, and came too late to be told."""
@@ -134,13 +140,15 @@ class Webhook:
         """Return the answer to a decision that is recorded, if it has to be."""
         recorded = self.journal is not None and not review.dry_run
         prepared = self._answers.of(decision, recorded=recorded)
+        named = (review.uid, review.kind, review.namespace, review.name)
+        uid, kind, namespace, name = named if _PLAIN.fullmatch("".join(named)) else map(printable, named)
         log: JsonObject = {
             "event": "decision",
-            "uid": printable(review.uid),
+            "uid": uid,
             "operation": review.operation,
-            "kind": printable(review.kind),
-            "namespace": printable(review.namespace),
-            "name": printable(review.name),
+            "kind": kind,
+            "namespace": namespace,
+            "name": name,
             "dryRun": review.dry_run,
             **prepared.log,
         }

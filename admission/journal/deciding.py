@@ -38,10 +38,11 @@ _BLANK: Final = "\x00"
 class _Prepared:
     """The record of a decision but for what is new each time: the pieces between that, and the contents it names.
 
-    `made` is what it was made from, by whose identity it is known; kept, so that no other value gets that identity.
+    It is known by the identity of its decision, which is kept so that no other value gets that identity.
     """
 
-    made: tuple[object, ...]
+    decision: Decision
+    asked: tuple[object, ...]
     pieces: tuple[str, ...]
     inputs: Content
     answer: Content
@@ -70,7 +71,7 @@ class _Prepared:
             # No text can hold a key with its quotes: a quote within a text has a backslash before it.
             before, rest = rest.split(f'"{key}":"\\u0000"')
             pieces.append(f'{before}"{key}":')
-        return cls(_made_from(decision), (*pieces, rest), inputs, answer)
+        return cls(decision, _asked(review, allowed=allowed), (*pieces, rest), inputs, answer)
 
     def facts(self, name: str, request: str, subresource: str, uid: str, user: str) -> bytes:
         """Return the facts with these texts, which are JSON already, in canonical JSON."""
@@ -79,7 +80,7 @@ class _Prepared:
         return told.encode()
 
 
-_PREPARED: Final[dict[tuple[object, ...], _Prepared]] = {}
+_PREPARED: Final[dict[int, _Prepared]] = {}
 _ANSWERS: Final[dict[tuple[int, int, int], tuple[object, Content]]] = {}
 """Answers given lately, by the identity of what they were made from, which is kept beside so that it stays theirs.
 
@@ -87,10 +88,13 @@ A cached decision is given again and again with the very same values in it; what
 """
 
 
-def decision_entry(review: Review, decision: Decision, *, request: bytes, allowed: bool) -> Entry:
+def decision_entry(
+    review: Review, decision: Decision, *, request: bytes, allowed: bool, at: datetime | None = None
+) -> Entry:
     """Return what is recorded of a decision on the request with these bytes, where `allowed` is what is answered.
 
-    It must be durable before a yes where a policy enforces. Raises `DocumentError` for what JSON can't hold.
+    `at` is when it is given, where that is another moment than the one for which it was made. The record must be
+    durable before a yes where a policy enforces. Raises `DocumentError` for what JSON can't hold.
     """
     prepared, part = _prepared(review, decision, allowed=allowed), _part(review)
     told = f'"{hashlib.sha256(request).hexdigest()}"'
@@ -100,7 +104,7 @@ def decision_entry(review: Review, decision: Decision, *, request: bytes, allowe
     else:
         facts = prepared.facts(_written(name), told, *map(_written, (subresource, uid, user)))
     contents = (prepared.inputs, prepared.answer) if part is None else (prepared.inputs, part, prepared.answer)
-    return Entry(DECISION, decision.at, facts, contents, durable=decision.mode is Mode.ENFORCE)
+    return Entry(DECISION, at or decision.at, facts, contents, durable=decision.mode is Mode.ENFORCE)
 
 
 def late_entry(head: Head, *, uid: str, at: datetime, allowed: bool) -> Entry:
@@ -109,21 +113,19 @@ def late_entry(head: Head, *, uid: str, at: datetime, allowed: bool) -> Entry:
 
 
 def _prepared(review: Review, decision: Decision, *, allowed: bool) -> _Prepared:
-    asked = (review.part_digest, review.group, review.kind, review.namespace, review.operation, review.is_unchanged)
-    key = (*map(id, _made_from(decision)), allowed, asked)
-    found = _PREPARED.get(key)
-    if found is None:
+    found = _PREPARED.get(id(decision))
+    if found is None or found.asked != _asked(review, allowed=allowed):
         found = _Prepared.of(review, decision, allowed=allowed)
         if decision.size <= _LARGEST_KEPT:
             if len(_PREPARED) >= _MOST_KEPT:
                 _PREPARED.clear()
-            _PREPARED[key] = found
+            _PREPARED[id(decision)] = found
     return found
 
 
-def _made_from(decision: Decision) -> tuple[object, ...]:
-    said = (decision.verdict, decision.mode, decision.judgements, decision.reasons, decision.break_glass)
-    return (*said, decision.policies, decision.evidence, decision.synced_at)
+def _asked(review: Review, *, allowed: bool) -> tuple[object, ...]:
+    part, unchanged = review.part_digest, review.is_unchanged
+    return (part, review.group, review.kind, review.namespace, review.operation, unchanged, allowed)
 
 
 def _part(review: Review) -> Content | None:

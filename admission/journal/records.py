@@ -117,7 +117,7 @@ def line_digest(line: bytes) -> str:
 
 def instant(moment: datetime) -> str:
     """Return a moment as records write it: RFC 3339, in UTC."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat().replace("+00:00", "Z")
 
 
 def moment_of(text: Json) -> datetime | None:

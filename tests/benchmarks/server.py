@@ -357,7 +357,7 @@ def stages(body: bytes, folder: Path) -> str:
     calls: dict[str, Callable[[], object]] = {
         "read": lambda: hook.read(body),
         "types alone": lambda: read_request(body),
-        "look up": lambda: hook.known(review),
+        "look up": lambda: hook.recalled(review, datetime.now(UTC)),
         "record": lambda: hook.entry(review, decision, body),
         "answer": lambda: hook.answered(review, decision),
         "log": lambda: log(answered.log),

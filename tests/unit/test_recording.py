@@ -15,10 +15,12 @@ from running_webhook import now, review, running, webhook
 from admission.journal import Entry, Head, Journal
 from admission.journal.checking import check_journal
 from admission.journal.contents import Content
+from admission.journal.deciding import decision_entry
 from admission.journal.flushing import Flusher, flush_now
 from admission.journal.reading import read_file
 from admission.journal.reporting import Window, read_journals
 from admission.recording import Recorder
+from admission.review import Review
 from admission.server import Limits
 from dbom.errors import PathError
 
@@ -341,3 +343,32 @@ def test_elsewhere_a_thread_flushes(name: str, value: str, monkeypatch: pytest.M
     replaced = (lambda: value) if name.endswith("machine") else value
     monkeypatch.setattr(name, replaced)
     assert Flusher.open() is None
+
+
+def test_the_record_of_a_cached_decision_has_its_own_moment_and_uid(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "j", at=now(), facts={})
+    with running(tmp_path, webhook(journal=journal)) as up:
+        for uid in (b"u-1", b"u-2", b'"\\u00e9"'):
+            up.post(NOTHING.replace(b'"u"', b'"%s"' % uid.replace(b'"', b"")))
+    journal.close(at=now())
+    lines = [json.loads(line) for line in (tmp_path / "j").read_bytes().splitlines()]
+    found = [line for line in lines if line["kind"] == "decision"]
+    assert [line["facts"]["uid"] for line in found] == ["u-1", "u-2", "é"]
+    assert len({line["at"] for line in found}) == 3
+    assert len({line["facts"]["answer"] for line in found}) == 1
+
+
+def test_a_decision_is_recorded_as_that_of_the_review_it_is_given_for() -> None:
+    hook, first = webhook(), Review.parse(NOTHING)
+    decision = hook.decide(first)
+    other = Review.parse(NOTHING.replace(b'"n"', b'"elsewhere"'))
+    told = [
+        json.loads(decision_entry(item, decision, request=b"", allowed=allowed).facts)
+        for item, allowed in ((first, True), (other, True), (first, False), (first, True))
+    ]
+    assert [(item["namespace"], item["allowed"]) for item in told] == [
+        ("n", True),
+        ("elsewhere", True),
+        ("n", False),
+        ("n", True),
+    ]
