@@ -93,8 +93,9 @@ class Certificate:
     """A serving certificate and its key on disk, loaded again when the files change.
 
     A pair that can't be loaded (it may be half written, or two halves of different pairs), that has expired or isn't
-    valid yet leaves the one before in use; `error` says why, and the log does once. It is tried again. With `clients`, the certificates of an authority in
-    PEM, what a client shows is verified; it may show nothing. `expires` is the end of what is in use.
+    valid yet leaves the one before in use; `error` says why, and the log does once. It is tried again. With `clients`,
+    the certificates of an authority in PEM, what a client shows is verified; it may show nothing. `expires` is the end
+    of what is in use.
     """
 
     certificate: Path
