@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from admission.decision import Verdict
@@ -18,7 +20,6 @@ from dbom.rules.artifacts import PATH_UNREADABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from admission.journal.checking import Stop
     from admission.journal.records import Record
@@ -152,14 +153,14 @@ class JournalFile:
 
 
 def journal_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the files that paths come to: a folder's own, a journal's full ones beside the one that is named.
+    """Return the files that paths come to: a folder's at any depth, a journal's full ones beside the one that is named.
 
     Raises `PathError` for what is missing.
     """
     found: dict[Path, None] = {}
     for path in paths:
         try:
-            inside = [path] if path.is_file() else sorted(path.iterdir())
+            inside = [path] if path.is_file() else _files_in(path)
             beside = sorted(path.parent.iterdir()) if path.is_file() and family_of(path) == path else []
         except OSError as error:
             what = f"can't be read: {error.strerror}"
@@ -167,6 +168,15 @@ def journal_files(paths: Iterable[Path]) -> list[Path]:
         inside += [item for item in beside if family_of(item) == path]
         found.update({item: None for item in inside if item.is_file() and not item.name.endswith(_NOT_JOURNALS)})
     return list(found)
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Return the files of a folder: a volume of journals has a folder for each replica. Raises `OSError`."""
+
+    def stop(error: OSError) -> None:
+        raise error
+
+    return [Path(place, name) for place, _, names in sorted(os.walk(folder, onerror=stop)) for name in sorted(names)]
 
 
 def read_file(path: Path, wanted: Callable[[Decided], bool]) -> JournalFile:

@@ -142,9 +142,11 @@ def read_journals(paths: Iterable[Path], window: Window) -> Journals:
         where = ", ".join(printable(str(path)) for path in given)
         raise PathError(PATH_UNREADABLE, "there is no journal", where=where)
     chains = chains_of(files)
-    kept = [item for chain in chains for item in _as_told(chain)]
-    # Of a record that two files hold, one counts.
-    once = {(item.at, item.uid, item.number, item.request, item.verdict, item.allowed): item for item in kept}
+    kept = [(chain.name, item) for chain in chains for item in _as_told(chain)]
+    # Of a record that two files of a chain hold, one counts; those of a fork both do.
+    once = {
+        (name, item.number, item.at, item.uid, item.request, item.verdict, item.allowed): item for name, item in kept
+    }
     decisions = sorted(once.values(), key=lambda item: (item.at, item.where, item.number))
     return Journals(tuple(chains), tuple(decisions), tuple(foreign_files(files)))
 

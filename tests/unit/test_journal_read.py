@@ -357,6 +357,19 @@ def test_a_journal_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         read(tmp_path / "j")
 
 
+def test_a_volume_of_journals_is_read_with_a_folder_for_each_replica(tmp_path: Path) -> None:
+    """As the manifests mount one claim, and as journals are copied out of pods."""
+    for name in ("dbom-a", "dbom-b"):
+        (tmp_path / "claim" / name).mkdir(parents=True)
+        Chained().start(name).decide(name=name).write(tmp_path / "claim" / name / "journal.jsonl")
+        (tmp_path / "claim" / name / "journal.jsonl.lock").write_bytes(b"")
+    (tmp_path / "claim" / "loop").symlink_to(tmp_path / "claim")
+    report = reported(tmp_path / "claim")
+    assert [chain.replica for chain in report.chains] == ["dbom-a", "dbom-b"]
+    assert [item.name for item in report.decisions] == ["dbom-a", "dbom-b"]
+    assert said(report) == []
+
+
 def test_an_answer_that_is_none_is_nothing(tmp_path: Path) -> None:
     answer = Content.of(b"not json")
     chain = Chained().start()
