@@ -120,6 +120,7 @@ class GateCluster:
     process: PodProcess | None = None
     serving: bool = False
     controlling: tuple[str, ...] = ()
+    printed: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
     audited: list[dict[str, Any]] = field(default_factory=list, repr=False)
     audit_read: int = 0
 
@@ -204,8 +205,11 @@ class GateCluster:
         (self.site / "webhook-ca.crt").write_bytes(self.authority.pem)
         image = f"registry.example.com/dbom@sha256:{'d' * 64}"
         given = ["--ca-bundle", "webhook-ca.crt"] if "--no-controller" in parts else []
-        words = ["--image", image, "--mode", mode, *given, *(parts or [f"--store={(self.site / 'store').as_uri()}"])]
-        return self.dbom("admission", "manifests", *words)
+        rest = parts or (f"--store={(self.site / 'store').as_uri()}",)
+        words = ("--image", image, "--mode", mode, *given, *rest)
+        if words not in self.printed:
+            self.printed[words] = self.dbom("admission", "manifests", *words)
+        return self.printed[words]
 
     def dbom(self, *words: str) -> str:
         """Run the real command at the site, outside the cluster, and return what it printed."""
@@ -247,15 +251,18 @@ class GateCluster:
     def _install_controlled(self, policy: str) -> None:
         kind = "customresourcedefinition/provenancepolicies.dbom.dev"
         self.kubectl("wait", "--for=condition=Established", kind, "--timeout=60s")
+        self._replace_policies(policy)
+        self.control()
+        self.serve()
+        self.until("the policy", self.is_in_force)
+
+    def _replace_policies(self, policy: str) -> None:
         self.kubectl("apply", f"--namespace={_SYSTEM}", "--filename=-", stdin=policy)
         names = {item["metadata"]["name"] for item in _loaded(policy)}
         for item in self._policies():
             name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
             if namespace != _SYSTEM or name not in names:
                 self.kubectl("delete", "provenancepolicy", name, f"--namespace={namespace}")
-        self.control()
-        self.serve()
-        self.until("the policy", self.is_in_force)
 
     def _install_alone(self, policy: str) -> None:
         self.stop_controller()
@@ -268,6 +275,11 @@ class GateCluster:
     def apply_policy(self, policy: str, namespace: str = _SYSTEM) -> None:
         """Apply a policy object, and wait until the webhook decides by it."""
         self.kubectl("apply", f"--namespace={namespace}", "--filename=-", stdin=policy)
+        self.until("the policy", self.is_in_force)
+
+    def apply_only(self, policy: str) -> None:
+        """Apply these policies for the whole cluster, and take all others away; wait as `apply_policy` does."""
+        self._replace_policies(policy)
         self.until("the policy", self.is_in_force)
 
     def is_in_force(self) -> bool:

@@ -209,7 +209,7 @@ class Reporter:
             "metadata": {"name": f"dbom.{named}", "namespace": namespace, "labels": {**MANAGED}},
             "involvedObject": about,
             "reason": reason,
-            "message": note if len(note) <= _LONGEST_NOTE else f"{note[: _LONGEST_NOTE - 1]}…",
+            "message": _cut(note),
             "type": "Warning",
             "source": {"component": CONTROLLER},
             "firstTimestamp": moment,
@@ -267,9 +267,13 @@ def _entry(item: Outcome) -> JsonObject:
         "rule": ",".join(item.rules) or "none",
         "result": _result(item),
         "scored": item.mode == "enforce",
-        "message": item.message[:_LONGEST_NOTE],
+        "message": _cut(item.message),
         "resources": [_about(item)],
     }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_NOTE else f"{text[: _LONGEST_NOTE - 1]}…"
 
 
 def _result(item: Outcome) -> str:

@@ -31,7 +31,7 @@ def make_space(gate_cluster: GateCluster) -> Iterator[str]:
     gate_cluster.dbom("sign", "withdrawn.csv", "--local", "--store", "store", "--location", f"oci://{WITHDRAWN}")
     gate_cluster.dbom("attest", "revocations", "publish", "store", "--local")
     yield "--namespace=" + gate_cluster.namespace(SPACE)
-    gate_cluster.install("enforce", _policy(gate_cluster))
+    gate_cluster.apply_only(_policy(gate_cluster))
 
 
 def _policy(gate: GateCluster, name: str = "models", **more: object) -> str:

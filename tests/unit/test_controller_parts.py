@@ -303,11 +303,15 @@ def test_who_made_an_object_is_read_of_its_owner() -> None:
     assert ["", "r", "Deployment/web", "r", ""] == [kept_workload({"metadata": item})["madeBy"] for item in said]
 
 
-def test_a_long_message_is_cut() -> None:
+def test_a_long_message_is_cut_and_shows_it() -> None:
     api = MemoryApi()
-    Reporter(api, lambda: None, "me").tell_outcomes([outcome(1, message="x" * 5000)], NOW)
+    reporter = Reporter(api, lambda: None, "me")
+    reporter.tell_outcomes([outcome(1, message="x" * 5000)], NOW)
     (event,) = api.state["objects"].values()
-    assert len(event["message"]) == 1000
+    reporter.write_reports([outcome(1, message="x" * 5000)], NOW)
+    (result,) = api.at(report_of("ns"))["results"]
+    for said in (event["message"], result["message"]):
+        assert (1000, "…") == (len(said), said[-1])
 
 
 def test_reports_are_left_alone_where_there_is_no_such_kind() -> None:
