@@ -49,6 +49,8 @@ class Recorder:
         self._under_way: list[_Waiter] = []
         self._found: Sequence[Head] | DbomError = ()
         self._is_busy = False
+        # By the loop's clock: when an entry came last, and when a batch was handed over.
+        self._came = self._handed = 0.0
         self._flusher: Flusher | None = None
         self._is_new = True
         self._begun: tuple[Journal, Begun] | None = None
@@ -66,6 +68,7 @@ class Recorder:
         loop = asyncio.get_running_loop()
         waiter = _Waiter(journal, entry, deadline, belied, loop.create_future())
         self._next.append(waiter)
+        self._came = loop.time()
         if self._timer is None or deadline < self._timer.when():
             self._wait_until(deadline, loop)
         if not self._is_busy:
@@ -90,6 +93,7 @@ class Recorder:
         self._under_way = [waiter for waiter in waiting if waiter.journal is journal]
         self._is_busy = journal is not None
         if journal is not None:
+            self._handed = loop.time()
             self._write(journal, [waiter.entry for waiter in self._under_way], loop)
 
     def _write(self, journal: Journal, entries: Sequence[Entry], loop: asyncio.AbstractEventLoop) -> None:
@@ -143,11 +147,12 @@ class Recorder:
 
     def _told(self, loop: asyncio.AbstractEventLoop) -> None:
         batch, found, self._under_way = self._under_way, self._found, []
-        if 2 * len(self._next) >= len(batch):
-            # What came in the meantime goes out while these are answered.
+        now = loop.time()
+        if now - self._came < (now - self._handed) / 2:
+            # The loop was busy while the disk was: it goes on so, with what came in the meantime.
             self._hand_over(loop)
         else:
-            # Whoever is answered now may ask anew, and comes along.
+            # The loop waited for the disk: whoever is answered now may ask anew, and comes along.
             loop.call_soon(self._gather, loop, 0, _QUIET)
         if isinstance(found, DbomError):
             for waiter in batch:
