@@ -61,7 +61,7 @@ def status(
     write_result(text, output)
     kept, certificate = found.get("journal"), found.get("certificate")
     is_broken = isinstance(kept, dict) and kept.get("holds") is False
-    has_ended = isinstance(certificate, dict) and _number(certificate.get("secondsLeft")) <= 0
+    has_ended = isinstance(certificate, dict) and _has_ended(certificate, found.get("at"))
     raise typer.Exit(1 if is_broken or has_ended else 0)
 
 
@@ -123,6 +123,10 @@ def _pair(name: str, value: Json) -> str:
         return f"{'age' if name == 'ageSeconds' else 'left'} {_length(int(value))}"
     if name == "unknown":
         return f"can't be told: {printable(str(value))}"
+    if isinstance(value, dict):
+        return f"{printable(name)} ({', '.join(_pair(key, item) for key, item in value.items())})"
+    if value == "":
+        return f"{printable(name)} none"
     known = {None: "unknown", True: "yes", False: "no"}
     shown = known[value] if value is None or isinstance(value, bool) else printable(str(value))
     return f"{printable(name)} {shown}"
@@ -134,5 +138,9 @@ def _length(seconds: int) -> str:
     return f"{seconds // _HOUR} hours" if abs(seconds) >= 2 * _HOUR else f"{seconds} seconds"
 
 
-def _number(value: Json) -> float:
-    return value if isinstance(value, int | float) else 0
+def _has_ended(certificate: JsonObject, at: Json) -> bool:
+    """Return whether a certificate has ended by the clock that says `at`; not where nobody says when it ends."""
+    end = certificate.get("notAfter")
+    if not isinstance(end, str) or not isinstance(at, str):
+        return False
+    return datetime.fromisoformat(end) <= datetime.fromisoformat(at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import ssl
@@ -302,6 +303,22 @@ def test_clocks_that_differ_are_no_yes(site: Path) -> None:
         assert up.review(MODEL)["allowed"] is False
         hand_over(place, now(), sequence=3)
         assert up.eventually(lambda: up.review(MODEL)["allowed"])
+
+
+def test_a_gate_that_runs_is_told_of(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Asked over the network it always ended with 1, as if its certificate had ended."""
+    words = ("--policy", "policy.yaml", "--store", "store", "--journal", str(site / "journal"))
+    with serving(site, *words) as up:
+        assert up.review(MODEL)["allowed"] is True
+        capsys.readouterr()
+        asked_of = ["admission", "status", "--url", f"https://localhost:{up.port}", "--ca-cert", str(up.authority)]
+        assert 0 == run(asked_of)
+        said = capsys.readouterr().out
+        assert 0 == run([*asked_of, "-f", "json"])
+        assert json.loads(capsys.readouterr().out)["ready"] is True
+    assert "decisions: verdict verified, mode enforce, allowed yes, count 1" in said
+    assert "lastError none" in said
+    assert "{" not in said
 
 
 def test_a_log_that_nobody_reads_stops_nothing(site: Path) -> None:

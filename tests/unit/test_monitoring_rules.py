@@ -22,7 +22,6 @@ def test_every_metric_of_ours_in_the_example_is_one_that_the_gate_writes() -> No
 
 
 def test_every_alert_says_what_it_means() -> None:
-    (group,) = yaml.safe_load(_RULES)["groups"]
-    assert all(
-        rule["annotations"]["summary"] and rule["expr"] and rule["labels"]["severity"] for rule in group["rules"]
-    )
+    rules = [rule for group in yaml.safe_load(_RULES)["groups"] for rule in group["rules"]]
+    assert all(rule["annotations"]["summary"] and rule["expr"] and rule["labels"]["severity"] for rule in rules)
+    assert len(rules) == len({rule["alert"] for rule in rules})
