@@ -369,6 +369,8 @@ class GateCluster:
         if self.serving and found == self.process:
             return
         self.kill()
+        if self.process is not None and found.words != self.process.words:
+            found.replace()
         self.process = found
         self.until("every volume", self.volumes.are_there)
         self.network.start("webhook", self.process.words, environment=self.process.environment)

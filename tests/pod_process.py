@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,21 @@ _VARIABLE = re.compile(r"\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
 @dataclass(frozen=True, slots=True)
 class PodProcess:
-    """What is run: words and variables; `folders` are where the volumes lie, by their names."""
+    """What is run: words and variables; `folders` are where the volumes lie, by their names.
+
+    `empty` are those of them that are empty in a new pod.
+    """
 
     words: tuple[str, ...]
     environment: Mapping[str, str]
     folders: Mapping[str, Path]
+    empty: tuple[Path, ...] = ()
+
+    def replace(self) -> None:
+        """Have empty volumes be empty, as in the pod that replaces one before it."""
+        for folder in self.empty:
+            folder.rename(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+            folder.mkdir()
 
 
 def pod_process(
@@ -71,7 +82,8 @@ def pod_process(
     program, words = said[0], [_moved(_put(word, variables), mounts) for word in said[1:]]
     ours = [sys.executable, "-P", "-m", "dbom"] if program == "dbom" else [_moved(program, mounts)]
     path = os.pathsep.join(filter(None, sys.path))
-    return PodProcess((*ours, *words), {**variables, "PYTHONPATH": path}, folders)
+    empty = tuple(folders[volume["name"]] for volume in pod.get("volumes", ()) if "emptyDir" in volume)
+    return PodProcess((*ours, *words), {**variables, "PYTHONPATH": path}, folders, empty)
 
 
 def _folder(volume: Mapping[str, Any], folder: Path, claims: Mapping[str, Path]) -> Path:

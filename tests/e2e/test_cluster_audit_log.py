@@ -12,19 +12,29 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from gate_samples import UNKNOWN, deployment, pod
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gate_cluster import GateCluster
 
 FOLDER = Path(__file__).resolve().parent.parent / "audit_logs"
 SHOP = "shop"
 
 
-def test_the_log_of_a_real_run_is_the_one_that_is_kept(gate_cluster: GateCluster) -> None:
+@pytest.fixture(name="shop")
+def make_shop(gate_cluster: GateCluster) -> Iterator[str]:
+    """Have a namespace that is empty again in the end: others call theirs so, too."""
+    shop = f"--namespace={gate_cluster.namespace(SHOP)}"
+    yield shop
+    gate_cluster.kubectl("delete", "deployments,replicasets,pods", "--all", shop, "--grace-period=0", "--force")
+
+
+def test_the_log_of_a_real_run_is_the_one_that_is_kept(gate_cluster: GateCluster, shop: str) -> None:
     """Verified, refused, unchanged, a dry run, pods of controllers, a debugger, a delete, and a gap under audit."""
     gate = gate_cluster
-    shop = f"--namespace={gate.namespace(SHOP)}"
     before = len(gate.audit_events())
     _requests(gate, shop)
     policy = (gate.site / "policy.yaml").read_text()
