@@ -31,12 +31,7 @@ def gaps_of(installation: Installation) -> list[str]:
         found.append(
             f"everything{where} while the webhook doesn't answer: failurePolicy is Ignore, since audit never blocks"
         )
-    if installation.certificates is Certificates.OWN:
-        found.append("everything until the controller has put the webhook's CA into its configuration (caBundle)")
-    if installation.certificates is Certificates.CERT_MANAGER:
-        found.append("everything until cert-manager, which must be there, has issued the webhook's certificate")
-    if installation.certificates is Certificates.GIVEN and installation.ca_bundle is None:
-        found.append("everything until caBundle is set: --ca-bundle FILE names the CA of the certificate in dbom-tls")
+    found += _certificates(installation)
     if not installation.api_servers:
         found.append(
             "who calls the webhook's port: any pod may. --api-server NETWORK lets only the API server's network"
@@ -52,6 +47,18 @@ def gaps_of(installation: Installation) -> list[str]:
             f"what pods of these load, though they are excluded: {', '.join(installation.accelerator_accounts)}"
         )
     return found
+
+
+def _certificates(installation: Installation) -> list[str]:
+    if installation.certificates is Certificates.OWN:
+        return ["everything until the controller has put the webhook's CA into its configuration (caBundle)"]
+    if installation.certificates is Certificates.CERT_MANAGER:
+        until = "everything until cert-manager, which must be there, has issued the webhook's certificate"
+        waits = "whether cert-manager starts: its pods wait for this webhook, which waits for its certificate"
+        return [until, f"{waits}. --exclude its namespace"]
+    if installation.ca_bundle is None:
+        return ["everything until caBundle is set: --ca-bundle FILE names the CA of the certificate in dbom-tls"]
+    return []
 
 
 def _journal(installation: Installation) -> list[str]:

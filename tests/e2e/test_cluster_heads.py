@@ -64,6 +64,17 @@ def heads(gate: GateCluster, since: int) -> list[dict[str, Any]]:
     return [item for item in told if item.get("event") == "head"]
 
 
+def starts_pods(gate: GateCluster) -> None:
+    """Wait until the Deployment as it is now has a pod: Pod Security, quota and accounts let it in."""
+
+    def are_there() -> bool:
+        found = gate.get("deployment/dbom", "--namespace=dbom-system")
+        status = found["status"]
+        return status.get("observedGeneration") == found["metadata"]["generation"] and "updatedReplicas" in status
+
+    gate.until("the webhook's pods", are_there)
+
+
 def journal(gate: GateCluster) -> Path:
     return gate.folder / "pod" / "journal" / "journal.jsonl"
 
@@ -84,6 +95,7 @@ def test_the_end_of_its_journal_is_signed_by_its_service_account(signed: GateClu
     gate.kubectl("create", space, "--filename=-", document=pod("good"))
     assert DENIED in gate.refused("create", space, "--filename=-", document=pod("bad", UNKNOWN))
     end(gate)
+    starts_pods(gate)
     (last,) = heads(gate, since)
     assert "system:serviceaccount:dbom-system:dbom " in last["by"] + " ", last
     found = report(gate, journal(gate), code=0)

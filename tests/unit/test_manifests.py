@@ -160,6 +160,9 @@ def test_gaps_are_said_at_the_top() -> None:
     assert "failurePolicy is Ignore" not in render_manifests(installation())
     assert "without the controller" in render_manifests(installation(**INSTALLATIONS["given"]))
     assert "cert-manager, which must be there" in render_manifests(installation(**INSTALLATIONS["cert-manager"]))
+    assert "--exclude its namespace" in render_manifests(installation(**INSTALLATIONS["cert-manager"]))
+    given = {"certificates": Certificates.GIVEN, "has_controller": False}
+    assert "until caBundle is set" in render_manifests(installation(**given))
     assert "gpu-operator/validator" in render_manifests(installation(**INSTALLATIONS["all"])).partition("---\n")[0]
     given = {"certificates": Certificates.GIVEN}
     assert "--ca-bundle FILE" in render_manifests(installation(**given)).partition("---\n")[0]
