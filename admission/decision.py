@@ -164,8 +164,8 @@ class Decision:
 
     @property
     def message(self) -> str:
-        """What a person is told who is denied, in one line."""
-        reasons = "; ".join(str(reason) for reason in self.all_reasons)
+        """What a person is told who is denied, in one line: once where several policies say the same."""
+        reasons = "; ".join(dict.fromkeys(map(str, self.all_reasons)))
         return f"dbom: {self.verdict}: {reasons}" if reasons else f"dbom: {self.verdict}"
 
     @property

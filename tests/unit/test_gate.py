@@ -238,6 +238,14 @@ def test_all_matching_policies_must_pass_and_the_strictest_mode_wins() -> None:
     assert decision.mode is Mode.ENFORCE
 
 
+def test_what_two_policies_say_alike_is_told_once_and_recorded_of_each() -> None:
+    """As where a roll-out adds one that enforces to one that watches."""
+    found = decided(policies=[policy("watching", mode=Mode.AUDIT), policy("enforcing")])
+    said = [str(reason) for reason in found.all_reasons]
+    assert (2, 1) == (len(said), found.message.count(said[0]))
+    assert ["watching", "enforcing"] == [reason.policy for reason in found.all_reasons]
+
+
 def test_a_policy_for_other_namespaces_is_not_asked() -> None:
     elsewhere = policy("elsewhere", match=Match(("dev-*",)), attestations=demanded("x"))
     assert briefly(decided(located(MODEL), bom(MODEL), policies=[elsewhere, policy()]))[0] == "verified"
