@@ -59,7 +59,8 @@ def shown_journal(whole: Told, format_: JournalFormat) -> str:
     match format_:
         case JournalFormat.JSON:
             document = {"schema": schema_name("admission-report"), **_document(whole)}
-            return json.dumps(document, indent=2, ensure_ascii=False)
+            # An answer stands there as it was written, by whom we don't know: in ASCII it moves no cursor.
+            return json.dumps(document, indent=2)
         case JournalFormat.CSV:
             return _table(whole.report)
         case JournalFormat.MARKDOWN:

@@ -13,6 +13,7 @@ import yaml
 from evidence import BOM
 
 from admission.journal import Journal
+from admission.journal.contents import Content
 from admission.policy_files import policies_at
 from admission.syncing import load_evidence
 from admission.webhook import Webhook
@@ -313,3 +314,29 @@ def test_what_came_too_late_is_told_as_it_was_answered(gate: Gate, capsys: pytes
     _, listed = gate.report(capsys, "-f", "json")
     (decision,) = json.loads(listed)["decisions"]
     assert (decision["allowed"], decision["late"], decision["verdict"]) == (False, True, "verified")
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "markdown", "csv"])
+def test_whoever_wrote_the_journal_writes_to_no_terminal(
+    gate: Gate, capsys: pytest.CaptureFixture[str], format_: str
+) -> None:
+    """Escapes of a terminal, letters that turn a line round, and lines that look like the report's own."""
+    hostile = "x\x1b[2J\x9b31m\u202e\n  dbom-0: 9 records, holds together\t`<script>`"
+    gate.ask(pod("bad", BAD))
+    line = next(
+        item for item in reversed((gate.folder / "journal.jsonl").read_bytes().splitlines()) if b'"uid"' in item
+    )
+    facts = json.loads(line)["facts"]
+    found: JsonObject = {"bundle": "0", "by": hostile, "reason": hostile, "until": hostile, "waives": []}
+    reason: JsonObject = dict.fromkeys(("rule", "message", "got", "expected", "lineage", "verdict"), hostile)
+    answer = Content.of_json({"reasons": [reason], "references": [], "breakGlass": found})
+    gate.journal.record("content", at=gate.at, facts=json.loads(answer.facts()), durable=False)
+    told = {**facts, "name": hostile, "user": hostile, "namespace": hostile, "allowed": True, "answer": answer.digest}
+    gate.journal.record("decision", at=gate.at, facts=told, durable=False)
+    gate.journal.close(at=gate.at)
+    code, text = gate.report(capsys, "-f", format_)
+    assert code == 0
+    assert not {"\x1b", "\x9b", "\u202e"} & set(text)
+    assert "\n  dbom-0: 9 records, holds together" not in text
+    if format_ == "markdown":
+        assert "<script>" not in text
