@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from attest.local import LocalSigstore
     from attest.signers.signing import Signer
 
-START = clock().replace(microsecond=0) + timedelta(minutes=1)
+START = clock().replace(microsecond=0) + timedelta(hours=1)  # later than a long run of tests makes its authority
 LATER = START + timedelta(hours=2)
 MODEL, OTHER = Digest(Kind.FILE, "a" * 64), Digest(Kind.FILE, "b" * 64)
 
