@@ -114,7 +114,7 @@ class Recorder:
             loop.call_soon(self._told, loop)
         elif self._flusher is None or not self._flusher.begin(journal.descriptor):
             # This file can't be flushed so: from now on the journal's thread does it.
-            self._flusher = None
+            self._without(loop)
             self._finish(flush_now(journal.descriptor))
             loop.call_soon(self._told, loop)
 
@@ -122,6 +122,12 @@ class Recorder:
         self._is_new, self._flusher = False, Flusher.open()
         if self._flusher is not None:
             loop.add_reader(self._flusher.fileno(), self._was_flushed, self._flusher, loop)
+
+    def _without(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._flusher is not None:
+            loop.remove_reader(self._flusher.fileno())
+            self._flusher.close()
+            self._flusher = None
 
     def _was_flushed(self, flusher: Flusher, loop: asyncio.AbstractEventLoop) -> None:
         error = flusher.ended()

@@ -372,3 +372,72 @@ def test_a_decision_is_recorded_as_that_of_the_review_it_is_given_for() -> None:
         ("n", False),
         ("n", True),
     ]
+
+
+@pytest.mark.parametrize("way", ["kernel"], indirect=True)
+@pytest.mark.usefixtures("way")
+def test_after_a_flush_that_failed_everybody_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, ended = Journal.open(tmp_path / "j", at=NOW, facts={}), Flusher.ended
+    before = (tmp_path / "j").read_bytes()
+    monkeypatch.setattr(Flusher, "ended", lambda self: None if ended(self) is None else 5)
+
+    async def work(recorder: Recorder) -> None:
+        both = record(recorder, journal, entry(1)), record(recorder, journal, entry(2))
+        found = await asyncio.gather(*both, return_exceptions=True)
+        assert ["Input/output error" in str(item) for item in found] == [True, True]
+        with pytest.raises(PathError, match="the disk failed"):
+            await record(recorder, journal, entry(3))
+
+    assert ran(tmp_path, work) == []
+    assert (tmp_path / "j").read_bytes() == before
+    with pytest.raises(PathError):
+        journal.close(at=NOW)
+
+
+@pytest.mark.parametrize("way", ["kernel"], indirect=True)
+@pytest.mark.usefixtures("way")
+def test_what_failed_when_the_loop_had_ended_left_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, recorder = Journal.open(tmp_path / "j", at=NOW, facts={}), Recorder()
+    monkeypatch.setattr(Flusher, "begin", lambda *_: True)
+    monkeypatch.setattr(Flusher, "ended", lambda *_, **__: 5)
+
+    async def work() -> None:
+        assert await record(recorder, journal, entry(), within=0.01) is None
+
+    asyncio.run(work())
+    recorder.close()
+    assert kinds(tmp_path) == []
+    with pytest.raises(PathError):
+        journal.close(at=NOW)
+
+
+def test_a_kernel_that_has_no_such_calls_leaves_it_to_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = dict.fromkeys(("x86_64", "aarch64"), (99_999, 99_999, 99_999, 99_999))
+    monkeypatch.setattr("admission.journal.flushing._NUMBERS", numbers)
+    assert Flusher.open() is None
+
+
+@pytest.mark.parametrize("way", ["kernel"], indirect=True)
+@pytest.mark.usefixtures("way")
+def test_a_flush_of_which_nothing_can_be_learnt_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    flusher = Flusher.open()
+    assert flusher is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(flusher, "_getevents", 99_999)
+        assert flusher.ended(wait=True)
+    assert flusher.ended() is None
+    flusher.close()
+
+
+@pytest.mark.parametrize("way", ["thread"], indirect=True)
+def test_a_disk_that_hangs_holds_up_no_answer(journal: Journal, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    go = held(monkeypatch, way)
+
+    async def work(recorder: Recorder) -> None:
+        found = [record(recorder, journal, entry(number), within=0.02 * number) for number in (3, 1, 2)]
+        assert await asyncio.gather(*found) == [None, None, None]
+
+    recorder = Recorder()
+    asyncio.run(work(recorder))
+    go()
+    recorder.close()
