@@ -111,7 +111,7 @@ def excuse(gate: Gate, document: JsonObject, reason: str) -> None:
     (gate.folder / "pod.yaml").write_text(yaml.safe_dump(document))
     words = ["--policy", "policy.yaml", "--store", "store", "--local", "--for", "1h", "--reason", reason]
     assert run(["admission", "break-glass", "pod.yaml", *words]) == 0
-    gate.at += timedelta(minutes=1)
+    gate.at = max(gate.at, datetime.now(UTC)) + timedelta(minutes=1)
     gate.read()
 
 
