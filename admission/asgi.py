@@ -171,19 +171,15 @@ class Application:
 
         Raises `EOFError` where the other side left before the body was whole: nobody is there to be answered.
         """
-        message = await _part(receive)
-        body: bytes = message.get("body", b"")
-        if not message.get("more_body", False):
-            return body if len(body) <= self.limits.body_bytes else None
-        parts, size = [body], len(body)
-        while message.get("more_body", False):
+        parts: list[bytes] = []
+        size, is_more = 0, True
+        while is_more:
             message = await _part(receive)
-            part = message.get("body", b"")
-            size += len(part)
+            parts.append(message.get("body", b""))
+            size, is_more = size + len(parts[-1]), message.get("more_body", False)
             if size > self.limits.body_bytes:
                 return None
-            parts.append(part)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _answered(self, body: bytes, deadline: float, allowed: float) -> Answered:
         webhook, late = self.desk.webhook, f"no decision within {allowed:g} s"

@@ -27,6 +27,8 @@ the client showed a certificate that was verified."""
 
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
+_MOST_PIPELINED: Final = 8
+
 
 class Places:
     """The open connections of a server, at most so many, with the bodies that they hold, at most so many bytes.
@@ -142,7 +144,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._expect(self._limits.request, "slow")
 
     def on_message_begin(self) -> None:
-        """Note when the request began."""
+        """Note when the request began. Who asks on and on without waiting for answers is told no: API servers wait."""
+        if len(self.pipeline) >= _MOST_PIPELINED:
+            self._places.dropped("crowded")
+            raise OverflowError("too many requests at once")  # ends what is read, with a 400
         super().on_message_begin()
         self._is_head, self._is_whole = True, False
         began = self.loop.time() if self._began is None else self._began

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import socket
 import ssl
 import threading
 from contextlib import contextmanager
@@ -20,12 +21,16 @@ from admission.webhook import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import ExitStack
     from pathlib import Path
 
     from admission.journal import Journal
     from dbom.canonical import Json, JsonObject
 
-__all__ = ["IMAGE", "Running", "now", "policy", "review", "running", "webhook"]
+__all__ = ["HEAD", "IMAGE", "Running", "is_gone", "now", "policy", "review", "running", "slow_client", "webhook"]
+
+HEAD = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"
+"""The beginning of a review that doesn't end."""
 
 IMAGE = "registry.example.com/m@sha256:" + "1" * 64
 
@@ -85,6 +90,23 @@ class Running:
             return answer.status, json.loads(data) if data else {}
         finally:
             connection.close()
+
+
+def slow_client(up: Running, stack: ExitStack, data: bytes) -> ssl.SSLSocket:
+    """Return a connection on which a part of a request was sent."""
+    context = ssl.create_default_context(cafile=str(up.folder / "ca.crt"))
+    plain = stack.enter_context(socket.create_connection(up.address, timeout=20))
+    wrapped = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+    wrapped.sendall(data)
+    return wrapped
+
+
+def is_gone(connection: ssl.SSLSocket) -> bool:
+    """Return whether a connection was ended, without a word."""
+    try:
+        return connection.recv(1) == b""
+    except OSError:
+        return True
 
 
 @contextmanager

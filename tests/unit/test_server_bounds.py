@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from running_webhook import Running, policy, review, running, webhook
+from running_webhook import HEAD, is_gone, policy, review, running, slow_client, webhook
 
 from admission.certificates import write_self_signed
 from admission.evidence import Evidence
@@ -25,17 +24,6 @@ if TYPE_CHECKING:
 
     from dbom.canonical import JsonObject
 
-HEAD = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"
-
-
-def slow_client(up: Running, stack: ExitStack, data: bytes) -> ssl.SSLSocket:
-    """Return a connection on which a part of a request was sent."""
-    context = ssl.create_default_context(cafile=str(up.folder / "ca.crt"))
-    plain = stack.enter_context(socket.create_connection(up.address, timeout=20))
-    wrapped = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
-    wrapped.sendall(data)
-    return wrapped
-
 
 @pytest.mark.parametrize("data", [HEAD, HEAD[:20]])
 def test_two_hundred_slow_clients_stop_nobody_else(data: bytes, tmp_path: Path) -> None:
@@ -44,15 +32,8 @@ def test_two_hundred_slow_clients_stop_nobody_else(data: bytes, tmp_path: Path) 
         slow = [slow_client(up, stack, data) for _ in range(200)]
         for _ in range(5):
             assert 200 == up.post(review())[0]
-        assert [True] * 5 == [_is_gone(connection) for connection in slow[:5]]
+        assert [True] * 5 == [is_gone(connection) for connection in slow[:5]]
     assert 150 <= up.server.counts.dropped.total
-
-
-def _is_gone(connection: ssl.SSLSocket) -> bool:
-    try:
-        return connection.recv(1) == b""
-    except OSError:
-        return True
 
 
 def test_a_stampede_on_one_question_is_worked_out_once(tmp_path: Path) -> None:
