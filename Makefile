@@ -56,7 +56,7 @@ demo: $(VENV)/.base
 	@$(BIN)/dbom demo
 
 test: $(VENV)/.dev
-	@$(BIN)/python -P -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/python -P -m pytest -n 2 --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 check: format lint types layers wheel
 

@@ -36,24 +36,19 @@ if TYPE_CHECKING:
     from gate_cluster import GateCluster
     from kms import Kms
     from registry import Registry
+    from scheduling import ByService
     from sigstore_stack import PrivateSigstore
     from softhsm import Token
 
 _IDENTITY_VARIABLES = ("CI", "KUBERNETES_SERVICE_HOST", "SIGSTORE_ID_TOKEN", "SOURCE_DATE_EPOCH")
 
 
-_SERVICES = ("gate_cluster", "controlled", "private_sigstore")
-"""What takes long to start: with several workers (`--dist loadgroup`), the tests of each run in one, in their order."""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByService:
     """Keep the tests of a service together, so that it is started once."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        service = next((name for name in _SERVICES if name in getattr(item, "fixturenames", ())), None)
-        if service is not None:
-            item.add_marker(pytest.mark.xdist_group(service))
+    from scheduling import ByService
+
+    return ByService(config, log)
 
 
 @pytest.fixture(autouse=True)

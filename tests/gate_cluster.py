@@ -59,7 +59,7 @@ _API_PORT, _WEBHOOK_PORT, _CONTROLLER_PORT = 26443, 8443, 8080
 _SYSTEM = "dbom-system"
 HOST = f"dbom.{_SYSTEM}.svc"
 """The name by which the API server calls the webhook."""
-_LOOKS = 300
+_LOOKS = 900
 
 _AUDIT_POLICY: dict[str, Any] = {
     "apiVersion": "audit.k8s.io/v1",
