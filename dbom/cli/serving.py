@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -102,6 +103,9 @@ def serve_webhook(
         _watch_space(record.path, log, most, counts, stop)
     watch = threading.Thread(target=live.run, args=(stop,), name="watch", daemon=True)
     keeping = threading.Thread(target=_keep_heads, args=(heads, stop), name="heads", daemon=True)
+    # What was read for good isn't looked through again for circles of garbage.
+    gc.collect()
+    gc.freeze()
     try:
         watch.start()
         keeping.start()
