@@ -316,6 +316,38 @@ def test_signals_reach_the_child(name: str, tmp_path: Path) -> None:
             os.close(descriptor)
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP"])
+def test_signals_that_another_thread_takes_reach_the_child(name: str, tmp_path: Path) -> None:
+    """A thread that doesn't hold signals back takes what is sent to the process; here it sends it to itself."""
+    os.mkfifo(tmp_path / "ready")
+    script = f"trap 'exit 42' {name[3:]}; echo > {tmp_path}/ready; sleep 60 & wait"
+
+    def send() -> None:
+        (tmp_path / "ready").read_bytes()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {getattr(signal, name)})
+        signal.pthread_kill(threading.get_ident(), getattr(signal, name))
+
+    handler = signal.signal(getattr(signal, name), lambda *_: None)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        assert run_child(["sh", "-c", script]) == 42
+    finally:
+        sender.join()
+        signal.signal(getattr(signal, name), handler)
+
+
+def test_handlers_and_ignored_signals_are_as_before() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)}
+    ignored = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    try:
+        run_child(["true"])
+        assert signal.getsignal(signal.SIGUSR2) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGUSR2, ignored)
+    assert before == {number: signal.getsignal(number) for number in before}
+
+
 def test_the_signal_mask_is_as_before(tmp_path: Path) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     run_child(["true"])
