@@ -155,7 +155,8 @@ class Evidence:
     def finding(self, rejections: Iterable[Rejection], *more: Finding) -> Self:
         """Return the same evidence with findings about what doesn't count."""
         found = map(finding_of, sorted(rejections, key=lambda item: (item.where, item.bundle_sha256)))
-        return replace(self, findings=(*self.findings, *found, *more))
+        findings = (*self.findings, *found, *more)
+        return self if findings == self.findings else replace(self, findings=findings)
 
 
 def digest_of_bundles(bundles: Iterable[str]) -> str:

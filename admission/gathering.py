@@ -90,10 +90,12 @@ def gather(
     synced_at: datetime | None = None,
     *,
     seen: Mapping[str, SeenHead] = _NEVER_SEEN,
+    is_complete: bool = True,
 ) -> PolicyEvidence:
     """Return the index of what was verified, and of what wasn't, under the authorities of a policy.
 
-    `seen` is the newest head of revocations that was ever seen of each publisher.
+    `seen` is the newest head of revocations that was ever seen of each publisher; `is_complete` says that no result was
+    left out.
     """
     answers = [item.item if isinstance(item, Kept) else item for item in results]
     revocations = _revocations(policy, answers, synced_at, seen)
@@ -130,6 +132,7 @@ def gather(
         revocations,
         synced_at,
         earliest_end((item.attested for item in counted), revocations),
+        is_complete,
     )
 
 

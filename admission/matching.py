@@ -8,7 +8,7 @@ covers nothing. So adding a policy takes no no away, but for a cluster-wide one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from admission.policy import Mode, strictest
@@ -28,6 +28,7 @@ class Matching:
     """The policies that hold in a namespace."""
 
     policies: tuple[Policy, ...]
+    _asked: dict[ModelReference, tuple[Policy, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, policies: Iterable[Policy], namespace: str) -> Self:
@@ -41,8 +42,12 @@ class Matching:
 
     def asked(self, reference: ModelReference) -> tuple[Policy, ...]:
         """Return the policies that judge a reference. One whose place can't be told is judged by all of its role."""
-        place = place_of(reference)
-        return tuple(policy for policy in self.policies if policy.matches(reference.role, place))
+        asked = self._asked.get(reference)
+        if asked is None:
+            place = place_of(reference)
+            asked = tuple(policy for policy in self.policies if policy.matches(reference.role, place))
+            self._asked[reference] = asked
+        return asked
 
     def is_covered(self, reference: ModelReference) -> bool:
         """Return whether a policy that may say yes matches: a cluster-wide one, where the namespace has any."""

@@ -7,7 +7,7 @@ left out, nothing is verified.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -186,7 +186,7 @@ def _evidence(work: _Work, policies: Iterable[Policy], seen: Mapping[str, SeenHe
     }
     is_complete = not work.left_out
     gathered = {
-        policy.name: replace(gather(policy, results[policy.name], work.now, seen=seen), is_complete=is_complete)
+        policy.name: gather(policy, results[policy.name], work.now, seen=seen, is_complete=is_complete)
         for policy in policies
     }
     evidence = Evidence.of_gathered(gathered, sorted(work.read), work.now)

@@ -103,6 +103,8 @@ def read_hooks(container: Node) -> list[tuple[Word, ...]]:
     """Return the words of each program that the kubelet starts in the container besides: hooks and probes."""
     found: list[tuple[Word, ...]] = []
     for path in _HOOKS:
+        if not container.get(path[0]).is_there:
+            continue
         items = container.at(*path, "exec", "command").items()
         texts = [(item.text() or "", item.path) for item in items]
         # Kubernetes puts no variables into these.

@@ -264,21 +264,26 @@ def _timestamp_entry(
 
     The issuer is the one of the chain that was validated, not any of its name.
     """
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415  heavy
-
-    spki = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     body = certificate.tbs_precertificate_bytes
     milliseconds = round(moment.timestamp() * 1000)
     head = struct.pack(">BBQH", 0, 0, milliseconds, 1)
     extensions = stamp.extension_bytes
     return (
         head
-        + hashlib.sha256(spki).digest()
+        + _key_hash(issuer)
         + len(body).to_bytes(3, "big")
         + body
         + struct.pack(">H", len(extensions))
         + extensions
     )
+
+
+@lru_cache(maxsize=64)
+def _key_hash(issuer: Certificate) -> bytes:
+    """Return the sha256 of an issuer's SubjectPublicKeyInfo; they are few, and asked for every bundle."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415  heavy
+
+    return hashlib.sha256(issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
 
 
 def _shown(moment: datetime) -> str:

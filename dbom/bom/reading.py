@@ -33,7 +33,7 @@ def text(value: Json, *keys: str) -> str:
 
 def property_value(value: Json, name: str) -> str:
     """Return the value of the first CycloneDX property of this name; empty where there is none."""
-    for item in objects(value, "properties"):
+    for item in objects(value, "properties") if isinstance(value, dict) and "properties" in value else ():
         if item.get("name") == name:
             return text(item, "value")
     return ""
