@@ -19,7 +19,16 @@ from dbom.errors import DocumentError
 if TYPE_CHECKING:
     from admission.references.relevance import RelevantPart
 
-__all__ = ["JUDGED", "LONGEST_TEXT", "OPERATIONS", "REVIEW_API_VERSION", "Request", "read_request", "read_uid"]
+__all__ = [
+    "JUDGED",
+    "LONGEST_TEXT",
+    "OPERATIONS",
+    "REVIEW_API_VERSION",
+    "Request",
+    "read_request",
+    "read_uid",
+    "review_decoder",
+]
 
 REVIEW_API_VERSION: Final = "admission.k8s.io/v1"
 OPERATIONS: Final = ("CREATE", "UPDATE", "DELETE", "CONNECT")
@@ -107,7 +116,7 @@ def read_request(data: bytes) -> tuple[Request[Any], RelevantPart | None, Releva
     """
     hint = _HINT.search(data, 0, _HINT_WITHIN)
     group, kind = ("", "") if hint is None else (hint[1].decode(), hint[2].decode())
-    decoder = _decoder(group, kind)
+    decoder = review_decoder(group, kind)
     try:
         return _read(decoder, data, group, kind) if decoder is not None else _read_raw(data)
     except _UNREADABLE:
@@ -125,7 +134,8 @@ def read_uid(data: bytes) -> str:
 
 
 @cache
-def _decoder(group: str, kind: str) -> msgspec.json.Decoder[_Review[Part]] | None:
+def review_decoder(group: str, kind: str) -> msgspec.json.Decoder[_Review[Part]] | None:
+    """Return what reads a review on an object of a kind into its type, None where the kind has none."""
     found = object_type(group, kind)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""The webhook under load over TLS, against an ASGI application under the same server that only reads and says yes.
+"""The webhook under load over TLS, against an ASGI application under the same server that reads the type and says yes.
 
 `make bench` runs it; `wrk` must be installed. It exits 1 where a bound is missed. Both serve at the same time and are
 asked in turns; the webhook is `dbom admission serve` as it is, with a journal that waits for the disk. The rows:
@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.admission import Row, bom_statement, interleaved, review_body
 
 from admission.certificates import write_self_signed
-from admission.typed_review import read_request
+from admission.typed_review import review_decoder
 from attest.http_server import Certificate
 from dbom.cli.app import run
 
@@ -170,6 +170,10 @@ def bare(folder: Path) -> None:
     from admission.server import Server
     from admission.webhook import Webhook
 
+    found = review_decoder("", "Pod")
+    assert found is not None
+    decode = found.decode
+
     class Yes:
         """An ASGI application that says yes."""
 
@@ -182,9 +186,7 @@ def bare(folder: Path) -> None:
                 while message.get("more_body"):
                     message = await receive()
                     parts.append(message["body"])
-                found = read_request(b"".join(parts))
-                assert found is not None
-                answer = {"uid": found[0].uid, "allowed": True}
+                answer = {"uid": decode(b"".join(parts)).request.uid, "allowed": True}
                 document = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}
                 body = json.dumps(document).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -382,9 +384,11 @@ def stages(body: bytes, folder: Path) -> str:
     review: Any = hook.read(body)
     decision = hook.decide(review)
     answered, counts, log = hook.answered(review, decision), Counts(), GatheredLog(lambda _: None)
+    decoder = review_decoder("", "Pod")
+    assert decoder is not None
     calls: dict[str, Callable[[], object]] = {
         "read": lambda: hook.read(body),
-        "types alone": lambda: read_request(body),
+        "types alone": lambda: decoder.decode(body),
         "look up": lambda: hook.recalled(review, datetime.now(UTC)),
         "record": lambda: hook.entry(review, decision, body),
         "answer": lambda: hook.answered(review, decision),
