@@ -269,12 +269,7 @@ def _timestamp_entry(
     head = struct.pack(">BBQH", 0, 0, milliseconds, 1)
     extensions = stamp.extension_bytes
     return (
-        head
-        + _key_hash(issuer)
-        + len(body).to_bytes(3, "big")
-        + body
-        + struct.pack(">H", len(extensions))
-        + extensions
+        head + _key_hash(issuer) + len(body).to_bytes(3, "big") + body + struct.pack(">H", len(extensions)) + extensions
     )
 
 
