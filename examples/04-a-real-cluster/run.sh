@@ -51,13 +51,17 @@ events() { # what is told in the namespace of this kind, as soon as there is som
   "${aviary[@]}" get events --field-selector "$1" --output custom-columns=ABOUT:.involvedObject.name,MESSAGE:.message
 }
 has_events() { "${aviary[@]}" get events --field-selector "$1" --output name | grep . > /dev/null; }
-decided_by() { # wait until every replica of the webhook says of itself that it decides by what has these words in it
-  local pod
-  for pod in $("${system[@]}" get pods --selector app.kubernetes.io/name=dbom --output name); do
+decided_by() { # wait until every replica of the webhook says of itself that it decides by the policy in this mode
+  local pods pod
+  pods=$("${system[@]}" get pods --selector app.kubernetes.io/name=dbom --output name)
+  for pod in $pods; do
     until_it says "${pod#pod/}" "$1"
   done
 }
-says() { kubectl get --raw "/api/v1/namespaces/dbom-system/pods/https:$1:8443/proxy/status" | grep -- "$2" > /dev/null; }
+says() { # the mode is a policy's: what was decided before is counted by modes, too
+  kubectl get --raw "/api/v1/namespaces/dbom-system/pods/https:$1:8443/proxy/status" |
+    grep -- "\"name\":\"models-of-the-aviary\",\"namespace\":\"[^\"]*\",\"mode\":\"$2\"" > /dev/null
+}
 
 step "a dataset, what was made of it, and a model that was trained on that: each described and signed"
 mkdir scraped
@@ -91,7 +95,7 @@ policy audit > audit.yaml
 kubectl apply --filename audit.yaml
 "${system[@]}" wait --for=condition=Ready provenancepolicy/models-of-the-aviary --timeout=120s
 "${system[@]}" rollout status deployment/dbom-controller deployment/dbom --timeout=300s
-decided_by '"mode":"audit"'
+decided_by audit
 began=$(now)
 
 step "people work as ever"
@@ -111,7 +115,7 @@ kubectl apply --filename gate.yaml > applied.txt
 policy enforce > enforce.yaml
 kubectl apply --filename enforce.yaml
 "${system[@]}" wait --for=condition=Ready provenancepolicy/models-of-the-aviary --timeout=120s
-decided_by '"mode":"enforce"'
+decided_by enforce
 enforced=$(now)
 sed "s/IMAGE_DIGEST/$digest/" "$here/pod.yaml" > pod.yaml
 sed 's|models/penguins@sha256:.*|models/mystery@sha256:7777777777777777777777777777777777777777777777777777777777777777|; s/one-more/mystery/' pod.yaml > mystery.yaml

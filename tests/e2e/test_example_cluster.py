@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from gate_cluster import ADDRESS
+from gate_samples import BEFORE, UNKNOWN, pod
 from programs import program
 
 if TYPE_CHECKING:
@@ -120,14 +121,17 @@ def be_a_node(gate: GateCluster, journals: Path) -> None:
     if len(gate.get("deployments", SYSTEM)["items"]) < 2:
         return
     gate.control()
+    is_new = not gate.serving
     gate.serve()
+    if is_new:  # What it decides by the snapshot of before must not be taken for what it decides by the new policy.
+        gate.said("create", f"--namespace={BEFORE}", "--dry-run=server", "--filename=-", document=pod("asked", UNKNOWN))
     if not journals.is_symlink() and gate.process is not None:
         journals.symlink_to(gate.process.folders["journal"])
-    for pod in gate.get("pods", SYSTEM)["items"]:
-        if "podIP" not in pod["status"]:
+    for item in gate.get("pods", SYSTEM)["items"]:
+        if "podIP" not in item["status"]:
             patch = f"--patch={json.dumps({'status': READY})}"
             # It may be gone by now, replaced by another.
-            gate.said("patch", "pod", pod["metadata"]["name"], SYSTEM, "--subresource=status", "--type=merge", patch)
+            gate.said("patch", "pod", item["metadata"]["name"], SYSTEM, "--subresource=status", "--type=merge", patch)
 
 
 def test_audit_says_what_would_have_been_refused_and_stops_nothing(told: Told) -> None:
