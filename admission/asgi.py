@@ -20,16 +20,20 @@ from admission.recording import Recorder
 from admission.webhook import Answered
 from attest.http_server import Limits, problem
 from dbom.errors import DocumentError, PathError
+from dbom.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
+    from admission.bounded import Posted
     from admission.cached import Key
     from admission.counts import Counts
     from admission.decision import Decision
+    from admission.journal import Entry, Head
     from admission.review import Review
     from admission.webhook import Webhook
     from dbom.canonical import JsonObject
+    from dbom.errors import DbomError
 
 __all__ = ["Application", "Desk", "caller_patience"]
 
@@ -38,6 +42,7 @@ _Receive: TypeAlias = "Callable[[], Awaitable[_Message]]"
 _Send: TypeAlias = "Callable[[_Message], Awaitable[None]]"
 
 _JSON: Final = b"application/json"
+_JSON_HEAD: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
 _READ_AT_ONCE: Final = 256 * 1024
 """Up to this size a review is read in the event loop, where it fits the types; others would keep others waiting."""
 
@@ -128,7 +133,9 @@ class Application:
     async def _validate(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         loop = asyncio.get_running_loop()
         began, is_known = scope.get("extensions", {}).get(EXTENSION, (loop.time(), False))
-        refused = self._refused(scope, is_known=is_known)
+        refused: tuple[int, bytes] | None = 405, problem("POST an AdmissionReview")
+        if scope["method"] == "POST":
+            refused = self._refused(scope["headers"], is_known=is_known)
         if refused is not None:
             await _send(send, *refused, close=True)
             return
@@ -140,22 +147,53 @@ class Application:
             limit = self.limits.body_bytes
             await _send(send, 413, problem(f"the body is larger than {limit} bytes"), close=True)
             return
-        query = scope["query_string"]
-        patience = (_known_patience if len(query) <= _LONGEST_QUERY else caller_patience)(query)
-        allowed = self.limits.request if patience is None else min(self.limits.request, _SHARE * patience)
+        allowed = self._allowed(scope["query_string"])
         answered = await self._answered(body, began + allowed, allowed)
-        self.counts.answered(answered, loop.time() - began)
-        self.log(answered.log)
+        self.tell(answered, began)
         await _send(send, answered.status, answered.body)
 
-    def _refused(self, scope: _Message, *, is_known: bool) -> tuple[int, bytes] | None:
+    def expects(self, posted: Posted) -> bool:
+        """Return whether it is a review by somebody who may send one, by its head."""
+        path = posted.target.partition(b"?")[0]
+        return path == b"/validate" and self._refused(posted.headers, is_known=posted.is_known) is None
+
+    def at_once(self, posted: Posted) -> bool:
+        """Answer a review whose decision is known, with no task for it; False where the application is to be called."""
+        webhook, body = self.desk.webhook, posted.body
+        review = webhook.glance(body)
+        if review is None or isinstance(review, Answered):
+            return False
+        at = webhook.now()
+        decision = webhook.recalled(review, at)
+        if decision is None:
+            return False
+        self.counts.looked_up(found=True)
+        allowed = self._allowed(posted.target.partition(b"?")[2])
+        reply = _Reply(self, webhook, review, decision, allowed, posted)
+        try:
+            entry = webhook.entry(review, decision, body, at)
+        except (PathError, DocumentError) as error:
+            reply.set_exception(error)
+            return True
+        posted.parts.clear()
+        if entry is None or webhook.journal is None:
+            reply.give()
+        else:
+            deadline = posted.began + allowed
+            self._recorder.record(webhook.journal, entry, reply, deadline=deadline, belied=reply.belied)
+        return True
+
+    def _allowed(self, query: bytes) -> float:
+        """Return how many seconds an answer may take, by the query in the request's target."""
+        patience = (_known_patience if len(query) <= _LONGEST_QUERY else caller_patience)(query)
+        return self.limits.request if patience is None else min(self.limits.request, _SHARE * patience)
+
+    def _refused(self, headers: list[tuple[bytes, bytes]], *, is_known: bool) -> tuple[int, bytes] | None:
         """Return the status and the body for what isn't a review by somebody who may send one, by its head alone."""
-        if scope["method"] != "POST":
-            return 405, problem("POST an AdmissionReview")
         if self.demands_client and not is_known:
             return 401, problem("a client certificate is expected")
         kind, kinds, length = b"", 0, b""
-        for name, value in scope["headers"]:
+        for name, value in headers:
             if name == b"content-type":
                 kind, kinds = value, kinds + 1
             elif name == b"content-length":
@@ -182,13 +220,13 @@ class Application:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _answered(self, body: bytes, deadline: float, allowed: float) -> Answered:
-        webhook, late = self.desk.webhook, f"no decision within {allowed:g} s"
+        webhook = self.desk.webhook
         review = webhook.glance(body) if len(body) <= _READ_AT_ONCE else None
         if review is None:
             reading = asyncio.get_running_loop().run_in_executor(self._reader, webhook.read, body)
             if not await _is_done(reading, deadline):
                 reading.cancel()
-                return self._late(webhook, body, late)
+                return self.late(webhook, body, allowed)
             review = reading.result()
         if isinstance(review, Answered):
             return review
@@ -199,14 +237,15 @@ class Application:
             decision = await self._worked_out(webhook, review, deadline)
             at = at if decision is None else decision.at
         if decision is None or asyncio.get_running_loop().time() >= deadline:
-            return self._late(webhook, review, late)
+            return self.late(webhook, review, allowed)
         try:
             entry = webhook.entry(review, decision, body, at)
             if entry is not None and webhook.journal is not None:
                 belied = partial(webhook.belied, review)
-                recorded = self._recorder.record(webhook.journal, entry, deadline=deadline, belied=belied)
+                recorded: asyncio.Future[Head | None] = asyncio.get_running_loop().create_future()
+                self._recorder.record(webhook.journal, entry, recorded, deadline=deadline, belied=belied)
                 if await recorded is None:
-                    return self._late(webhook, review, f"{late}: the journal is slow")
+                    return self.late(webhook, review, allowed, ": the journal is slow")
         except (PathError, DocumentError) as error:
             return webhook.unrecorded(review, decision, error)
         return webhook.answered(review, decision)
@@ -223,9 +262,63 @@ class Application:
             work.add_done_callback(lambda _: self._under_way.pop(key, None))
         return work.result() if await _is_done(work, deadline) else None
 
-    def _late(self, webhook: Webhook, asked: Review | bytes, why: str) -> Answered:
+    def late(self, webhook: Webhook, asked: Review | bytes, allowed: float, why: str = "") -> Answered:
+        """Return what is said where `allowed` seconds weren't enough."""
         self.counts.late.add()
-        return webhook.gave_up(asked, why)
+        return webhook.gave_up(asked, f"no decision within {allowed:g} s{why}")
+
+    def tell(self, answered: Answered, began: float) -> None:
+        """Count and log an answer to what began at a moment by the loop's clock."""
+        self.counts.answered(answered, asyncio.get_running_loop().time() - began)
+        self.log(answered.log)
+
+
+class _Reply(msgspec.Struct):
+    """An answer that is given once its record is written: what a recorder tells, and who is answered then."""
+
+    application: Application
+    webhook: Webhook
+    review: Review
+    decision: Decision
+    allowed: float
+    posted: Posted
+    is_given: bool = False
+
+    def done(self) -> bool:
+        """Return whether it was given."""
+        return self.is_given
+
+    def set_result(self, head: Head | None, /) -> None:
+        """Answer what was decided; a no where the record came too late."""
+        self._give(is_late=head is None)
+
+    def set_exception(self, error: DbomError, /) -> None:
+        """Answer what is said where nothing can be recorded."""
+        self._give(error=error)
+
+    def give(self) -> None:
+        """Answer what was decided, of which no record is kept."""
+        self._give()
+
+    def belied(self, head: Head) -> Entry:
+        """Return what follows the record at `head`, which came too late."""
+        return self.webhook.belied(self.review, head)
+
+    def _give(self, *, is_late: bool = False, error: DbomError | None = None) -> None:
+        self.is_given = True
+        application, webhook, posted = self.application, self.webhook, self.posted
+        try:
+            if error is not None:
+                answered = webhook.unrecorded(self.review, self.decision, error)
+            elif is_late:
+                answered = application.late(webhook, self.review, self.allowed, ": the journal is slow")
+            else:
+                answered = webhook.answered(self.review, self.decision)
+            application.tell(answered, posted.began)
+            posted.respond(answered.status, _JSON_HEAD, answered.body)
+        except Exception as wrong:  # noqa: BLE001  whoever else waits for the same flush is answered all the same
+            application.log({"event": "server", "error": printable(repr(wrong), limit=500)})
+            posted.drop()
 
 
 async def _part(receive: _Receive) -> _Message:

@@ -6,9 +6,9 @@ waited longest without a whole request, so that slow clients stop nobody but the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from attest.http_server import Limits
 
-__all__ = ["EXTENSION", "BoundedProtocol", "Places"]
+__all__ = ["EXTENSION", "BoundedProtocol", "Places", "Posted", "Quick"]
 
 EXTENSION: Final = "dbom"
 """Where an application finds, in a request's `extensions`, by the loop's clock when its first byte came, and whether
@@ -28,6 +28,13 @@ the client showed a certificate that was verified."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 _MOST_PIPELINED: Final = 8
+_SHORT: Final = 256 * 1024
+"""Up to this size, in bytes, a body is waited for where it may be answered at once."""
+
+_MOST_DIGITS: Final = 6
+
+_END: Final = b"\r\n"
+_LAST: Final = b"connection: close\r\n\r\n"
 
 
 class Places:
@@ -87,6 +94,73 @@ class Places:
         self._waiting.pop(connection, None)
 
 
+class _NoEvent:
+    """Wakes nobody."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+class Posted:
+    """A short POST request, and the way to answer it without a task of its own.
+
+    While it is under way it stands where uvicorn keeps the cycle of a request, and has what is asked of one there.
+    `target` is what stands in the request's first line, `began` when its first byte came, by the loop's clock, and
+    `is_known` says whether the client showed a certificate that was verified.
+    """
+
+    __slots__ = (
+        *("began", "disconnected", "headers", "is_known", "keep_alive", "parts", "response_complete", "target"),
+        "_protocol",
+    )
+    message_event: Final = _NoEvent()
+
+    def __init__(
+        self,
+        protocol: BoundedProtocol,
+        target: bytes,
+        headers: list[tuple[bytes, bytes]],
+        began: float,
+        *,
+        is_known: bool,
+        keep_alive: bool,
+    ) -> None:
+        self.target, self.headers, self.began, self.is_known = target, headers, began, is_known
+        self.keep_alive, self.disconnected, self.response_complete = keep_alive, False, False
+        self.parts: list[bytes] = []
+        self._protocol = protocol
+
+    @property
+    def body(self) -> bytes:
+        """What came of its body."""
+        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+
+    def respond(self, status: int, head: bytes, body: bytes) -> None:
+        """Send a whole answer: its status, the fields of its head but for those of the connection, and its body."""
+        self.response_complete, protocol = True, self._protocol
+        if self.disconnected or protocol.transport.is_closing():
+            return
+        end = _END if self.keep_alive else _LAST
+        protocol.transport.write(b"%b%bcontent-length: %d\r\n%b%b" % (STATUS_LINE[status], head, len(body), end, body))
+        if not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+    def drop(self) -> None:
+        """End the connection, since there is no answer."""
+        self._protocol.drop("failed")
+
+
+class Quick(Protocol):
+    """What answers some short POST requests without being called for them as an ASGI application is."""
+
+    def expects(self, posted: Posted) -> bool:
+        """Return whether a request, whose head is there, may be answered at once: its body is waited for."""
+
+    def at_once(self, posted: Posted) -> bool:
+        """Answer a whole request, now or later, and return True; False: the application is to be called for it."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. Its times are in seconds, by the loop's clock."""
 
@@ -98,12 +172,17 @@ class BoundedProtocol(HttpToolsProtocol):
         *,
         limits: Limits,
         places: Places,
+        quick: Quick | None = None,
     ) -> None:
         super().__init__(config, server_state, {}, loop)
+        self._quick = quick
+        self._posted: Posted | None = None
         self._limits, self._places = limits, places
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
+        # By the loop's clock: when the first byte came of what isn't answered yet, and of the request that is read.
         self._began: float | None = None
+        self._asked = 0.0
         self._is_head, self._is_whole = True, True
         self._head_bytes = 0
         self._is_known = False
@@ -124,6 +203,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unexpect()
         self._may_write()
         self._places.leave(self)
+        self._posted = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -150,8 +230,8 @@ class BoundedProtocol(HttpToolsProtocol):
             raise OverflowError("too many requests at once")  # ends what is read, with a 400
         super().on_message_begin()
         self._is_head, self._is_whole = True, False
-        began = self.loop.time() if self._began is None else self._began
-        extensions: Any = {EXTENSION: (began, self._is_known)}
+        self._asked = self.loop.time() if self._began is None else self._began
+        extensions: Any = {EXTENSION: (self._asked, self._is_known)}
         self.scope["extensions"] = extensions
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -165,7 +245,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if sum(len(name) + len(value) for name, value in self.headers) > self._limits.header_bytes:
             self._refuse_head()
             return
-        super().on_headers_complete()
+        self._posted = self._expected() if self._quick is not None and self._is_short_post() else None
+        if self._posted is None:
+            super().on_headers_complete()
+        else:
+            self.cycle = self._posted  # type: ignore[assignment]  # what is asked of a cycle from outside, it has
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -173,7 +257,10 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.held += len(body)
         self._places.hold(self, len(body))
-        super().on_body(body)
+        if self._posted is None:
+            super().on_body(body)
+        else:
+            self._posted.parts.append(body)
 
     def on_message_complete(self) -> None:
         """Note that the request is whole."""
@@ -188,7 +275,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._expect(self._limits.idle, "idle")
             return
         self._places.asks(self)
-        super().on_message_complete()
+        posted, self._posted = self._posted, None
+        if posted is None:
+            super().on_message_complete()
+        elif not self._is_taken(posted):
+            # From here on it goes as it would have gone from its head.
+            self.cycle = None  # type: ignore[assignment]  # as it is before the first request
+            super().on_headers_complete()
+            self.cycle.keep_alive = self.cycle.keep_alive and posted.keep_alive
+            super().on_body(posted.body)
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
@@ -222,6 +318,28 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _is_answered(self) -> bool:
         return self._began is None
+
+    def _is_short_post(self) -> bool:
+        """Return whether a request is a POST of a short body that can be waited for, with none before it under way."""
+        if self.parser.get_method() != b"POST" or self.parser.should_upgrade() or self.expect_100_continue:
+            return False
+        if self.flow.write_paused or not getattr(self.cycle, "response_complete", True):
+            return False
+        length = next((value for name, value in self.headers if name == b"content-length"), b"")
+        return length.isdigit() and len(length) <= _MOST_DIGITS and int(length) <= _SHORT
+
+    def _expected(self) -> Posted | None:
+        """Return the request whose head is there, where its body is waited for."""
+        is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
+        known = self._is_known
+        found = Posted(self, self.url, self.headers, self._asked, is_known=known, keep_alive=is_kept)
+        return found if self._quick is not None and self._quick.expects(found) else None
+
+    def _is_taken(self, posted: Posted) -> bool:
+        try:
+            return self._quick is not None and self._quick.at_once(posted)
+        except Exception:  # noqa: BLE001  what is wrong happens again where the application is called, and is told there
+            return False
 
     def _refuse_head(self) -> None:
         self._places.dropped("head")

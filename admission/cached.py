@@ -43,10 +43,6 @@ class _Entry:
     decision: Decision
     size: int
 
-    def holds(self, now: datetime) -> bool:
-        """Return whether it is the decision of this moment, too: not of one before it was made, nor too late."""
-        return self.decision.at <= now and (self.decision.until is None or now < self.decision.until)
-
 
 @dataclass(slots=True)
 class VerdictCache:
@@ -70,10 +66,14 @@ class VerdictCache:
         """Return the decision under a key, None where there is none that holds now."""
         with self._lock:
             entry = self._entries.get(key)
-            if entry is None or not entry.holds(now):
+            if entry is None:
+                return None
+            found = entry.decision
+            # Not before it was made, nor when it may be another one.
+            if found.at > now or (found.until is not None and now >= found.until):
                 return None
             self._entries.move_to_end(key)
-            return entry.decision
+            return found
 
     def put(self, key: Key, decision: Decision, size: int) -> None:
         """Keep a decision that takes about so many bytes, unless that is too many."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GatheredLog"]
 
-_AT_ONCE: Final = 128
+_AT_ONCE: Final = 1024
 _MOST_LINES: Final = 4096
 _LONGEST_END: Final = 2.0
 _EVERY: Final = 0.05
@@ -94,9 +93,12 @@ class GatheredLog:
 
 
 def _line(document: JsonObject) -> bytes:
-    # (Those of decisions are many, and written the quicker way.)
-    with suppress(UnicodeEncodeError):
-        line = _ENCODER.encode(document) if document.get("event") == "decision" else b"\xff"
+    if document.get("event") == "decision":
+        # These are many, and written the quicker way.
+        try:
+            line = _ENCODER.encode(document)
+        except UnicodeEncodeError:
+            line = b"\xff"
         if line.isascii():
             return line
     return json.dumps(document).encode()

@@ -71,9 +71,8 @@ class Answers:
 
     def of(self, decision: Decision, *, recorded: bool) -> Prepared:
         """Return the answer to a decision: a cached one has the very same values in it each time."""
-        made = (decision.judgements, decision.reasons, decision.break_glass)
-        given = (decision.verdict, decision.allowed, str(decision.mode), recorded)
-        key = (*map(id, made), *given)
+        made = (decision.judgements, decision.reasons, decision.break_glass, decision.mode)
+        key = (id(made[0]), id(made[1]), id(made[2]), id(made[3]), decision.verdict, decision.allowed, recorded)
         found = self._known.get(key)
         if found is not None:
             return found[1]

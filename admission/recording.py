@@ -11,7 +11,7 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from admission.journal.flushing import Flusher, flush_now
 from dbom.errors import DbomError
@@ -22,12 +22,25 @@ if TYPE_CHECKING:
     from admission.journal import Entry, Head, Journal
     from admission.journal.entries import Begun
 
-__all__ = ["Recorder"]
+__all__ = ["Promise", "Recorder"]
 
 _QUIET: Final = 2
 """So many turns of the loop without another record end the gathering of a batch."""
 
 _ENOUGH: Final = 256
+
+
+class Promise(Protocol):
+    """What is told of a record, as an `asyncio.Future` is; nobody waits for one that is done."""
+
+    def done(self) -> bool:
+        """Return whether it was told."""
+
+    def set_result(self, head: Head | None, /) -> None:
+        """Take where the record stands; None where it came too late."""
+
+    def set_exception(self, error: DbomError, /) -> None:
+        """Take why there is none."""
 
 
 @dataclass(slots=True)
@@ -38,7 +51,7 @@ class _Waiter:
     entry: Entry
     deadline: float
     belied: Callable[[Head], Entry]
-    future: asyncio.Future[Head | None]
+    promise: Promise
 
 
 class Recorder:
@@ -57,24 +70,22 @@ class Recorder:
         self._timer: asyncio.TimerHandle | None = None
 
     def record(
-        self, journal: Journal, entry: Entry, *, deadline: float, belied: Callable[[Head], Entry]
-    ) -> asyncio.Future[Head | None]:
-        """Hand in an entry; the result comes once it is recorded, or its `PathError`, or None at the deadline.
+        self, journal: Journal, entry: Entry, promise: Promise, *, deadline: float, belied: Callable[[Head], Entry]
+    ) -> None:
+        """Hand in an entry; `promise` is told once it is recorded, or its `PathError`, or None at the deadline.
 
         To be called in the loop, whose clock the deadline is of. At the deadline whoever waits says something else than
         what was to be recorded: what isn't handed over by then leaves no record, and what is recorded in spite of it is
         followed by what `belied` returns for it.
         """
         loop = asyncio.get_running_loop()
-        waiter = _Waiter(journal, entry, deadline, belied, loop.create_future())
-        self._next.append(waiter)
+        self._next.append(_Waiter(journal, entry, deadline, belied, promise))
         self._came = loop.time()
         if self._timer is None or deadline < self._timer.when():
             self._wait_until(deadline, loop)
         if not self._is_busy:
             self._is_busy = True
             loop.call_soon(self._gather, loop, 0, _QUIET)
-        return waiter.future
 
     def _gather(self, loop: asyncio.AbstractEventLoop, seen: int, quiet: int) -> None:
         """Hand over what waits, once some turns of the loop brought no more: a flush for many costs what one costs."""
@@ -86,7 +97,7 @@ class Recorder:
             self._hand_over(loop)
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        waiting = [waiter for waiter in self._next if not waiter.future.done()]
+        waiting = [waiter for waiter in self._next if not waiter.promise.done()]
         journal = waiting[0].journal if waiting else None
         # All are of one journal, unless it was changed a moment ago.
         self._next = [waiter for waiter in waiting if waiter.journal is not journal]
@@ -162,12 +173,12 @@ class Recorder:
             loop.call_soon(self._gather, loop, 0, _QUIET)
         if isinstance(found, DbomError):
             for waiter in batch:
-                if not waiter.future.done():
-                    waiter.future.set_exception(copy(found))
+                if not waiter.promise.done():
+                    waiter.promise.set_exception(copy(found))
             return
         for waiter, head in zip(batch, found, strict=True):
-            if not waiter.future.done():
-                waiter.future.set_result(head)
+            if not waiter.promise.done():
+                waiter.promise.set_result(head)
             else:
                 _belie(waiter, head)
 
@@ -196,10 +207,10 @@ class Recorder:
     def _end_late(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let those go on whose time has come, and wait for the next."""
         self._timer, now = None, loop.time()
-        waiting = [waiter for waiter in (*self._under_way, *self._next) if not waiter.future.done()]
+        waiting = [waiter for waiter in (*self._under_way, *self._next) if not waiter.promise.done()]
         for waiter in waiting:
             if waiter.deadline <= now:
-                waiter.future.set_result(None)
+                waiter.promise.set_result(None)
         left = [waiter.deadline for waiter in waiting if waiter.deadline > now]
         if left:
             self._wait_until(min(left), loop)

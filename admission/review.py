@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from admission.documents import Node
 from admission.references.relevance import RelevantPart, relevant_part
@@ -55,12 +56,12 @@ class Question:
     is_unchanged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Review:
+class Review(msgspec.Struct, frozen=True):
     """A question, whether an object may be created or changed, and who asks it.
 
     `part` and `old_part` are what references are read from in the object and in the one that it replaces, None where
     there is none or where nothing is judged. `uid` is empty for a file that is reviewed outside a cluster.
+    `part_digest` is always the sha256 of the part, None where there is none.
     """
 
     group: str
@@ -75,7 +76,10 @@ class Review:
     subresource: str = ""
     dry_run: bool = False
     where: str = ""
-    _part_digest: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    part_digest: bytes | None = None
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "part_digest", None if self.part is None else _digest_of(self.part))
 
     @classmethod
     def parse(cls, data: bytes, *, where: str = "request") -> Self:
@@ -187,15 +191,6 @@ class Review:
     def object(self) -> JsonObject | None:
         """The relevant part of the object, read, or None. Raises `DocumentError` where it can't be."""
         return None if self.part is None else RelevantPart(self.part).document(where=printable(self.kind))
-
-    @property
-    def part_digest(self) -> bytes | None:
-        """The sha256 of the relevant part, made once; None where there is none."""
-        found = self._part_digest
-        if found is None and self.part is not None:
-            found = _digest_of(self.part)
-            object.__setattr__(self, "_part_digest", found)
-        return found
 
     @property
     def is_unchanged(self) -> bool:

@@ -25,6 +25,7 @@ from dbom.rules.admission import SERVER_SETUP
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from admission.bounded import Quick
     from admission.live import Live
     from dbom.canonical import JsonObject
 
@@ -57,6 +58,7 @@ class Server:
         self.application = Application(
             self.desk, log, self.counts, self.limits, demands_client=certificate.clients is not None
         )
+        self.quick: Quick | None = self.application
         self._runner: _Runner | None = None
 
     def run(self, host: str, port: int, *, started: Callable[[str, int], None]) -> None:
@@ -114,7 +116,13 @@ class _Runner(uvicorn.Server):
         """Listen, with an end to handshakes."""
         loop, owner = asyncio.get_running_loop(), self._owner
         protocol = partial(
-            BoundedProtocol, self.config, self.server_state, loop, limits=owner.limits, places=self._places
+            BoundedProtocol,
+            self.config,
+            self.server_state,
+            loop,
+            limits=owner.limits,
+            places=self._places,
+            quick=owner.quick,
         )
         self.servers = []
         await self.lifespan.startup()

@@ -70,15 +70,14 @@ class Request(msgspec.Struct, Generic[_T], frozen=True):
 
     def fits(self, group: str, kind: str) -> bool:
         """Return whether it is a request about this kind that has all that it must have."""
-        if not self.uid or not kind or self._is_long() or (self.kind.group or "", self.kind.kind) != (group, kind):
+        own, namespace = self.kind, self.namespace or ""
+        if not self.uid or not kind or own.kind != kind or (own.group or "") != group:
+            return False
+        if max(len(self.uid), len(kind), len(group), len(namespace)) > LONGEST_TEXT:
             return False
         if self.operation in JUDGED:
             return _is_there(self.object) and (self.operation == "CREATE" or _is_there(self.old_object))
         return self.operation in OPERATIONS and all(_may_be(item) for item in (self.object, self.old_object))
-
-    def _is_long(self) -> bool:
-        texts = (self.uid, self.kind.kind or "", self.kind.group or "", self.namespace or "")
-        return max(map(len, texts)) > LONGEST_TEXT
 
 
 class _Review(msgspec.Struct, Generic[_T], frozen=True):

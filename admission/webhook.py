@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from admission.cached import CachedGate, VerdictCache
 from admission.decision import Verdict
 from admission.journal.deciding import decision_entry, late_entry
@@ -42,8 +44,7 @@ _LARGEST_EXPLAINED: Final = 1024 * 1024
 _PLAIN: Final = re.compile(r"[0-9A-Za-z .:_/-]{0,300}")
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """An HTTP status, the JSON body to send, what the log says of it, and the decision that is told, if one is."""
 
     status: int

@@ -11,12 +11,15 @@ import binascii
 import hashlib
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
 
 from admission.journal.records import canonical
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from dbom.canonical import Json, JsonObject
 
 __all__ = ["LARGEST_CONTENT", "Content", "Written"]
@@ -27,8 +30,7 @@ LARGEST_CONTENT: Final = 3 * 1024 * 1024
 _MOST_REMEMBERED: Final = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """Some bytes, by the sha256 of them in hex."""
 
     digest: str
@@ -78,9 +80,10 @@ class Written:
     def __init__(self) -> None:
         self._known: OrderedDict[str, None] = OrderedDict()
 
-    def __contains__(self, digest: str) -> bool:
-        """Return whether the file is known to hold it."""
-        return digest in self._known
+    @property
+    def known(self) -> Container[str]:
+        """The digests of what the file is known to hold."""
+        return self._known
 
     def add(self, digest: str) -> None:
         """Remember that the file holds it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
 from admission.journal.records import canonical
 
 if TYPE_CHECKING:
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Begun", "Entry", "Waiting"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """Something to be recorded: its facts, and the contents that they name by digest.
 
     `durable` says that the disk must have it before the caller goes on; else it is enough that it was written.

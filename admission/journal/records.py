@@ -53,8 +53,7 @@ _LONGEST_LINE: Final = 8 * 1024 * 1024
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """The newest record of a journal: its number and the sha256 in hex of its line, which stands for all before it."""
 
     number: int

@@ -203,8 +203,13 @@ class Journal:
 
     def _new_in(self, entries: Sequence[Entry]) -> dict[str, Content]:
         """Return the contents of some entries that the file doesn't hold yet, by digest."""
-        found = {content.digest: content for entry in entries for content in entry.contents}
-        return {digest: content for digest, content in found.items() if digest not in self._written and content.is_kept}
+        known = self._written.known
+        return {
+            content.digest: content
+            for entry in entries
+            for content in entry.contents
+            if content.digest not in known and content.is_kept
+        }
 
     def _put(self, waiting: Waiting) -> None:
         self._queue.put(waiting)

@@ -6,7 +6,6 @@ it as it is loads what was loaded before, and its digest says whether two object
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -36,8 +35,7 @@ _METADATA: Final = msgspec.json.Decoder(Metadata | None)
 _KIND_ONLY: Final = msgspec.json.Decoder(Part)
 
 
-@dataclass(frozen=True, slots=True)
-class RelevantPart:
+class RelevantPart(msgspec.Struct, frozen=True):
     """The part of an object that is read, as JSON, and the API version and kind that the object says it has.
 
     `is_whole` is set where the object isn't of the shape that its kind has: then no part of it can be picked.
@@ -103,16 +101,20 @@ def _of_resource(data: bytes | msgspec.Raw) -> RelevantPart:
 
 def _alike(data: bytes) -> bytes:
     """Return the same JSON with a placeholder for the one generated name, where it is one and can't be mistaken."""
-    first, *others = data.split(_GENERATED)
-    if not others:
+    pieces = data.split(_GENERATED)
+    if len(pieces) == 1:
         return data
-    end = others[0][:_END]
-    is_generated = end[:-1].isalnum() and end == end.lower() and end.endswith(b'"')
-    # Nothing else begins like it, inside no other text either: so neither it nor the placeholder is another's name.
-    is_alone = all(item.startswith(end) for item in others)
-    if not is_generated or not is_alone or any(item.endswith(b"\\") for item in (first, *others[:-1])):
+    before, end = pieces[0], pieces[1][:_END]
+    if not (end[:-1].isalnum() and end == end.lower() and end.endswith(b'"')):
         return data
-    return _PLACEHOLDER.join([first, *(item[_END:] for item in others)])
+    kept = [before]
+    for piece in pieces[1:]:
+        # Nothing else begins like it, inside no other text either: so neither it nor the placeholder is another's name.
+        if before.endswith(b"\\") or not piece.startswith(end):
+            return data
+        before = piece
+        kept.append(piece[_END:])
+    return _PLACEHOLDER.join(kept)
 
 
 def _unreadable(error: Exception, where: str) -> DocumentError:

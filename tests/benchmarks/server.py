@@ -202,6 +202,7 @@ def bare(folder: Path) -> None:
     certificate = Certificate(folder / "tls" / "tls.crt", folder / "tls" / "tls.key", say)
     server = Server(Webhook((), Evidence(), lambda: datetime.now(UTC)), certificate, say)
     server.application = Yes()  # type: ignore[assignment]  # in the place of ours
+    server.quick = None
     server.run("127.0.0.1", 0, started=lambda _, port: say({"event": "listening", "port": port}))
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from admission import cached
@@ -52,7 +53,9 @@ class Asked:
 def test_the_same_question_is_worked_out_once_and_answered_at_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, gate = Asked(monkeypatch), CachedGate((POLICY,), Evidence())
     first = gate.decide(review(), now=NOW)
-    again = gate.decide(replace(review(), uid="another", name="other", user="else"), now=NOW + timedelta(days=9))
+    again = gate.decide(
+        msgspec.structs.replace(review(), uid="another", name="other", user="else"), now=NOW + timedelta(days=9)
+    )
     assert (1, Verdict.REFUSED) == (asked.count, first.verdict)
     assert replace(first, at=NOW + timedelta(days=9)) == again
 
