@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from admission.bounded import EXTENSION
+from admission.bounded import EXTENSION, SHORT
 from admission.metrics import CONTENT_TYPE
 from admission.recording import Recorder
 from admission.webhook import Answered
@@ -43,9 +43,6 @@ _Send: TypeAlias = "Callable[[_Message], Awaitable[None]]"
 
 _JSON: Final = b"application/json"
 _JSON_HEAD: Final = b"content-type: application/json\r\nx-content-type-options: nosniff\r\n"
-_READ_AT_ONCE: Final = 256 * 1024
-"""Up to this size a review is read in the event loop, where it fits the types; others would keep others waiting."""
-
 _SHARE: Final = 0.8
 """How much of the caller's patience is ours: the rest is for the way there and back."""
 
@@ -167,8 +164,11 @@ class Application:
         decision = webhook.recalled(review, at)
         if decision is None:
             return False
-        self.counts.looked_up(found=True)
         allowed = self._allowed(posted.target.partition(b"?")[2])
+        deadline = posted.began + allowed
+        if asyncio.get_running_loop().time() >= deadline:
+            return False
+        self.counts.looked_up(found=True)
         reply = _Reply(self, webhook, review, decision, allowed, posted)
         try:
             entry = webhook.entry(review, decision, body, at)
@@ -179,7 +179,6 @@ class Application:
         if entry is None or webhook.journal is None:
             reply.give()
         else:
-            deadline = posted.began + allowed
             self._recorder.record(webhook.journal, entry, reply, deadline=deadline, belied=reply.belied)
         return True
 
@@ -221,7 +220,7 @@ class Application:
 
     async def _answered(self, body: bytes, deadline: float, allowed: float) -> Answered:
         webhook = self.desk.webhook
-        review = webhook.glance(body) if len(body) <= _READ_AT_ONCE else None
+        review = webhook.glance(body) if len(body) <= SHORT else None
         if review is None:
             reading = asyncio.get_running_loop().run_in_executor(self._reader, webhook.read, body)
             if not await _is_done(reading, deadline):

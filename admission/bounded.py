@@ -1,7 +1,7 @@
 """HTTP/1.1 connections that can't outstay their welcome: uvicorn's protocol, with bounds on time, size and number.
 
-What is asked must be whole so long after its first byte. Where all places are taken, the connection leaves that has
-waited longest without a whole request, so that slow clients stop nobody but themselves.
+What is asked must be whole so long after its first byte, and every connection has one of so many places. A short POST
+may be answered as soon as it came whole, by who is `Quick`: a task for each request costs more than many an answer.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from uvicorn import Config
     from uvicorn.server import ServerState
 
+    from admission.places import Places
     from attest.http_server import Limits
 
-__all__ = ["EXTENSION", "BoundedProtocol", "Places", "Posted", "Quick"]
+__all__ = ["EXTENSION", "SHORT", "BoundedProtocol", "Posted", "Quick"]
 
 EXTENSION: Final = "dbom"
 """Where an application finds, in a request's `extensions`, by the loop's clock when its first byte came, and whether
@@ -28,70 +28,13 @@ the client showed a certificate that was verified."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 _MOST_PIPELINED: Final = 8
-_SHORT: Final = 256 * 1024
-"""Up to this size, in bytes, a body is waited for where it may be answered at once."""
+SHORT: Final = 256 * 1024
+"""Up to this size, in bytes, a body may be read in the event loop; others would keep others waiting."""
 
 _MOST_DIGITS: Final = 6
 
 _END: Final = b"\r\n"
 _LAST: Final = b"connection: close\r\n\r\n"
-
-
-class Places:
-    """The open connections of a server, at most so many, with the bodies that they hold, at most so many bytes.
-
-    `dropped` is told why a connection was ended.
-    """
-
-    def __init__(
-        self, most: int, dropped: Callable[[str], None] = lambda _: None, *, most_bytes: int = 64 * 1024 * 1024
-    ) -> None:
-        self.most, self.most_bytes, self.dropped = most, most_bytes, dropped
-        self.held = 0
-        self._open: set[BoundedProtocol] = set()
-        self._waiting: dict[BoundedProtocol, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def enter(self, connection: BoundedProtocol) -> bool:
-        """Give a new connection a place, that of the one which has waited longest if need be; False: there is none."""
-        if len(self._open) >= self.most:
-            longest = next(iter(self._waiting), None)
-            if longest is None:
-                self.dropped("crowded")
-                return False
-            longest.drop("crowded")
-        self._open.add(connection)
-        self._waiting[connection] = None
-        return True
-
-    def asks(self, connection: BoundedProtocol) -> None:
-        """Note that a connection has a whole request under way."""
-        self._waiting.pop(connection, None)
-
-    def waits(self, connection: BoundedProtocol) -> None:
-        """Note that a connection was answered."""
-        if connection in self._open:
-            self._waiting[connection] = None
-
-    def hold(self, connection: BoundedProtocol, size: int) -> None:
-        """Note that a connection's body grew; where that is too much, those end that hold most and aren't whole."""
-        self.held += size
-        while self.held > self.most_bytes:
-            largest = max(self._waiting, key=lambda item: item.held, default=connection)
-            (largest if largest.held else connection).drop("crowded")
-
-    def let_go(self, connection: BoundedProtocol) -> None:
-        """Note that a connection's body isn't needed any more."""
-        self.held -= connection.held
-        connection.held = 0
-
-    def leave(self, connection: BoundedProtocol) -> None:
-        """Free the place of a connection."""
-        self.let_go(connection)
-        self._open.discard(connection)
-        self._waiting.pop(connection, None)
 
 
 class _NoEvent:
@@ -326,7 +269,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.flow.write_paused or not getattr(self.cycle, "response_complete", True):
             return False
         length = next((value for name, value in self.headers if name == b"content-length"), b"")
-        return length.isdigit() and len(length) <= _MOST_DIGITS and int(length) <= _SHORT
+        return length.isdigit() and len(length) <= _MOST_DIGITS and int(length) <= SHORT
 
     def _expected(self) -> Posted | None:
         """Return the request whose head is there, where its body is waited for."""

@@ -13,9 +13,10 @@ import uvicorn
 import uvloop
 
 from admission.asgi import Application
-from admission.bounded import BoundedProtocol, Places
+from admission.bounded import BoundedProtocol
 from admission.counts import Counts
 from admission.live import Fixed
+from admission.places import Places
 from admission.webhook import Webhook
 from attest.http_server import Certificate, Limits, parse_listen
 from dbom.errors import InputError
