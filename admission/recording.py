@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
 
 from admission.journal.flushing import Flusher, flush_now
 from dbom.errors import DbomError
@@ -43,8 +44,7 @@ class Promise(Protocol):
         """Take why there is none."""
 
 
-@dataclass(slots=True)
-class _Waiter:
+class _Waiter(msgspec.Struct):
     """Somebody who waits for a record until a moment by the loop's clock, and what is recorded if that was too long."""
 
     journal: Journal

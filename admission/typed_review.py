@@ -147,7 +147,7 @@ def _read(
 ) -> tuple[Request[Any], RelevantPart | None, RelevantPart | None] | None:
     review = decoder.decode(data)
     request = review.request
-    if not _is_one(review) or not request.fits(group, kind):
+    if review.kind != "AdmissionReview" or review.version != REVIEW_API_VERSION or not request.fits(group, kind):
         return None
     if request.operation not in JUDGED:
         return request, None, None
@@ -160,7 +160,7 @@ def _read_raw(data: bytes) -> tuple[Request[Any], RelevantPart | None, RelevantP
     review = _RAW.decode(data)
     request = review.request
     group, kind = request.kind.group or "", request.kind.kind or ""
-    if not _is_one(review) or not request.fits(group, kind):
+    if review.kind != "AdmissionReview" or review.version != REVIEW_API_VERSION or not request.fits(group, kind):
         return None
     if request.operation not in JUDGED:
         return request, None, None
@@ -169,10 +169,6 @@ def _read_raw(data: bytes) -> tuple[Request[Any], RelevantPart | None, RelevantP
         for item in (request.object, request.old_object)
     )
     return (request, new, old) if new is not None and _is_of(new, group, kind) else None
-
-
-def _is_one(review: _Review[Any]) -> bool:
-    return review.kind == "AdmissionReview" and review.version == REVIEW_API_VERSION
 
 
 def _is_there(item: object) -> bool:
