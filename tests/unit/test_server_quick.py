@@ -19,6 +19,8 @@ from admission.journal.records import canonical
 from admission.policy import Mode
 from admission.server import Limits
 from admission.webhook import Webhook
+from dbom.errors import DocumentError
+from dbom.rules.admission import REVIEW_MALFORMED
 
 if TYPE_CHECKING:
     import ssl
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from admission.bounded import Posted
 
 REVIEW = review()
+NOTHING = REVIEW.replace(b'"volumes"', b'"volumez"')
 
 
 def posted(body: bytes, head: bytes = b"", version: bytes = b"1.1") -> bytes:
@@ -335,15 +338,37 @@ def test_a_cached_decision_whose_record_is_too_late_is_not_told(
     assert ["decision", "decision", "decision", "late"] == sorted(kinds(tmp_path))
 
 
+def test_who_has_no_patience_at_all_is_told_that_it_is_too_late(tmp_path: Path, called: Called) -> None:
+    with asking(tmp_path, webhook()) as (_, answers):
+        answers.connection.sendall(posted(REVIEW).replace(b"timeout=10s", b"timeout=0s"))
+        response = json.loads(answers.next()[1])["response"]
+    assert (False, "no decision within 0 s") == (response["allowed"], response["auditAnnotations"]["late"])
+    assert not called.at_once
+
+
+def test_a_cached_decision_that_is_no_record_is_a_no(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: Called
+) -> None:
+    def refuses(*_: object) -> None:
+        raise DocumentError(REVIEW_MALFORMED, "no JSON", where="request")
+
+    with recorded(tmp_path) as journal, asking(tmp_path, webhook(journal=journal)) as (up, answers):
+        up.post(NOTHING)
+        monkeypatch.setattr(Webhook, "entry", refuses)
+        answers.connection.sendall(posted(NOTHING))
+        response = json.loads(answers.next()[1])["response"]
+    assert 1 == called.at_once
+    assert (False, REVIEW_MALFORMED.id) == (response["allowed"], response["auditAnnotations"]["unrecorded"])
+
+
 def test_where_nothing_can_be_recorded_a_cached_yes_is_a_no(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: Called
 ) -> None:
-    nothing = REVIEW.replace(b'"volumes"', b'"volumez"')
     with recorded(tmp_path) as journal, asking(tmp_path, webhook(journal=journal)) as (up, answers):
-        assert b'"allowed":true' in canonical(up.post(nothing)[1])
+        assert b'"allowed":true' in canonical(up.post(NOTHING)[1])
         with monkeypatch.context() as failing:
             failing.setattr(journal, "_failed", "the disk failed")
-            answers.connection.sendall(posted(nothing))
+            answers.connection.sendall(posted(NOTHING))
             response = json.loads(answers.next()[1])["response"]
     assert called.at_once
     assert (False, "DBOM-561") == (response["allowed"], response["auditAnnotations"]["unrecorded"])
