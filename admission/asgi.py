@@ -10,6 +10,7 @@ import asyncio
 import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -128,8 +129,7 @@ class Application:
             await _send(send, 503 if why else 200, problem(why) if why else b'{"status":"ok"}')
 
     async def _validate(self, scope: _Message, receive: _Receive, send: _Send) -> None:
-        loop = asyncio.get_running_loop()
-        began, is_known = scope.get("extensions", {}).get(EXTENSION, (loop.time(), False))
+        began, is_known = scope.get("extensions", {}).get(EXTENSION, (monotonic(), False))
         refused: tuple[int, bytes] | None = 405, problem("POST an AdmissionReview")
         if scope["method"] == "POST":
             refused = self._refused(scope["headers"], is_known=is_known)
@@ -166,7 +166,7 @@ class Application:
             return False
         allowed = self._allowed(posted.target.partition(b"?")[2])
         deadline = posted.began + allowed
-        if asyncio.get_running_loop().time() >= deadline:
+        if monotonic() >= deadline:
             return False
         self.counts.looked_up(found=True)
         reply = _Reply(self, webhook, review, decision, allowed, posted)
@@ -235,7 +235,7 @@ class Application:
         if decision is None:
             decision = await self._worked_out(webhook, review, deadline)
             at = at if decision is None else decision.at
-        if decision is None or asyncio.get_running_loop().time() >= deadline:
+        if decision is None or monotonic() >= deadline:
             return self.late(webhook, review, allowed)
         try:
             entry = webhook.entry(review, decision, body, at)
@@ -267,8 +267,8 @@ class Application:
         return webhook.gave_up(asked, f"no decision within {allowed:g} s{why}")
 
     def tell(self, answered: Answered, began: float) -> None:
-        """Count and log an answer to what began at a moment by the loop's clock."""
-        self.counts.answered(answered, asyncio.get_running_loop().time() - began)
+        """Count and log an answer to what began at a moment by `time.monotonic`."""
+        self.counts.answered(answered, monotonic() - began)
         self.log(answered.log)
 
 

@@ -6,6 +6,7 @@ may be answered as soon as it came whole, by who is `Quick`: a task for each req
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["EXTENSION", "SHORT", "BoundedProtocol", "Posted", "Quick"]
 
 EXTENSION: Final = "dbom"
-"""Where an application finds, in a request's `extensions`, by the loop's clock when its first byte came, and whether
-the client showed a certificate that was verified."""
+"""Where an application finds, in a request's `extensions`, by `time.monotonic` when its first byte came, and whether
+the client showed a certificate that was verified. The loop's clock is the same, but in whole milliseconds (uvloop)."""
 
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -48,7 +49,7 @@ class Posted:
     """A short POST request, and the way to answer it without a task of its own.
 
     While it is under way it stands where uvicorn keeps the cycle of a request, and has what is asked of one there.
-    `target` is what stands in the request's first line, `began` when its first byte came, by the loop's clock, and
+    `target` is what stands in the request's first line, `began` when its first byte came, by `time.monotonic`, and
     `is_known` says whether the client showed a certificate that was verified.
     """
 
@@ -105,7 +106,7 @@ class Quick(Protocol):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. Its times are in seconds, by the loop's clock."""
+    """One connection. Its times are in seconds."""
 
     def __init__(
         self,
@@ -123,7 +124,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._limits, self._places = limits, places
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
-        # By the loop's clock: when the first byte came of what isn't answered yet, and of the request that is read.
+        # By `monotonic`: when the first byte came of what isn't answered yet, and of the request that is read.
         self._began: float | None = None
         self._asked = 0.0
         self._is_head, self._is_whole = True, True
@@ -154,7 +155,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._began is None:
-            self._began = self.loop.time()
+            self._began = monotonic()
             self._unexpect()
         if self._is_head:
             self._head_bytes += len(data)
@@ -173,7 +174,7 @@ class BoundedProtocol(HttpToolsProtocol):
             raise OverflowError("too many requests at once")  # ends what is read, with a 400
         super().on_message_begin()
         self._is_head, self._is_whole = True, False
-        self._asked = self.loop.time() if self._began is None else self._began
+        self._asked = monotonic() if self._began is None else self._began
         extensions: Any = {EXTENSION: (self._asked, self._is_known)}
         self.scope["extensions"] = extensions
 
@@ -238,7 +239,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self._is_whole and not self.transport.is_closing():
             # Some of it, or of the next, is still to come, and must come in time.
-            self._began = self.loop.time()
+            self._began = monotonic()
             self._expect(self._limits.request, "slow")
 
     def pause_writing(self) -> None:

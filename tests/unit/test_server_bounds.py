@@ -112,6 +112,16 @@ def test_metrics_and_status_tell_what_was_answered(tmp_path: Path) -> None:
     assert "dbom_admission_cache_hits_total 1\n" in page
 
 
+def test_an_answer_takes_microseconds_not_whole_milliseconds(tmp_path: Path) -> None:
+    """By the loop's own clock a cached one took none, or one."""
+    with running(tmp_path, webhook()) as up:
+        for _ in range(5):
+            up.post(review())
+        (line,) = [item for item in up.server.counts.seconds.lines() if "_sum" in item]
+    milliseconds = float(line.split()[1]) * 1000
+    assert abs(milliseconds - round(milliseconds)) > 1e-6
+
+
 @pytest.mark.parametrize("uid", ["u", "705ab4f5-6393-11e8-b7cc-42010a800002", 'a"b\\\x00\n', "ü" * 300])
 def test_a_prepared_answer_is_the_same_whoever_asks(uid: str, tmp_path: Path) -> None:
     """The answer to a uid never holds another's, and a hostile one stays a text."""
