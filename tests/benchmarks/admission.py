@@ -49,7 +49,7 @@ from dbom.model import COMPUTED, Digest, Kind
 from dbom.names import PREDICATE_BOM, PREDICATE_LOCATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from dbom.canonical import Json, JsonObject
 
@@ -74,6 +74,16 @@ class Row:
     def is_met(self) -> bool:
         """Whether the bound is met."""
         return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+
+def told(rows: Sequence[Row]) -> int:
+    """Print a table with the machine that it is of; return 1 where a bound is missed, else 0."""
+    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
+    sys.stdout.write(f"{machine}, load {os.getloadavg()[0]:.1f}\nwhat | measured | bound | made of\n")
+    for row in rows:
+        bound = f"{'≥' if row.at_least else '≤'} {row.bound} {'ok' if row.is_met else 'MISSED'}"
+        sys.stdout.write(f"{row.what} | {row.value:.2f} | {bound} | {row.detail}\n")
+    return int(not all(row.is_met for row in rows))
 
 
 def interleaved(calls: Mapping[str, Callable[[], object]], times: int) -> dict[str, float]:
@@ -359,12 +369,7 @@ def main() -> int:
         *dump(500 if asked.quick else 5_000),
         memory(200 if asked.quick else _ENTRIES),
     ]
-    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
-    sys.stdout.write(f"{machine}, load {os.getloadavg()[0]:.1f}\nwhat | measured | bound | made of\n")
-    for row in rows:
-        bound = f"{'≥' if row.at_least else '≤'} {row.bound} {'ok' if row.is_met else 'MISSED'}"
-        sys.stdout.write(f"{row.what} | {row.value:.2f} | {bound} | {row.detail}\n")
-    return int(not all(row.is_met for row in rows))
+    return told(rows)
 
 
 if __name__ == "__main__":

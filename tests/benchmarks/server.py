@@ -35,7 +35,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.admission import Row, bom_statement, interleaved, review_body
+from benchmarks.admission import Row, bom_statement, interleaved, review_body, told
 
 from admission.certificates import write_self_signed
 from admission.typed_review import review_decoder
@@ -464,11 +464,7 @@ def main() -> int:
             *memory(folder, body, 5_000 if asked.quick else 100_000, entries),
             changes(folder, body, 1_000 if asked.quick else 10_000),
         ]
-    sys.stdout.write(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}\nwhat | measured | bound | made of\n")
-    for row in rows:
-        bound = f"{'≥' if row.at_least else '≤'} {row.bound} {'ok' if row.is_met else 'MISSED'}"
-        sys.stdout.write(f"{row.what} | {row.value:.2f} | {bound} | {row.detail}\n")
-    return int(not all(row.is_met for row in rows))
+    return told(rows)
 
 
 if __name__ == "__main__":
