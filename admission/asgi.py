@@ -130,9 +130,9 @@ class Application:
 
     async def _validate(self, scope: _Message, receive: _Receive, send: _Send) -> None:
         began, is_known = scope.get("extensions", {}).get(EXTENSION, (monotonic(), False))
-        refused: tuple[int, bytes] | None = 405, problem("POST an AdmissionReview")
-        if scope["method"] == "POST":
-            refused = self._refused(scope["headers"], is_known=is_known)
+        is_post = scope["method"] == "POST"
+        wrong = (405, problem("POST an AdmissionReview"))
+        refused = self._refused(scope["headers"], is_known=is_known) if is_post else wrong
         if refused is not None:
             await _send(send, *refused, close=True)
             return
@@ -175,11 +175,11 @@ class Application:
         except (PathError, DocumentError) as error:
             reply.set_exception(error)
             return True
-        posted.parts.clear()
         if entry is None or webhook.journal is None:
             reply.give()
         else:
             self._recorder.record(webhook.journal, entry, reply, deadline=deadline, belied=reply.belied)
+        posted.parts.clear()  # it may wait for the disk, and its body is needed no more
         return True
 
     def _allowed(self, query: bytes) -> float:
@@ -273,7 +273,7 @@ class Application:
 
 
 class _Reply(msgspec.Struct):
-    """An answer that is given once its record is written: what a recorder tells, and who is answered then."""
+    """An answer that is given once its record is written (a `Promise`), in `allowed` seconds from the first byte on."""
 
     application: Application
     webhook: Webhook

@@ -189,7 +189,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if sum(len(name) + len(value) for name, value in self.headers) > self._limits.header_bytes:
             self._refuse_head()
             return
-        self._posted = self._expected() if self._quick is not None and self._is_short_post() else None
+        quick = self._quick
+        self._posted = self._expected(quick) if quick is not None and self._is_short_post() else None
         if self._posted is None:
             super().on_headers_complete()
         else:
@@ -272,17 +273,19 @@ class BoundedProtocol(HttpToolsProtocol):
         length = next((value for name, value in self.headers if name == b"content-length"), b"")
         return length.isdigit() and len(length) <= _MOST_DIGITS and int(length) <= SHORT
 
-    def _expected(self) -> Posted | None:
+    def _expected(self, quick: Quick) -> Posted | None:
         """Return the request whose head is there, where its body is waited for."""
         is_kept = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
         known = self._is_known
         found = Posted(self, self.url, self.headers, self._asked, is_known=known, keep_alive=is_kept)
-        return found if self._quick is not None and self._quick.expects(found) else None
+        return found if quick.expects(found) else None
 
     def _is_taken(self, posted: Posted) -> bool:
         try:
             return self._quick is not None and self._quick.at_once(posted)
-        except Exception:  # noqa: BLE001  what is wrong happens again where the application is called, and is told there
+        except Exception:
+            # The application is called instead, which answers or says no.
+            self.logger.warning("no answer at once", exc_info=True)
             return False
 
     def _refuse_head(self) -> None:

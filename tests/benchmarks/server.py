@@ -32,6 +32,7 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -431,7 +432,7 @@ async def together(hook: Any, body: bytes) -> float:  # noqa: ANN401  imported w
         answers: asyncio.Queue[None] = asyncio.Queue()
         before = time.thread_time()
         for _ in range(16):
-            asked: Any = _Asked(body, lambda told=answers: told.put_nowait(None))  # type: ignore[misc]  # its own queue
+            asked: Any = _Asked(body, partial(answers.put_nowait, None))
             assert application.expects(asked)
             assert application.at_once(asked)
         for _ in range(16):

@@ -242,6 +242,8 @@ def test_a_fault_on_the_short_way_takes_the_long_one(tmp_path: Path, monkeypatch
             answers.connection.sendall(posted(REVIEW))
             assert b'"uid":"u"' in answers.next()[1]
         assert 3 == up.server.counts.decisions.total
+    told = [(line["message"], line["error"]) for line in up.logs if line["event"] == "server"]
+    assert [("no answer at once", "ValueError('no')")] * 2 == told
 
 
 def test_an_answer_that_fails_ends_its_connection_and_no_other(
